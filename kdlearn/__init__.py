@@ -1,0 +1,11 @@
+"""Knowledge distillation, derived, tested and measured.
+
+The public names stand in ``__init__.pyi`` and are loaded when first used, so that ``import kdlearn`` costs nothing and
+an interactive figure never waits for torch.
+"""
+
+import lazy_loader
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

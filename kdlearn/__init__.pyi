@@ -1,0 +1,34 @@
+from .data import Batch as Batch
+from .data import Batches as Batches
+from .data import load_digits as load_digits
+from .experiments import paired_difference as paired_difference
+from .labels import entropy as entropy
+from .labels import hard_labels as hard_labels
+from .labels import one_hot as one_hot
+from .labels import smooth_labels as smooth_labels
+from .labels import soft_labels as soft_labels
+from .losses import decoupled_loss as decoupled_loss
+from .losses import distillation_loss as distillation_loss
+from .losses import hard_label_loss as hard_label_loss
+from .losses import kl_divergence as kl_divergence
+from .losses import logit_matching_loss as logit_matching_loss
+from .losses import soft_label_loss as soft_label_loss
+from .metrics import accuracy as accuracy
+from .metrics import agreement as agreement
+from .metrics import expected_calibration_error as expected_calibration_error
+from .metrics import macro_f1 as macro_f1
+from .metrics import macro_recall as macro_recall
+from .models import count_macs as count_macs
+from .models import count_parameters as count_parameters
+from .models import perceptron as perceptron
+from .models import small_convnet as small_convnet
+from .strategies import GroundTruth as GroundTruth
+from .strategies import SmoothedGroundTruth as SmoothedGroundTruth
+from .strategies import SoftLabels as SoftLabels
+from .strategies import SoftLabelsAndGroundTruth as SoftLabelsAndGroundTruth
+from .strategies import TeachersHardLabels as TeachersHardLabels
+from .training import predict as predict
+from .training import train as train
+from .training import train_together as train_together
+
+__version__: str

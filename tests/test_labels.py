@@ -1,0 +1,115 @@
+"""Labels against closed forms and brute force, and what must hold for all inputs."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.func import vmap
+
+from kdlearn import entropy, hard_labels, one_hot, smooth_labels, soft_labels
+
+
+@st.composite
+def logits(draw):
+    num_classes = draw(st.integers(1, 6))
+    row = st.lists(st.floats(-50, 50), min_size=num_classes, max_size=num_classes)
+    return torch.tensor(draw(st.lists(row, min_size=1, max_size=4)), dtype=torch.float64)
+
+
+temperatures = st.floats(0.01, 100)
+
+
+@given(logits(), temperatures)
+def test_soft_labels_are_what_the_formula_says(z, temperature):
+    for row, labels in zip(z.tolist(), soft_labels(z, temperature).tolist(), strict=True):
+        powers = [math.exp((value - max(row)) / temperature) for value in row]
+        assert labels == pytest.approx([power / sum(powers) for power in powers], abs=1e-12)
+
+
+@given(logits(), temperatures)
+def test_soft_labels_are_distributions(z, temperature):
+    labels = soft_labels(z, temperature)
+    assert (labels >= 0).all()
+    torch.testing.assert_close(labels.sum(dim=1), torch.ones(len(z), dtype=torch.float64))
+
+
+@given(logits(), temperatures, st.floats(-100, 100))
+def test_a_constant_added_to_a_row_changes_nothing(z, temperature, constant):
+    torch.testing.assert_close(soft_labels(z + constant, temperature), soft_labels(z, temperature), atol=1e-9, rtol=0)
+
+
+@given(logits(), temperatures, st.randoms())
+def test_classes_and_rows_have_no_order(z, temperature, random):
+    classes, rows = (random.sample(range(size), size) for size in (z.shape[1], z.shape[0]))
+    torch.testing.assert_close(
+        soft_labels(z[rows][:, classes], temperature), soft_labels(z, temperature)[rows][:, classes]
+    )
+
+
+def test_temperature_goes_from_arg_max_to_uniform():
+    z = torch.tensor([[1.0, 3.0, 2.0]], dtype=torch.float64)
+    torch.testing.assert_close(soft_labels(z, 0.01), one_hot(hard_labels(z), 3).double())
+    torch.testing.assert_close(soft_labels(z, 1e9), torch.full_like(z, 1 / 3))
+
+
+def test_one_hot_equals_torchs():
+    labels = torch.tensor([3, 0, 2, 2])
+    torch.testing.assert_close(one_hot(labels, 5), torch.nn.functional.one_hot(labels, 5).float())
+
+
+def test_one_hot_runs_under_vmap():
+    labels = torch.tensor([[0, 1], [2, 0]])
+    torch.testing.assert_close(
+        vmap(lambda rows: one_hot(rows, 3))(labels), torch.stack([one_hot(r, 3) for r in labels])
+    )
+
+
+def test_hard_labels_take_the_largest_and_of_equals_the_first():
+    assert hard_labels(torch.tensor([[0.0, 2.0, 2.0], [3.0, -1.0, 0.0]])).tolist() == [1, 0]
+
+
+@given(st.floats(0, 1), st.integers(1, 5))
+def test_smoothed_labels_are_a_mixture_with_uniform(smoothing, num_classes):
+    labels = torch.arange(num_classes)
+    for index, row in enumerate(smooth_labels(labels, num_classes, smoothing).tolist()):
+        expected = [smoothing / num_classes + (1 - smoothing) * (index == place) for place in range(num_classes)]
+        assert row == pytest.approx(expected, abs=1e-6)
+
+
+def test_smoothing_defaults_to_a_tenth():
+    assert smooth_labels(torch.tensor([0]), 2).tolist()[0] == pytest.approx([0.95, 0.05])
+
+
+def test_entropy_from_certain_to_uniform():
+    rows = torch.tensor([[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25, 0.25, 0.25, 0.25]], dtype=torch.float64)
+    torch.testing.assert_close(entropy(rows), torch.tensor([0.0, math.log(2), math.log(4)], dtype=torch.float64))
+
+
+@given(logits(), temperatures)
+def test_entropy_is_the_sum_over_classes(z, temperature):
+    rows = soft_labels(z, temperature)
+    expected = [-sum(p * math.log(p) for p in row if p > 0) for row in rows.tolist()]
+    assert entropy(rows).tolist() == pytest.approx(expected, abs=1e-12)
+
+
+def test_entropys_gradient_inside_the_simplex():
+    rows = soft_labels(torch.randn(3, 4, dtype=torch.float64)).requires_grad_()
+    entropy(rows).sum().backward()
+    torch.testing.assert_close(rows.grad, -1 - rows.detach().log())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_comes_back_in_float32(dtype, device):
+    z = torch.tensor([[1e4, -1e4, 0.0]], dtype=dtype, device=device)
+    assert soft_labels(z).dtype == entropy(soft_labels(z).to(dtype)).dtype == torch.float32
+    assert soft_labels(z).isfinite().all()
+
+
+@pytest.mark.parametrize("temperature", [0.01, 1.0, 100.0])
+def test_large_logits_stay_finite(temperature, device):
+    z = (1e4 * torch.tensor([[1.0, -1.0, 0.0], [0.0, 0.0, 0.0]], device=device)).requires_grad_()
+    labels = soft_labels(z, temperature)
+    labels.square().sum().backward()
+    assert labels.isfinite().all() and z.grad.isfinite().all()

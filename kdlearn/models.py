@@ -1,0 +1,60 @@
+"""The networks, and what they cost."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+__all__ = ["count_macs", "count_parameters", "perceptron", "seeded", "small_convnet"]
+
+
+def perceptron(*widths: int) -> nn.Sequential:
+    """Linear layers with ReLU between them: `perceptron(64, 32, 10)` has 64 inputs, one hidden layer, ten logits.
+
+    >>> count_parameters(perceptron(64, 32, 10)) == 64 * 32 + 32 + 32 * 10 + 10
+    True
+    """
+    layers: list[nn.Module] = [nn.Flatten()]
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def small_convnet(width: int = 32, num_classes: int = 10) -> nn.Sequential:
+    """Two 3×3 convolutions and two linear layers for images `(N, 1, 8, 8)`."""
+    return nn.Sequential(
+        nn.Conv2d(1, width, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(width, 2 * width, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(2 * width * 4 * 4, 2 * width),
+        nn.ReLU(),
+        nn.Linear(2 * width, num_classes),
+    )
+
+
+def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """`build()` with an initialisation that depends on the seed alone, the global random state left as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return build()
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers the model learns."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def count_macs(model: nn.Module, image: Tensor) -> int:
+    """Multiply-accumulate operations of one forward pass of one image `(channels, height, width)`.
+
+    >>> count_macs(perceptron(64, 32, 10), torch.zeros(1, 8, 8)) == 64 * 32 + 32 * 10
+    True
+    """
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(image.unsqueeze(0))
+    return counter.get_total_flops() // 2

@@ -1,0 +1,87 @@
+"""A label strategy: which labels a student sees, and the loss that follows from it.
+
+A strategy turns `(student_logits, batch)` into a loss. Which fields of the batch it reads is the whole difference.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from kdlearn.data import Batch
+from kdlearn.labels import full_precision, hard_labels, smooth_labels
+from kdlearn.losses import distillation_loss, hard_label_loss, soft_label_loss
+
+__all__ = [
+    "GroundTruth",
+    "SmoothedGroundTruth",
+    "SoftLabels",
+    "SoftLabelsAndGroundTruth",
+    "Strategy",
+    "TeachersHardLabels",
+]
+
+Strategy = Callable[[Tensor, Batch], Tensor]
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """The data set's class indices: learning without a teacher, and how a teacher itself is trained."""
+
+    name: ClassVar[str] = "ground truth"
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        return hard_label_loss(student_logits, batch.labels)
+
+
+@dataclass(frozen=True)
+class SmoothedGroundTruth:
+    """The data set's class indices with a little doubt, the same for every class and image."""
+
+    smoothing: float = 0.1
+    name: ClassVar[str] = "smoothed ground truth"
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        labels = smooth_labels(batch.labels, student_logits.shape[-1], self.smoothing)
+        return cross_entropy(full_precision(student_logits), labels)
+
+
+@dataclass(frozen=True)
+class TeachersHardLabels:
+    """The teacher's arg max: reads no ground truth, so unlabelled images will do."""
+
+    name: ClassVar[str] = "teacher's hard labels"
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        return hard_label_loss(student_logits, hard_labels(batch.teacher_logits))
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """The teacher's probabilities at a temperature: reads no ground truth, so unlabelled images will do."""
+
+    temperature: float = 4.0
+    name: ClassVar[str] = "soft labels"
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        return soft_label_loss(student_logits, batch.teacher_logits, self.temperature)
+
+
+@dataclass(frozen=True)
+class SoftLabelsAndGroundTruth:
+    """The teacher's probabilities at a temperature, and the data set's class indices."""
+
+    temperature: float = 4.0
+    soft_weight: float = 0.9
+    name: ClassVar[str] = "soft labels + ground truth"
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        return distillation_loss(
+            student_logits,
+            batch.teacher_logits,
+            batch.labels,
+            temperature=self.temperature,
+            soft_weight=self.soft_weight,
+        )

@@ -1,0 +1,70 @@
+"""Where a result comes from, and results as a table."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from kdlearn.experiments.statistics import Interval
+
+__all__ = ["format_table", "provenance"]
+
+
+def provenance() -> dict[str, Any]:
+    """Where a result comes from: date, commit, versions, machine."""
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("kdlearn", "torch", "numpy", "scikit-learn")},
+        },
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def commit() -> str | None:
+    """The commit of the source tree, "+" behind it if there are changes; None for an installed package."""
+    source = Path(__file__).parents[2]
+    if not (source / ".git").exists():
+        return None
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+"],
+            cwd=source,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return described.stdout.strip()
+
+
+def format_table(rows: Sequence[dict[str, Any]], teacher: dict[str, Any]) -> str:
+    """The rows of `summarise` as text: percent, with 95 % intervals over the seeds."""
+    columns = ("accuracy", "macro F1", "calibration error", "agreement", "parameters", "difference")
+    lines = [
+        f"in %, {rows[0]['seeds']} seeds, ± 95 % interval; difference: points of accuracy above ground truth, paired",
+        "",
+        f"{'':46}{columns[0]:>10}  " + "  ".join(columns[1:]),
+        f"  {'the teacher':45}{100 * teacher['accuracy']:4.1f}{teacher['parameters']:57,}",
+    ]
+    for part, members in groupby(rows, key=lambda row: row["part"]):
+        lines += ["", part, *map(format_row, members)]
+    return "\n".join(lines)
+
+
+def format_row(row: dict[str, Any]) -> str:
+    label = f"{row['arm']}, T = {row['temperature']:g}" if row["temperature"] else row["arm"]
+    difference = f"{Interval(*row['difference']):+.1f}" if row["difference"] else ""
+    return (
+        f"  {label:45}{Interval(*row['accuracy']):.1f}"
+        f"{row['macro_f1'][0]:10.1f}{row['calibration_error'][0]:19.1f}{row['agreement'][0]:11.1f}"
+        f"{row['parameters']:12,}{difference:>14}"
+    )

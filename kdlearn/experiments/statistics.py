@@ -1,0 +1,75 @@
+"""Means over seeds, paired differences, and the intervals without which neither says anything."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+__all__ = ["Interval", "interval", "paired_difference", "summarise"]
+
+MEASURES = ("accuracy", "macro_recall", "macro_f1", "calibration_error", "agreement")
+
+
+class Interval(NamedTuple):
+    """A mean and the half width of its 95 % interval."""
+
+    mean: float
+    half_width: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        return abs(self.mean) > self.half_width
+
+    def __format__(self, spec: str) -> str:
+        return f"{self.mean:{spec}} ± {self.half_width:{spec.lstrip('+')}}"
+
+
+def interval(values: Iterable[float]) -> Interval:
+    """The mean of independent values and its 95 % interval by Student's t.
+
+    >>> f"{interval([1.0, 2.0, 3.0]):.2f}"
+    '2.00 ± 2.48'
+    """
+    values = np.asarray(list(values), dtype=float)
+    if len(values) < 2:
+        raise ValueError(f"values must hold at least two seeds for an interval; got {len(values)}")
+    half_width = stats.t.ppf(0.975, df=len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return Interval(float(values.mean()), float(half_width))
+
+
+def paired_difference(values: Iterable[float], reference: Iterable[float]) -> Interval:
+    """Mean and 95 % interval of values - reference, seed by seed: what the seeds share cancels.
+
+    >>> f"{paired_difference([2.0, 12.0, 22.0], [1.0, 10.0, 21.0]):+.2f}"
+    '+1.33 ± 1.43'
+    """
+    return interval(value - base for value, base in zip(values, reference, strict=True))
+
+
+def summarise(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row an arm, in percent: the mean of each measure with its interval, and the difference to the first arm.
+
+    Args:
+        runs: results of one experiment, each with its `part`, `arm` and `seed`; the runs of an arm stand together,
+            in the same order of seeds.
+    """
+    arms = [list(group) for _, group in groupby(runs, key=lambda run: (run["part"], run["arm"]))]
+    reference = percent(arms[0], "accuracy")
+    return [
+        {
+            "part": arm[0]["part"],
+            "arm": arm[0]["arm"],
+            "temperature": arm[0]["strategy"].get("temperature"),
+            "seeds": len(arm),
+            "parameters": arm[0]["parameters"],
+            **{name: interval(percent(arm, name)) for name in MEASURES},
+            "difference": paired_difference(percent(arm, "accuracy"), reference) if arm is not arms[0] else None,
+        }
+        for arm in arms
+    ]
+
+
+def percent(runs: Iterable[dict[str, Any]], name: str) -> list[float]:
+    return [100 * run[name] for run in runs]

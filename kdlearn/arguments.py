@@ -6,16 +6,6 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-__all__ = [
-    "check_distributions",
-    "check_labels",
-    "check_logits",
-    "check_result",
-    "check_shapes",
-    "check_temperature",
-    "check_weight",
-]
-
 
 def values_can_be_read(tensor: Tensor) -> bool:
     """Whether looking at the values is cheap and allowed: not on an accelerator, in a compiler or in `torch.func`."""
@@ -25,6 +15,11 @@ def values_can_be_read(tensor: Tensor) -> bool:
         and type(tensor) in (Tensor, torch.nn.Parameter)
         and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
     )
+
+
+def sum_is_finite(values: Tensor) -> bool:
+    """The cheapest look at all values: one NaN or infinity makes the sum so. A sum can also overflow by itself."""
+    return math.isfinite(values.detach().sum())
 
 
 def check_tensor(name: str, value: object) -> None:
@@ -44,31 +39,6 @@ def check_matrix(name: str, values: Tensor) -> None:
         raise ValueError(f"{name} must hold at least one row and one class; got an empty batch of shape {shape}")
 
 
-def sum_is_finite(values: Tensor) -> bool:
-    """The cheapest look at all values: one NaN or infinity makes the sum so. A sum can also overflow by itself."""
-    return math.isfinite(values.detach().sum())
-
-
-def check_finite(name: str, values: Tensor) -> None:
-    if values_can_be_read(values) and not sum_is_finite(values):
-        rows = (~values.isfinite()).any(dim=1).nonzero().flatten()
-        if len(rows):
-            raise ValueError(f"{name} must be finite; row {int(rows[0])} holds NaN or infinity ({len(rows)} such rows)")
-
-
-def check_logits(**named_logits: Tensor) -> None:
-    """Refuse logits that are not floating, finite and `(N, C)`, or whose shapes differ."""
-    check_shapes(**named_logits)
-    for name, logits in named_logits.items():
-        check_finite(name, logits)
-
-
-def check_result(result: Tensor, **named_logits: Tensor) -> None:
-    """Refuse NaN and infinity in logits, where they always reach the result, whose fewer values cost less to read."""
-    if values_can_be_read(result) and not sum_is_finite(result):
-        check_logits(**named_logits)
-
-
 def check_shapes(**named_logits: Tensor) -> None:
     """Refuse logits that are not floating and `(N, C)`, or whose shapes differ."""
     for name, logits in named_logits.items():
@@ -76,6 +46,22 @@ def check_shapes(**named_logits: Tensor) -> None:
     if len({logits.shape for logits in named_logits.values()}) > 1:
         shapes = " and ".join(f"{name} {tuple(logits.shape)}" for name, logits in named_logits.items())
         raise ValueError(f"{shapes} must have the same shape")
+
+
+def check_logits(**named_logits: Tensor) -> None:
+    """Refuse logits that are not floating, finite and `(N, C)`, or whose shapes differ."""
+    check_shapes(**named_logits)
+    for name, logits in named_logits.items():
+        if values_can_be_read(logits) and not sum_is_finite(logits):
+            rows = (~logits.isfinite()).any(dim=1).nonzero().flatten().tolist()
+            if rows:
+                raise ValueError(f"{name} must be finite; row {rows[0]} holds NaN or infinity ({len(rows)} such rows)")
+
+
+def check_result(result: Tensor, **named_logits: Tensor) -> None:
+    """Refuse NaN and infinity in logits, where they always reach the result, whose fewer values cost less to read."""
+    if values_can_be_read(result) and not sum_is_finite(result):
+        check_logits(**named_logits)
 
 
 def check_labels(labels: Tensor, num_classes: int, num_rows: int | None = None) -> None:
@@ -97,30 +83,29 @@ def check_distributions(name: str, probabilities: Tensor) -> None:
     """Refuse rows that are not probabilities: negative, NaN, or a sum more than 0.01 away from 1 (half precision)."""
     check_matrix(name, probabilities)
     if values_can_be_read(probabilities):
-        values = probabilities.detach().double()
-        wrong = ~((values >= 0).all(dim=1) & ((values.sum(dim=1) - 1).abs() < 0.01))
-        if wrong.any():
-            row = int(wrong.nonzero()[0])
+        lowest, total = probabilities.detach().double().amin(dim=1), probabilities.detach().double().sum(dim=1)
+        wrong = (~((lowest >= 0) & ((total - 1).abs() < 0.01))).nonzero().flatten().tolist()
+        if wrong:
             raise ValueError(
-                f"{name} must be distributions: no value below 0, each row sums to 1; row {row} has minimum "
-                f"{values[row].min():.3g} and sum {values[row].sum():.3g}. soft_labels(logits) makes such rows"
+                f"{name} must be distributions: no value below 0, each row sums to 1; row {wrong[0]} has minimum "
+                f"{lowest[wrong[0]]:.3g} and sum {total[wrong[0]]:.3g}. soft_labels(logits) makes such rows"
             )
 
 
-def check_number(name: str, value: object) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number; got {type(value).__name__}")
+def check_weight(name: str, weight: float, highest: float = 1.0) -> None:
+    """Refuse what is no finite number in [0, `highest`]."""
+    check_number(name, weight)
+    if not (0 <= weight <= highest and weight < math.inf):
+        raise ValueError(f"{name} must lie in [0, {highest:g}]; got {weight}")
 
 
 def check_temperature(temperature: float) -> None:
-    """Refuse a temperature that is not a positive, finite number."""
+    """Refuse what is no positive, finite number."""
     check_number("temperature", temperature)
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be above 0 and finite; got {temperature}")
 
 
-def check_weight(name: str, weight: float, highest: float = 1.0) -> None:
-    """Refuse a weight outside [0, `highest`], and NaN and infinity in any case."""
-    check_number(name, weight)
-    if not (0 <= weight <= highest and weight < math.inf):
-        raise ValueError(f"{name} must lie in [0, {highest:g}]; got {weight}")
+def check_number(name: str, value: object) -> None:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number; got {type(value).__name__}")

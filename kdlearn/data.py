@@ -10,16 +10,7 @@ from sklearn.model_selection import train_test_split
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
-__all__ = [
-    "Batch",
-    "Batches",
-    "Examples",
-    "Splits",
-    "StackedBatches",
-    "load_digits",
-    "random_shift",
-    "stratified_sample",
-]
+Augment = Callable[[Tensor, Generator], Tensor]
 
 
 class Examples(NamedTuple):
@@ -81,12 +72,8 @@ def random_shift(images: Tensor, generator: Generator, pixels: int = 1) -> Tenso
 class Batches:
     """Shuffled batches; each time through is an epoch, whose order and views are a function of (seed, epoch).
 
-    Args:
-        examples: images, and labels or None.
-        batch_size: rows a batch; the last may be smaller.
-        seed: students that share it see the same images in the same order.
-        teacher_logits: `(N, C)`, one row an image, or None.
-        augment: `(images, generator) -> images`, one view an image, such as `random_shift`.
+    `teacher_logits` hold a row an image, or None. `augment(images, generator)` makes one view an image, such as
+    `random_shift`. Students that share a seed see the same images in the same order. The last batch may be smaller.
     """
 
     def __init__(
@@ -96,7 +83,7 @@ class Batches:
         *,
         seed: int,
         teacher_logits: Tensor | None = None,
-        augment: Callable[[Tensor, Generator], Tensor] | None = None,
+        augment: Augment | None = None,
     ) -> None:
         for name, rows in {"labels": examples.labels, "teacher_logits": teacher_logits}.items():
             if rows is not None and len(rows) != len(examples.images):
@@ -114,7 +101,7 @@ class Batches:
         self.epoch += 1
         order = torch.randperm(len(self.data.images), generator=generator).to(self.data.images.device)
         for rows in order.split(self.batch_size):
-            batch = Batch(*(None if values is None else values[rows] for values in self.data))
+            batch = Batch(*(None if values is None else values.index_select(0, rows) for values in self.data))
             yield batch if self.augment is None else batch._replace(images=self.augment(batch.images, generator))
 
 

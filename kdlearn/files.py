@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["read_json", "replacing", "write_json"]
-
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -1,15 +1,14 @@
 """What a label is: hard (a class index), one-hot, soft (a distribution), smoothed; and how uncertain it is.
 
 Whose label it is must always be said: *ground truth* comes from the data set, *the teacher's hard labels* are its
-arg max, *soft labels* are its probabilities.
+arg max, *soft labels* are its probabilities. What a function cannot take is a TypeError or ValueError that says why:
+wrong dtypes and shapes, no rows, labels out of range, NaN and infinity, a temperature that is not above 0.
 """
 
 import torch
 from torch import Tensor
 
 from kdlearn.arguments import check_distributions, check_labels, check_logits, check_temperature, check_weight
-
-__all__ = ["entropy", "hard_labels", "one_hot", "smooth_labels", "soft_labels"]
 
 
 def full_precision(values: Tensor) -> Tensor:
@@ -23,17 +22,7 @@ def log_soft_labels(logits: Tensor, temperature: float) -> Tensor:
 
 
 def one_hot(labels: Tensor, num_classes: int) -> Tensor:
-    """Class indices as distributions that put all their weight on one class.
-
-    Args:
-        labels: `(N,)` int64, from 0 to `num_classes` - 1.
-        num_classes: how many classes there are.
-
-    Returns:
-        `(N, C)` float32.
-
-    Raises:
-        TypeError, ValueError: labels that are not int64, not `(N,)`, none, or out of range.
+    """Class indices `(N,)` int64 as distributions `(N, C)` float32 with all their weight on one class.
 
     >>> one_hot(torch.tensor([2, 0]), num_classes=3)
     tensor([[0., 0., 1.],
@@ -45,16 +34,7 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
 
 
 def hard_labels(logits: Tensor) -> Tensor:
-    """The arg max of each row: the teacher's hard labels if the logits are the teacher's. Of equal logits the first.
-
-    Args:
-        logits: `(N, C)`, floating point.
-
-    Returns:
-        `(N,)` int64.
-
-    Raises:
-        TypeError, ValueError: logits that are not floating point, `(N, C)` and finite.
+    """The arg max `(N,)` int64 of each row of logits `(N, C)`; of equal ones the first.
 
     >>> hard_labels(torch.tensor([[0.1, 2.0, -1.0]]))
     tensor([1])
@@ -64,19 +44,9 @@ def hard_labels(logits: Tensor) -> Tensor:
 
 
 def soft_labels(logits: Tensor, temperature: float = 1.0) -> Tensor:
-    """softmax(logits / temperature): at a high temperature the small probabilities become visible.
+    """softmax(logits / temperature), `(N, C)`: at a high temperature the small probabilities become visible.
 
-    Args:
-        logits: `(N, C)`, floating point.
-        temperature: above 0; divides the logits.
-
-    Returns:
-        `(N, C)`, rows sum to 1; float32 for half-precision logits.
-
-    Raises:
-        TypeError, ValueError: logits that are not floating point, `(N, C)` and finite; a temperature not above 0.
-
-    Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), equation 1.
+    float32 for half-precision logits. Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), equation 1.
 
     >>> soft_labels(torch.tensor([[0.0, 1.0, 2.0]]), temperature=2.0)
     tensor([[0.1863, 0.3072, 0.5065]])
@@ -87,19 +57,9 @@ def soft_labels(logits: Tensor, temperature: float = 1.0) -> Tensor:
 
 
 def smooth_labels(labels: Tensor, num_classes: int, smoothing: float = 0.1) -> Tensor:
-    """(1 - smoothing) · one-hot + smoothing / C: ground truth that keeps a little doubt, the same for every class.
+    """(1 - smoothing) · one-hot + smoothing / C, `(N, C)` float32: ground truth with the same little doubt everywhere.
 
-    Args:
-        labels: `(N,)` int64, from 0 to `num_classes` - 1.
-        num_classes: C.
-        smoothing: in [0, 1], the weight that is spread evenly over all classes, the right one included.
-
-    Returns:
-        `(N, C)` float32, rows sum to 1.
-
-    Raises:
-        TypeError, ValueError: labels as in `one_hot`; a smoothing outside [0, 1].
-
+    `smoothing` lies in [0, 1] and is spread over all classes, the right one included.
     Source: Szegedy et al. 2016 (arXiv 1512.00567), section 7.
 
     >>> smooth_labels(torch.tensor([1]), num_classes=4, smoothing=0.2)
@@ -110,18 +70,9 @@ def smooth_labels(labels: Tensor, num_classes: int, smoothing: float = 0.1) -> T
 
 
 def entropy(probabilities: Tensor) -> Tensor:
-    """The uncertainty of each row, -Σ p log p in nats, with 0 log 0 = 0: 0 for one-hot, log C for uniform.
+    """-Σ p log p of each row, `(N,)` in nats, with 0 log 0 = 0: from 0 for one-hot to log C for uniform.
 
-    Its gradient is infinite where a probability is 0.
-
-    Args:
-        probabilities: `(N, C)`, rows sum to 1.
-
-    Returns:
-        `(N,)`, nats; float32 for half-precision probabilities.
-
-    Raises:
-        TypeError, ValueError: not floating point, not `(N, C)`, negative values, rows that do not sum to 1.
+    Rows of `probabilities` `(N, C)` sum to 1. float32 for half precision. The gradient is infinite at probability 0.
 
     >>> entropy(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
     tensor([0.6931, 0.0000])

@@ -1,4 +1,4 @@
-"""The losses of distillation, on logits: a mean over the batch of a sum over the classes.
+"""The losses of distillation, on logits: a mean over the batch of a sum over the classes, in nats.
 
 With p = softmax(teacher_logits / T), q = softmax(student_logits / T) and y the class indices:
 
@@ -9,7 +9,11 @@ With p = softmax(teacher_logits / T), q = softmax(student_logits / T) and y the 
     decoupled_loss        T² mean(target_weight · TCKD + nontarget_weight · NCKD)
     logit_matching_loss   mean(‖centred student - centred teacher‖²) / (2 C)
 
-Teacher logits never receive a gradient. Half-precision logits are computed, and losses returned, in float32.
+`student_logits` and `teacher_logits` are `(N, C)`, floating point, before softmax; `labels` are `(N,)` int64 class
+indices; T is the `temperature`, above 0. Teacher logits never receive a gradient. Half-precision logits are computed,
+and losses returned, in float32. What a loss cannot take is a TypeError or ValueError that names the argument, what was
+expected and what came: wrong dtypes and shapes, no rows, a temperature or weight out of range; and, for tensors on the
+CPU outside `torch.compile` and `torch.func`, labels out of range, NaN and infinity.
 """
 
 import math
@@ -20,15 +24,6 @@ from torch import Tensor
 from kdlearn.arguments import check_labels, check_logits, check_result, check_shapes, check_temperature, check_weight
 from kdlearn.labels import full_precision, log_soft_labels
 
-__all__ = [
-    "decoupled_loss",
-    "distillation_loss",
-    "hard_label_loss",
-    "kl_divergence",
-    "logit_matching_loss",
-    "soft_label_loss",
-]
-
 
 def kl_rows(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
     log_p = log_soft_labels(teacher_logits.detach(), temperature)
@@ -37,19 +32,7 @@ def kl_rows(student_logits: Tensor, teacher_logits: Tensor, temperature: float) 
 
 
 def kl_divergence(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 1.0) -> Tensor:
-    """KL(teacher ‖ student), one value a row: how many nats it costs to take the student for the teacher.
-
-    Args:
-        student_logits: `(N, C)`, before softmax.
-        teacher_logits: `(N, C)`, before softmax; receives no gradient.
-        temperature: above 0; divides both.
-
-    Returns:
-        `(N,)`, nats, not multiplied by T².
-
-    Raises:
-        TypeError, ValueError: logits that are not floating point, finite, `(N, C)` and of one shape; a temperature
-            not above 0.
+    """KL(teacher ‖ student) `(N,)`: how many nats a row it costs to take the student for the teacher. Without T².
 
     A value a row is what a mask needs, for padding or for the tokens of a language model. Flatten `(N, L, C)` first:
 
@@ -67,18 +50,7 @@ def kl_divergence(student_logits: Tensor, teacher_logits: Tensor, temperature: f
 
 
 def hard_label_loss(student_logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy with class indices, whosever they are: ground truth, or the teacher's hard labels.
-
-    Args:
-        student_logits: `(N, C)`, before softmax.
-        labels: `(N,)` int64.
-
-    Returns:
-        A scalar, nats: the mean over the batch of -log softmax(student_logits)[label].
-
-    Raises:
-        TypeError, ValueError: logits that are not floating point, `(N, C)` and finite; labels that are not int64,
-            not `(N,)` or out of range.
+    """Cross-entropy with class indices, whosever they are: ground truth, or the teacher's hard labels. A scalar.
 
     >>> hard_label_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
     tensor(0.6931)
@@ -90,22 +62,11 @@ def hard_label_loss(student_logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def soft_label_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 4.0) -> Tensor:
-    """T² · mean KL(teacher ‖ student). T² keeps the size of the gradient when a high temperature changes.
-
-    Args:
-        student_logits: `(N, C)`, before softmax.
-        teacher_logits: `(N, C)`, before softmax; receives no gradient.
-        temperature: T, above 0; divides both.
-
-    Returns:
-        A scalar, nats · T².
-
-    Raises:
-        TypeError, ValueError: as `kl_divergence`.
+    """T² · mean KL(teacher ‖ student), a scalar. T² keeps the size of the gradient when a high temperature changes.
 
     Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), section 2.
 
-    A teacher given as probabilities has its logarithms for logits (at temperature 1 exactly, since softmax undoes
+    A teacher given as probabilities has their logarithms for logits (at temperature 1 exactly, since softmax undoes
     the logarithm); an ensemble of teachers is the mean of their probabilities:
 
     >>> probabilities = torch.tensor([[0.7, 0.3, 0.0]])
@@ -129,21 +90,9 @@ def distillation_loss(
     temperature: float = 4.0,
     soft_weight: float = 0.9,
 ) -> Tensor:
-    """soft_weight · soft_label_loss + (1 - soft_weight) · hard_label_loss: the teacher's opinion and the ground truth.
+    """soft_weight · soft_label_loss + (1 - soft_weight) · hard_label_loss: the teacher and the ground truth. A scalar.
 
-    Args:
-        student_logits: `(N, C)`, before softmax.
-        teacher_logits: `(N, C)`, before softmax; receives no gradient.
-        labels: `(N,)` int64.
-        temperature: T, above 0; in the soft loss only.
-        soft_weight: in [0, 1].
-
-    Returns:
-        A scalar.
-
-    Raises:
-        TypeError, ValueError: as `soft_label_loss` and `hard_label_loss`; a weight outside [0, 1].
-
+    `soft_weight` lies in [0, 1]; the temperature acts on the soft loss alone.
     Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), section 2.
 
     >>> logits, labels = torch.tensor([[2.0, 0.0]]), torch.tensor([0])
@@ -165,25 +114,10 @@ def decoupled_loss(
     nontarget_weight: float = 8.0,
     temperature: float = 4.0,
 ) -> Tensor:
-    """T² · mean(target_weight · TCKD + nontarget_weight · NCKD): KL in two parts with a weight each.
+    """T² · mean(target_weight · TCKD + nontarget_weight · NCKD), a scalar: KL in two parts with a weight each.
 
     TCKD compares target against rest, two classes; NCKD compares the other classes among themselves. With weights 1
-    and 1 - p_target for each row they add up to KL. There is no label loss inside.
-
-    Args:
-        student_logits: `(N, C)`, C ≥ 2, before softmax.
-        teacher_logits: `(N, C)`, before softmax; receives no gradient.
-        labels: `(N,)` int64, the target class of each row.
-        target_weight: at least 0.
-        nontarget_weight: at least 0.
-        temperature: T, above 0; divides both.
-
-    Returns:
-        A scalar.
-
-    Raises:
-        TypeError, ValueError: as `soft_label_loss` and `hard_label_loss`; fewer than two classes; a negative weight.
-
+    and 1 - p_target for each row they add up to KL. The weights are at least 0, C at least 2. No label loss inside.
     Source: Zhao et al. 2022 (arXiv 2203.08679), equation 7; T² and the default weights as in their code.
 
     >>> student, teacher = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[4.0, 1.0, 1.0]])
@@ -215,17 +149,7 @@ def split_at_target(logits: Tensor, labels: Tensor, temperature: float) -> tuple
 
 
 def logit_matching_loss(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
-    """mean ‖centred student - centred teacher‖² / (2 C): what soft_label_loss tends to as the temperature grows.
-
-    Args:
-        student_logits: `(N, C)`, before softmax.
-        teacher_logits: `(N, C)`, before softmax; receives no gradient.
-
-    Returns:
-        A scalar, squared logits.
-
-    Raises:
-        TypeError, ValueError: logits that are not floating point, finite, `(N, C)` and of one shape.
+    """mean ‖centred student - centred teacher‖² / (2 C), a scalar: the limit of soft_label_loss at high temperature.
 
     Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), section 2.1, without their assumption of zero means.
 

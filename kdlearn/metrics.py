@@ -6,8 +6,6 @@ from torch import Tensor
 from kdlearn.arguments import check_labels, check_logits
 from kdlearn.labels import hard_labels, soft_labels
 
-__all__ = ["accuracy", "agreement", "expected_calibration_error", "macro_f1", "macro_recall", "measure"]
-
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:
     """The share of rows whose arg max is the label."""

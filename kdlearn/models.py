@@ -7,8 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["count_macs", "count_parameters", "perceptron", "seeded", "small_convnet"]
-
 
 def perceptron(*widths: int) -> nn.Sequential:
     """Linear layers with ReLU between them: `perceptron(64, 32, 10)` has 64 inputs, one hidden layer, ten logits.

@@ -4,6 +4,7 @@ The colours are Okabe and Ito's, which stay apart under colour blindness; marker
 """
 
 import base64
+import html
 import io
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kdlearn.experiments.statistics import Interval
-
-__all__ = ["Picture", "image_grid", "lines_with_bands", "new_axes", "probability_bars", "strategies_with_intervals"]
 
 BLACK, ORANGE, BLUE, GREEN, VERMILION, PURPLE = "#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#CC79A7"
 MARKERS = ((BLACK, "s"), (BLUE, "o"), (VERMILION, "^"), (GREEN, "D"), (PURPLE, "v"), (ORANGE, "P"))
@@ -32,7 +31,10 @@ def new_axes(width: float = 6.4, height: float = 3.6, columns: int = 1) -> Any:
 
 
 class Picture:
-    """A figure for a notebook, with the alternative text that a screen reader says and that a test can compare."""
+    """A figure for a notebook, with the alternative text that a screen reader says and that a test can compare.
+
+    HTML comes first because JupyterLab shows a bare PNG without its alternative text.
+    """
 
     def __init__(self, ax: Axes, alt: str, dpi: int = 100) -> None:
         self.figure, self.alt, self.dpi = ax.figure, alt, dpi
@@ -40,11 +42,12 @@ class Picture:
     def __repr__(self) -> str:
         return self.alt
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        png = io.BytesIO()
-        self.figure.savefig(png, dpi=self.dpi, metadata={"Software": None})
-        data = {"text/plain": self.alt, "image/png": base64.b64encode(png.getvalue()).decode()}
-        return data, {"image/png": {"alt": self.alt}}
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, dpi=self.dpi, metadata={"Software": None})
+        png = base64.b64encode(buffer.getvalue()).decode()
+        image = f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{png}">'
+        return {"text/plain": self.alt, "text/html": image, "image/png": png}
 
 
 def probability_bars(

@@ -14,15 +14,6 @@ from kdlearn.data import Batch
 from kdlearn.labels import full_precision, hard_labels, smooth_labels
 from kdlearn.losses import distillation_loss, hard_label_loss, soft_label_loss
 
-__all__ = [
-    "GroundTruth",
-    "SmoothedGroundTruth",
-    "SoftLabels",
-    "SoftLabelsAndGroundTruth",
-    "Strategy",
-    "TeachersHardLabels",
-]
-
 Strategy = Callable[[Tensor, Batch], Tensor]
 
 

@@ -13,8 +13,6 @@ from tqdm.auto import tqdm
 from kdlearn.data import Batch, StackedBatches
 from kdlearn.strategies import Strategy
 
-__all__ = ["predict", "train", "train_together"]
-
 
 def train(
     model: nn.Module,
@@ -26,23 +24,11 @@ def train(
     evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
     progress: bool = True,
 ) -> list[dict[str, Any]]:
-    """Train with Adam on what the strategy says, in place.
+    """Train a teacher or a student with Adam on what the strategy says, in place; it is left in `train()` mode.
 
-    Args:
-        model: a teacher or a student; left in `train()` mode.
-        batches: iterated once an epoch; a `Batches`, a `DataLoader`, or any iterable of `Batch`.
-        strategy: `(logits, batch) -> loss`.
-        num_epochs: how often to go through the batches.
-        learning_rate: Adam's.
-        evaluate: called with the model after each epoch; what it returns joins the learning curve.
-        progress: whether to show a progress bar.
-
-    Returns:
-        The learning curve, one dictionary an epoch: `epoch`, `loss` (the mean over its batches), and what `evaluate`
-        returned.
-
-    Raises:
-        FloatingPointError: the loss is no longer finite.
+    `batches` are iterated once an epoch: a `Batches`, or any iterable of `Batch`. Returns the learning curve, for each
+    epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what `evaluate(model)` gave after it. A loss
+    that is no longer finite is a FloatingPointError. `progress` shows a bar.
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     curve = []

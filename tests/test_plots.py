@@ -59,7 +59,8 @@ def test_image_grid(shape):
 
 
 def test_a_picture_carries_its_alternative_text():
-    picture = Picture(new_axes(), "a falling line")
-    data, metadata = picture._repr_mimebundle_()
-    assert data["text/plain"] == repr(picture) == "a falling line" == metadata["image/png"]["alt"]
-    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    picture = Picture(new_axes(), 'a "falling" line < 1')
+    data = picture._repr_mimebundle_()
+    assert data["text/plain"] == repr(picture) == 'a "falling" line < 1'
+    assert data["text/html"].startswith('<img alt="a &quot;falling&quot; line &lt; 1" src="data:image/png;base64,iVBOR')
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG") and data["image/png"] in data["text/html"]

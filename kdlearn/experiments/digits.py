@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from kdlearn.data import Batches, Examples, Splits, load_digits, random_shift, stratified_sample
+from kdlearn.data import Augment, Batches, Examples, Splits, load_digits, random_shift, stratified_sample
 from kdlearn.experiments.records import provenance
 from kdlearn.experiments.statistics import paired_difference, percent, summarise
 from kdlearn.metrics import accuracy, measure
@@ -29,14 +29,12 @@ from kdlearn.strategies import (
 )
 from kdlearn.training import predict, train, train_together
 
-__all__ = ["Arm", "Teacher", "demo", "stratified_rows", "train_seeds", "train_teacher"]
-
 NUM_LABELLED = 60
 NUM_UPDATES = 300  # from 200 to 1,000 the plain student's validation accuracy stays within half a point
 BATCH_SIZE = 60
 TEMPERATURES = (1.0, 2.0, 4.0)
-# Of 10, 20 and 30 epochs the one whose students have the best validation accuracy: a teacher that is stopped early is
-# less accurate and teaches better (Cho & Hariharan 2019, arXiv 1910.01348). Notebook 04 shows it.
+# Of 10, 20 and 30 the number whose students have the best validation accuracy: with more, the teacher grows too certain
+# to teach (Cho & Hariharan 2019, arXiv 1910.01348; exercise 1 of notebook 04).
 TEACHER_EPOCHS = 10
 OWN, ALL, CONTROLS = "the student's own 60 labelled images", "all 1,200 training images, unlabelled", "controls"
 
@@ -76,20 +74,12 @@ def train_seeds(
     *,
     num_updates: int = NUM_UPDATES,
     teacher_logits: Tensor | None = None,
-    augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+    augment: Augment | None = None,
 ) -> list[nn.Module]:
-    """One network a seed, each on its rows of the examples, all trained together.
+    """One network for each of S seeds, each on its `rows` of the examples, all trained together.
 
     Seed s fixes initialisation and order: networks with the same rows differ by their labels only, so they are paired.
-
-    Args:
-        build: makes the network.
-        examples: images and labels, or None for labels that no strategy may see.
-        rows: for each of S seeds the indices of its examples.
-        strategy: `(logits, batch) -> loss`.
-        num_updates: rounded up to whole epochs.
-        teacher_logits: `(S, N, C)`, a row an example.
-        augment: as in `Batches`.
+    `teacher_logits` are `(S, N, C)`, a row an example; `num_updates` are rounded up to whole epochs.
     """
     networks = [seeded(build, seed) for seed in range(len(rows))]
     batches = []
@@ -101,10 +91,12 @@ def train_seeds(
     return networks
 
 
-def train_teacher(examples: Examples, num_epochs: int = TEACHER_EPOCHS) -> nn.Module:
+def train_teacher(
+    examples: Examples, num_epochs: int = TEACHER_EPOCHS, augment: Augment | None = random_shift
+) -> nn.Module:
     """A small convolutional network on ground truth, each image shifted at random."""
     teacher = seeded(small_convnet, seed=0)
-    batches = Batches(examples, BATCH_SIZE, seed=0, augment=random_shift)
+    batches = Batches(examples, BATCH_SIZE, seed=0, augment=augment)
     train(teacher, batches, GroundTruth(), num_epochs=num_epochs, learning_rate=1e-3, progress=False)
     return teacher
 

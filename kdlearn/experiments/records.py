@@ -12,8 +12,6 @@ from typing import Any
 
 from kdlearn.experiments.statistics import Interval
 
-__all__ = ["format_table", "provenance"]
-
 
 def provenance() -> dict[str, Any]:
     """Where a result comes from: date, commit, versions, machine."""

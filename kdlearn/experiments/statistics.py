@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-__all__ = ["Interval", "interval", "paired_difference", "summarise"]
-
 MEASURES = ("accuracy", "macro_recall", "macro_f1", "calibration_error", "agreement")
 
 

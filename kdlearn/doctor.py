@@ -1,0 +1,93 @@
+"""What this machine can run, told without importing torch: one block to paste into a question."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata, util
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+PARTS = {"": "kdlearn demo", "course": "the notebooks in JupyterLab", "dev": "make test"}
+GIB = 2**30
+
+
+def report() -> str:
+    """System, Python, torch, cores, GPU and disk; what is missing and how to get it; what will work here."""
+    missing = {extra: missing_packages(extra) for extra in PARTS}
+    lines = [
+        f"kdlearn    {metadata.version('kdlearn')}",
+        f"system     {platform.system()} {platform.release()}, {platform.machine()}",
+        f"python     {platform.python_version()}, {environment()}",
+        f"torch      {torch_build()}",
+        f"cores      {os.cpu_count()}, memory {memory()}",
+        f"GPU        {gpu()}",
+        f"free disk  {shutil.disk_usage('.').free / GIB:.0f} GiB",
+        "",
+        *(part_line(extra, packages, missing[""]) for extra, packages in missing.items()),
+    ]
+    return "\n".join(lines)
+
+
+def part_line(extra: str, packages: list[str], base: list[str]) -> str:
+    """One part of the course: works, or what it lacks and the command that brings it."""
+    lacking = packages if extra == "" else base + packages
+    if not lacking:
+        return f"works      {PARTS[extra]}"
+    names = " ".join(f'"{name}"' for name in lacking)
+    return f"lacks      {PARTS[extra]}: python -m pip install {names}"
+
+
+def missing_packages(extra: str) -> list[str]:
+    """The requirements of kdlearn, or of one of its extras, that are absent or too old here."""
+    missing = []
+    for requirement in map(Requirement, metadata.requires("kdlearn") or []):
+        of_extra = (
+            f'extra == "{extra}"' in str(requirement.marker).replace("'", '"') if requirement.marker else extra == ""
+        )
+        if of_extra and not is_installed(requirement):
+            missing.append(f"{requirement.name}{requirement.specifier}")
+    return missing
+
+
+def is_installed(requirement: Requirement) -> bool:
+    try:
+        return requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def environment() -> str:
+    """Its name and no path: what is pasted into a question need not tell who asks."""
+    return f"environment {Path(sys.prefix).name}" if sys.prefix != sys.base_prefix else "no virtual environment"
+
+
+def torch_build() -> str:
+    """Version and accelerator that torch was built for, read from its files: importing it would take seconds."""
+    specification = util.find_spec("torch")
+    if specification is None or specification.origin is None:
+        return "not installed"
+    text = Path(specification.origin).with_name("version.py").read_text(encoding="utf-8")
+    built_for = re.search(r"^(cuda|hip|xpu)\b[^=]*= '([^']+)'", text, flags=re.MULTILINE)
+    return f"{metadata.version('torch')}, built for {' '.join(built_for.groups()) if built_for else 'the CPU'}"
+
+
+def memory() -> str:
+    if not hasattr(os, "sysconf"):
+        return "unknown"
+    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / GIB:.0f} GiB"
+
+
+def gpu() -> str:
+    """The graphics processors that torch could use."""
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return "Apple (mps)"
+    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        found = ""
+    return found.replace("\n", "; ") or "none found; nothing in the course so far needs one"

@@ -1,0 +1,89 @@
+"""The package: what importing it loads, what its editors' stub promises, and what the wheel holds."""
+
+import ast
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+import kdlearn
+
+ROOT = Path(__file__).parents[1]
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_import_kdlearn_loads_nothing_heavy():
+    assert not {"torch", "numpy", "sklearn", "matplotlib", "torchvision", "scipy"} & modules_after("import kdlearn")
+
+
+def test_the_losses_load_torch_and_no_more():
+    loaded = modules_after("import kdlearn; kdlearn.soft_label_loss")
+    assert "torch" in loaded and not {"sklearn", "matplotlib", "torchvision", "scipy"} & loaded
+
+
+def test_every_public_name_is_there():
+    assert len(kdlearn.__all__) == len(set(kdlearn.__all__)) > 25
+    for name in kdlearn.__all__:
+        assert getattr(kdlearn, name).__doc__, f"{name} has no docstring"
+    assert set(kdlearn.__all__) <= set(dir(kdlearn))
+
+
+def test_names_that_do_not_exist_are_attribute_errors():
+    with pytest.raises(AttributeError, match="soft_lables"):
+        kdlearn.soft_lables  # noqa: B018
+
+
+def test_imports_run_downwards_only():
+    """A room knows nothing of the rooms above it."""
+    floors = {"arguments": 0, "files": 0, "labels": 1, "data": 1, "models": 1, "losses": 2, "metrics": 2, "plots": 4}
+    floors |= {"strategies": 3, "training": 3, "experiments": 4, "doctor": 4, "cli": 5}
+    for path in (ROOT / "kdlearn").rglob("*.py"):
+        room = path.relative_to(ROOT / "kdlearn").parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kdlearn.") and room in floors:
+                assert floors[node.module.split(".")[1]] <= floors[room], f"{path.name} imports {node.module}"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_works_in_a_clean_environment(wheel, tmp_path):
+    """A new environment sees this one's libraries by a path file, but its kdlearn comes from the wheel."""
+    venv.create(tmp_path / "clean", with_pip=True)
+    scripts = tmp_path / "clean" / ("Scripts" if sys.platform == "win32" else "bin")
+    python = str(scripts / "python")
+    subprocess.run(
+        [python, "-m", "pip", "install", "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True
+    )
+    where = subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    (Path(where) / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    def run(*command: str) -> str:
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    origin, version = run(python, "-c", "import kdlearn; print(kdlearn.__file__, kdlearn.__version__)").split()
+    assert origin.startswith(where) and version == kdlearn.__version__
+    assert "0.6931" in run(
+        python, "-c", "import kdlearn, torch; print(kdlearn.hard_label_loss(torch.zeros(1, 2), torch.tensor([0])))"
+    )
+    assert run(str(scripts / "kdlearn"), "start", "course").count("wrote") == len(
+        list((ROOT / "notebooks").glob("*.ipynb"))
+    )
+    assert (Path(where) / "kdlearn/py.typed").exists() and (Path(where) / "kdlearn/__init__.pyi").exists()

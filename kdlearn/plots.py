@@ -86,7 +86,7 @@ def strategies_with_intervals(rows: Sequence[Mapping[str, Any]], ax: Axes) -> Ax
     height = 0.0
     labels: dict[float, str] = {}
     for (part, members), (colour, marker) in zip(groupby(rows, key=lambda row: row["part"]), MARKERS, strict=False):
-        ax.text(0, height, part, transform=ax.get_yaxis_transform(), weight="bold", va="center", color=colour)
+        ax.text(0.01, height, part, transform=ax.get_yaxis_transform(), weight="bold", va="center", color=colour)
         for row in members:
             height -= 1
             labels[height] = f"{row['arm']}, T = {row['temperature']:g}" if row["temperature"] else row["arm"]
@@ -97,6 +97,7 @@ def strategies_with_intervals(rows: Sequence[Mapping[str, Any]], ax: Axes) -> Ax
         height -= 1.4
     ax.set_yticks(list(labels), list(labels.values()))
     ax.set_ylim(height + 1, 0.7)
+    ax.axvline(rows[0]["accuracy"][0], color="grey", linestyle="--", linewidth=1)
     ax.text(1.02, 0, "difference", transform=ax.get_yaxis_transform(), weight="bold", va="center")
     ax.set_xlabel(f"test accuracy in %, mean and 95 % interval over {rows[0]['seeds']} seeds")
     ax.grid(axis="x", alpha=0.3)

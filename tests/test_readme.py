@@ -1,0 +1,32 @@
+"""What the README says is what is recorded, and what it shows in code runs."""
+
+import re
+from pathlib import Path
+
+from kdlearn.experiments import format_table
+from kdlearn.files import read_json
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RECORDED = read_json(ROOT / "results/demo/results.json")
+
+
+def test_the_table_and_the_finding_are_the_recorded_ones():
+    assert format_table(RECORDED["rows"], RECORDED["teacher"]) in README
+    assert RECORDED["finding"] in " ".join(README.split())
+
+
+def test_the_recording_says_where_it_comes_from():
+    provenance = RECORDED["provenance"]
+    assert provenance["commit"] and not provenance["commit"].endswith("+"), "record from a clean commit"
+    assert len(RECORDED["runs"]) == 200
+
+
+def test_the_example_runs():
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target

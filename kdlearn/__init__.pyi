@@ -21,6 +21,7 @@ from .metrics import macro_recall as macro_recall
 from .models import count_macs as count_macs
 from .models import count_parameters as count_parameters
 from .models import perceptron as perceptron
+from .models import seeded as seeded
 from .models import small_convnet as small_convnet
 from .strategies import GroundTruth as GroundTruth
 from .strategies import SmoothedGroundTruth as SmoothedGroundTruth

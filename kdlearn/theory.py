@@ -34,6 +34,7 @@ __all__ = [
     "kl_rows",
     "label_matching_gradient",
     "logit_matching_gradient",
+    "recipe",
     "reverse_kl_gradient",
     "soft_label_gradient",
     "soft_label_hessian",

@@ -4,6 +4,7 @@ What loads torch is imported inside the command that trains, so that the others 
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -110,16 +111,19 @@ def result_folder(chosen: Path | None, overwrite: bool) -> Iterator[Path]:
 
 
 def start(folder: Path) -> str:
-    """Copy the notebooks as a learner wants them; what is in `folder` already is the learner's work and stays."""
+    """Copy the course as a learner wants it; what is in `folder` already is the learner's work and stays."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
-    for source in sorted(notebooks_folder().glob("*.ipynb")):
+    for source in sorted(path for path in notebooks_folder().iterdir() if path.suffix in (".ipynb", ".npz", ".md")):
         target = folder / source.name
+        lines.append(f"kept   {target}, which is yours" if target.exists() else f"wrote  {target}")
         if target.exists():
-            lines.append(f"kept   {target}, which is yours")
-        else:
+            continue
+        if source.suffix == ".ipynb":
             write_json(target, as_learner_wants_it(read_json(source)))
-            lines.append(f"wrote  {target}")
+        else:
+            with replacing(target) as temporary:
+                shutil.copyfile(source, temporary)
     return "\n".join(lines)
 
 

@@ -83,7 +83,7 @@ def test_the_wheel_works_in_a_clean_environment(wheel, tmp_path):
     assert "0.6931" in run(
         python, "-c", "import kdlearn, torch; print(kdlearn.hard_label_loss(torch.zeros(1, 2), torch.tensor([0])))"
     )
-    assert run(str(scripts / "kdlearn"), "start", "course").count("wrote") == len(
+    assert run(str(scripts / "kdlearn"), "start", "course").count(".ipynb") == len(
         list((ROOT / "notebooks").glob("*.ipynb"))
     )
     assert (Path(where) / "kdlearn/py.typed").exists() and (Path(where) / "kdlearn/__init__.pyi").exists()

@@ -6,6 +6,7 @@ label changes. On all 1,200 images the teacher also hands out labels that the st
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -99,6 +100,24 @@ def train_teacher(
     batches = Batches(examples, BATCH_SIZE, seed=0, augment=augment)
     train(teacher, batches, GroundTruth(), num_epochs=num_epochs, learning_rate=1e-3, progress=False)
     return teacher
+
+
+def save_logits(path: str | Path) -> None:
+    """Real logits for the theory notebooks, so that those print the same digits everywhere: teacher, student, and long.
+
+    `python -c "from kdlearn.experiments.digits import save_logits as s; s('notebooks/digits_logits.npz')"`
+    """
+    digits = load_digits()
+    seen, rows = digits.train, stratified_rows(digits.train, len(digits.train.images), num_seeds=1)
+    nets = {"teacher": train_teacher(seen)}
+    soft = {"strategy": SoftLabels(temperature=2.0), "teacher_logits": predict(nets["teacher"], seen.images)[None]}
+    (nets["student"],) = train_seeds(lambda: perceptron(64, 32, 10), seen, rows, **soft)
+    (nets["long"],) = train_seeds(lambda: perceptron(64, 32, 10), seen, rows, GroundTruth(), num_updates=3000)
+    arrays = {}
+    for prefix, split in (("validation_", digits.validation), ("", digits.test)):
+        arrays |= {f"{prefix}images": split.images, f"{prefix}labels": split.labels}
+        arrays |= {f"{prefix}{name}_logits": predict(net, split.images) for name, net in nets.items()}
+    np.savez_compressed(path, **arrays)
 
 
 def logits_of(name: str, networks: Sequence[nn.Module], digits: Splits) -> Teacher:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test lab notebooks lint clean
+.PHONY: demo test lab notebooks book serve lint clean
 
 demo: $(VENV)/installed
 	$(RUN) kdlearn demo
@@ -20,12 +20,20 @@ lab: $(VENV)/installed
 notebooks: $(VENV)/installed
 	$(RUN) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
+# npm brings MathJax and Mermaid, so that the built book needs no network.
+book: $(VENV)/installed
+	npm install --prefix book --no-package-lock --ignore-scripts --no-audit --no-fund
+	$(RUN) sphinx -W --keep-going -q -b html book book/_build/html
+
+serve: book
+	$(RUN) http.server --directory book/_build/html --bind 127.0.0.1 8000
+
 lint: $(VENV)/installed
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 
 clean:
-	rm -rf $(VENV) dist .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) dist book/_build book/node_modules book/notebooks .pytest_cache .ruff_cache .hypothesis .coverage
 
 # TORCH=cpu installs PyTorch's small CPU build first, from PyTorch's own index.
 $(VENV)/installed: pyproject.toml

@@ -1,6 +1,6 @@
 """The losses of distillation, on logits: a mean over the batch of a sum over the classes, in nats.
 
-With p = softmax(teacher_logits / T), q = softmax(student_logits / T) and y the class indices:
+With p = softmax(teacher_logits / T), q = softmax(student_logits / T) and y the class indices::
 
     kl_divergence         Σ p (log p - log q)                        one value a row
     hard_label_loss       mean(-log q_y)                             T = 1

@@ -33,7 +33,7 @@ def macro_f1(logits: Tensor, labels: Tensor) -> float:
 
 
 def expected_calibration_error(logits: Tensor, labels: Tensor, num_bins: int = 15) -> float:
-    """How far confidence and accuracy lie apart: the mean over rows of |accuracy - mean confidence| of the row's bin.
+    """How far confidence and accuracy lie apart: the mean over rows of `|accuracy - mean confidence|` of the row's bin.
 
     A row's confidence is its largest probability; bin k holds those in (k / num_bins, (k + 1) / num_bins].
     Source: Guo et al. 2017 (arXiv 1706.04599), equation 3.

@@ -1,0 +1,66 @@
+"""The book: the committed notebooks as they are, and the reference from the docstrings; it needs no network."""
+
+import html
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from sphinx.application import Sphinx
+
+import kdlearn
+
+BOOK = Path(__file__).parent
+shutil.rmtree(BOOK / "notebooks", ignore_errors=True)
+shutil.copytree(BOOK.parent / "notebooks", BOOK / "notebooks", ignore=shutil.ignore_patterns(".*", "*.toml"))
+
+project = "kdlearn"
+author = "The kdlearn authors"
+copyright = "2026, the kdlearn authors. Text CC BY 4.0, code MIT"
+release = kdlearn.__version__
+language = "en-GB"
+
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build", "node_modules"]
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}
+myst_enable_extensions = ["dollarmath"]
+myst_fence_as_directive = ["mermaid"]
+myst_heading_anchors = 3
+
+# SVG output is one file without fonts, so that a page opened from a disk shows its formulas too.
+mathjax_path = "tex-svg-full.js"
+mathjax3_config = {"options": {"enableMenu": False}}
+
+html_theme = "sphinx_book_theme"
+html_title = "kdlearn"
+html_context = {"default_mode": "auto"}
+html_static_path = ["_static", "node_modules/mathjax/es5/tex-svg-full.js", "node_modules/mermaid/dist/mermaid.min.js"]
+html_css_files = ["book.css"]
+html_theme_options = {"show_toc_level": 2, "navbar_persistent": []}
+html_show_sourcelink = False
+
+
+class Mermaid(Directive):
+    """A diagram as text, which diagrams.js draws in the reader's theme."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        text = html.escape("\n".join(self.content))
+        return [nodes.raw("", f'<pre class="mermaid" role="img">{text}</pre>', format="html")]
+
+
+def add_diagram_scripts(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    if doctree and any('class="mermaid"' in node.astext() for node in doctree.findall(nodes.raw)):
+        app.add_js_file("mermaid.min.js", loading_method="defer")
+        app.add_js_file("diagrams.js", loading_method="defer")
+
+
+def setup(app: Sphinx) -> None:
+    app.add_directive("mermaid", Mermaid)
+    app.connect("html-page-context", add_diagram_scripts)

@@ -1,0 +1,136 @@
+"""The built book, opened in a browser that reaches no host but this one: no error, no request, every formula drawn."""
+
+import functools
+import http.server
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin
+
+import pytest
+from conftest import require
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NPM = shutil.which("npm")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory) -> Path:
+    require(
+        NPM is not None, "the book needs Node's npm for MathJax and Mermaid: https://nodejs.org, or apt-get install npm"
+    )
+    out = tmp_path_factory.mktemp("book")
+    install = [NPM, "install", "--prefix", "book", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(install, cwd=ROOT, check=True, capture_output=True)
+    build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "book", str(out)]
+    result = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def address(book) -> Iterator[str]:
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=book)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    require(CHROMIUM is not None, "looking at the book needs Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def opened(browser, url: str, home: str):
+    """The page once its formulas and diagrams are drawn, its console errors, and its requests to other hosts."""
+    page, errors, strangers = browser.new_page(), [], []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "request", lambda request: None if request.url.startswith((home, "data:")) else strangers.append(request.url)
+    )
+    page.route(
+        "**/*", lambda route: route.continue_() if route.request.url.startswith((home, "data:")) else route.abort()
+    )
+    page.goto(url, wait_until="load")
+    if page.locator(".math").count():
+        page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
+        page.evaluate("MathJax.startup.promise")
+    if page.locator("pre.mermaid").count():
+        page.wait_for_selector("pre.mermaid svg", timeout=10_000)
+    return page, errors, strangers
+
+
+def pages_of(book: Path) -> list[str]:
+    return sorted(str(path.relative_to(book)) for path in book.rglob("*.html") if "_static" not in path.parts)
+
+
+def test_every_page_stands_alone(book, browser, address):
+    formulas = diagrams = 0
+    for name in pages_of(book):
+        page, errors, strangers = opened(browser, urljoin(address, name), address)
+        assert errors == [] and strangers == [], name
+        assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, name
+        undrawn = "[...document.querySelectorAll('.math')].filter(node => !node.querySelector('mjx-container')).length"
+        assert page.evaluate(undrawn) == 0, name
+        assert page.locator("img:not([alt])").count() == 0, name
+        formulas += page.locator("mjx-container").count()
+        diagrams += page.locator("pre.mermaid svg").count()
+        page.close()
+    assert formulas > 200 and diagrams >= 1
+
+
+def test_every_internal_link_leads_somewhere(book, browser, address):
+    anchors, links = {}, []
+    for name in pages_of(book):
+        page, _, _ = opened(browser, urljoin(address, name), address)
+        anchors[urljoin(address, name)] = set(
+            page.evaluate("[...document.querySelectorAll('[id]')].map(node => node.id)")
+        )
+        links += [
+            (name, link) for link in page.evaluate("[...document.querySelectorAll('a[href]')].map(node => node.href)")
+        ]
+        page.close()
+    for name, link in links:
+        target, fragment = urldefrag(link)
+        if target.startswith(address):
+            target = urljoin(target, "index.html") if target.endswith("/") else target
+            assert (book / unquote(target.removeprefix(address))).exists(), f"{name}: {link}"
+            if fragment and target in anchors:
+                assert unquote(fragment) in anchors[target], f"{name}: {link}"
+
+
+def test_it_opens_from_a_disk_too(book, browser):
+    page, errors, strangers = opened(browser, (book / "notebooks/03_loss_derivations.html").as_uri(), book.as_uri())
+    assert errors == [] and strangers == []
+    assert page.locator("mjx-container").count() > 30 and page.locator("pre.mermaid svg").count() == 1
+
+
+def test_what_answers_a_prediction_is_folded_and_opens(book, browser, address):
+    page, _, _ = opened(browser, urljoin(address, "notebooks/04_first_distillation.html"), address)
+    output = page.locator("details:has(.cell_output)").first
+    assert not output.evaluate("node => node.open")
+    output.locator("summary").click()
+    assert output.locator(".cell_output").first.is_visible()
+    assert page.locator("details:has(.cell_input)").count() >= 4  # the exercises' solutions
+
+
+def test_numbers_of_equations_are_the_notebooks(book, browser, address):
+    page, _, _ = opened(browser, urljoin(address, "notebooks/03_loss_derivations.html"), address)
+    labels = page.locator("mjx-container mjx-assistive-mml mtable mlabeledtr mtd:first-child").all_text_contents()
+    assert "(3.1)" in [label.replace(" ", "") for label in labels]

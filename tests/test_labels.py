@@ -113,3 +113,8 @@ def test_large_logits_stay_finite(temperature, device):
     labels = soft_labels(z, temperature)
     labels.square().sum().backward()
     assert labels.isfinite().all() and z.grad.isfinite().all()
+
+
+def test_soft_labels_default_to_plain_softmax():
+    z = torch.randn(3, 4)
+    torch.testing.assert_close(soft_labels(z), torch.softmax(z, dim=1))

@@ -26,6 +26,7 @@ from kdlearn.labels import full_precision, log_soft_labels
 
 
 def kl_rows(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """Σ p (log p - log q), `(N,)`, of arguments that have been checked."""
     log_p = log_soft_labels(teacher_logits.detach(), temperature)
     log_q = log_soft_labels(student_logits, temperature)
     return (log_p.exp() * (log_p - log_q)).sum(dim=-1)

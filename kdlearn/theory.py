@@ -27,13 +27,6 @@ def centred(logits: Tensor) -> Tensor:
     return logits - logits.mean(dim=-1, keepdim=True)
 
 
-def kl_rows(student_logits: Tensor, teacher_logits: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
-    """Σ p (log p - log q), `(N,)`: `kdlearn.kl_divergence` with a temperature for each row."""
-    log_q = torch.log_softmax(student_logits / temperature, dim=-1)
-    log_p = torch.log_softmax(teacher_logits / temperature, dim=-1)
-    return (log_p.exp() * (log_p - log_q)).sum(dim=-1)
-
-
 # What temperature does
 
 

@@ -31,13 +31,14 @@ def train(
     that is no longer finite is a FloatingPointError. `progress` shows a bar.
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    model.train()
     curve = []
     for epoch in tqdm(range(1, num_epochs + 1), desc="training", unit="epoch", leave=False, disable=not progress):
-        model.train()
         losses = torch.stack([step(model, batch, strategy, optimizer) for batch in batches])
         if not losses.isfinite().all():
             raise FloatingPointError(f"the loss is not finite in epoch {epoch}; lower learning_rate={learning_rate}")
         curve.append({"epoch": epoch, "loss": losses.mean(dim=0).tolist(), **(evaluate(model) if evaluate else {})})
+        model.train()  # an evaluation may have left it in eval() mode
     return curve
 
 

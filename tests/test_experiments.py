@@ -105,7 +105,7 @@ def test_every_run_is_a_whole_result(report):
             "student",
             "strategy",
             "seed",
-            "updates",
+            "epochs",
             "macs",
             "seconds",
             "device",

@@ -135,7 +135,7 @@ def test_trap_a_student_learns_in_train_mode_after_every_evaluation():
         return {}
 
     train(model, Batches(task(), 20, seed=0), GroundTruth(), num_epochs=2, evaluate=evaluate, progress=False)
-    assert modes == [True] * 4
+    assert modes == [True] * 4 and model.training
 
 
 def test_trap_teacher_and_student_read_the_same_images_in_the_same_order():

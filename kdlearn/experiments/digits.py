@@ -162,13 +162,13 @@ def run_arm(arm: Arm, digits: Splits) -> list[dict[str, Any]]:
             "strategy": {"name": strategy.name, **asdict(strategy)},
             "seed": seed,
             "images": len(arm.rows[seed]),
-            "updates": NUM_UPDATES,
+            "epochs": NUM_UPDATES * BATCH_SIZE // len(arm.rows[seed]),
             **measure(predict(student, digits.test.images), digits.test.labels, arm.teacher.test[seed]),
             "validation_accuracy": scores[seed],
             "parameters": count_parameters(student),
             "macs": count_macs(student, digits.test.images[0]),
             "seconds": seconds,
-            "device": "cpu",
+            "device": str(digits.test.images.device),
         }
         for seed, student in enumerate(students)
     ]

@@ -18,7 +18,8 @@ lab: $(VENV)/installed
 
 # Runs every notebook again and stores what it printed.
 notebooks: $(VENV)/installed
-	$(RUN) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	$(RUN) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
+	  --ExecutePreprocessor.coalesce_streams=True notebooks/*.ipynb
 
 # npm brings MathJax and Mermaid, so that the built book needs no network.
 book: $(VENV)/installed

@@ -116,14 +116,15 @@ def start(folder: Path) -> str:
     lines = []
     for source in sorted(path for path in notebooks_folder().iterdir() if path.suffix in (".ipynb", ".npz", ".md")):
         target = folder / source.name
-        lines.append(f"kept   {target}, which is yours" if target.exists() else f"wrote  {target}")
         if target.exists():
+            lines.append(f"kept   {target}, which is yours")
             continue
         if source.suffix == ".ipynb":
             write_json(target, as_learner_wants_it(read_json(source)))
         else:
             with replacing(target) as temporary:
                 shutil.copyfile(source, temporary)
+        lines.append(f"wrote  {target}")
     return "\n".join(lines)
 
 

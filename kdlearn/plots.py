@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kdlearn.experiments.statistics import Interval
+from kdlearn.experiments.statistics import Interval, label_of
 
 BLACK, ORANGE, BLUE, GREEN, VERMILION, PURPLE = "#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#CC79A7"
 MARKERS = ((BLACK, "s"), (BLUE, "o"), (VERMILION, "^"), (GREEN, "D"), (PURPLE, "v"), (ORANGE, "P"))
@@ -89,7 +89,7 @@ def strategies_with_intervals(rows: Sequence[Mapping[str, Any]], ax: Axes) -> Ax
         ax.text(0.01, height, part, transform=ax.get_yaxis_transform(), weight="bold", va="center", color=colour)
         for row in members:
             height -= 1
-            labels[height] = f"{row['arm']}, T = {row['temperature']:g}" if row["temperature"] else row["arm"]
+            labels[height] = label_of(row)
             mean, half_width = row["accuracy"]
             ax.errorbar(mean, height, xerr=half_width, color=colour, marker=marker, capsize=3)
             difference = f"{Interval(*row['difference']):+.1f}" if row["difference"] else "reference"

@@ -41,7 +41,7 @@ OWN, ALL, CONTROLS = "the student's own 60 labelled images", "all 1,200 training
 
 
 class Teacher(NamedTuple):
-    """Its logits, one row an image for each of S seeds: `(S, N, C)`. One network may stand for all seeds."""
+    """Its logits, one row an image for each of S seeds: `(S, N, C)`."""
 
     name: str
     train: Tensor
@@ -58,6 +58,15 @@ class Arm:
     examples: Examples
     rows: Sequence[Tensor]  # for each seed, the examples that the student sees
     teacher: Teacher
+
+
+def student() -> nn.Module:
+    return perceptron(64, 32, 10)
+
+
+def cost_of(network: nn.Module, image: Tensor) -> dict[str, int]:
+    """What a network costs, under the names that a result carries."""
+    return {"parameters": count_parameters(network), "macs": count_macs(network, image)}
 
 
 def stratified_rows(examples: Examples, size: int, num_seeds: int) -> list[Tensor]:
@@ -111,8 +120,8 @@ def save_logits(path: str | Path) -> None:
     seen, rows = digits.train, stratified_rows(digits.train, len(digits.train.images), num_seeds=1)
     nets = {"teacher": train_teacher(seen)}
     soft = {"strategy": SoftLabels(temperature=2.0), "teacher_logits": predict(nets["teacher"], seen.images)[None]}
-    (nets["student"],) = train_seeds(lambda: perceptron(64, 32, 10), seen, rows, **soft)
-    (nets["long"],) = train_seeds(lambda: perceptron(64, 32, 10), seen, rows, GroundTruth(), num_updates=3000)
+    (nets["student"],) = train_seeds(student, seen, rows, **soft)
+    (nets["long"],) = train_seeds(student, seen, rows, GroundTruth(), num_updates=3000)
     arrays = {}
     for prefix, split in (("validation_", digits.validation), ("", digits.test)):
         arrays |= {f"{prefix}images": split.images, f"{prefix}labels": split.labels}
@@ -120,18 +129,19 @@ def save_logits(path: str | Path) -> None:
     np.savez_compressed(path, **arrays)
 
 
-def logits_of(name: str, networks: Sequence[nn.Module], digits: Splits) -> Teacher:
+def logits_of(name: str, networks: Sequence[nn.Module], digits: Splits, num_seeds: int) -> Teacher:
     """One network a seed as a teacher, or a single one that teaches every seed."""
-    return Teacher(name, *(torch.stack([predict(net, split.images) for net in networks]) for split in digits[::2]))
+    logits = (torch.stack([predict(net, split.images) for net in networks]) for split in (digits.train, digits.test))
+    return Teacher(name, *(values.expand(num_seeds, -1, -1) for values in logits))
 
 
 def arms_of(digits: Splits, teacher: nn.Module, num_seeds: int) -> list[Arm]:
     """The demo's rows: five strategies on the student's own images, two on all, and the controls of a critic."""
     labelled, unlabelled = digits.train, Examples(digits.train.images, None)
     own, every = (stratified_rows(labelled, size, num_seeds) for size in (NUM_LABELLED, len(labelled.images)))
-    full = logits_of("trained on all labels", [teacher] * num_seeds, digits)
+    full = logits_of("trained on all labels", [teacher], digits, num_seeds)
     beginners = train_seeds(small_convnet, labelled, own, GroundTruth(), num_updates=100, augment=random_shift)
-    beginner = logits_of("trained on the student's 60 labels", beginners, digits)
+    beginner = logits_of("trained on the student's 60 labels", beginners, digits, num_seeds)
     soft = [SoftLabels(temperature) for temperature in TEMPERATURES]
     both = [SoftLabelsAndGroundTruth(temperature) for temperature in TEMPERATURES]
     return [
@@ -152,6 +162,7 @@ def run_arm(arm: Arm, digits: Splits) -> list[dict[str, Any]]:
     """Train every candidate, choose on validation, read the test set for the chosen one alone: one result a seed."""
     trials = [train_and_validate(arm, strategy, digits.validation) for strategy in arm.candidates]
     strategy, students, scores, seconds = max(trials, key=lambda trial: np.mean(trial[2]))
+    cost = cost_of(students[0], digits.test.images[0])
     return [
         {
             "data_set": "digits",
@@ -163,29 +174,26 @@ def run_arm(arm: Arm, digits: Splits) -> list[dict[str, Any]]:
             "seed": seed,
             "images": len(arm.rows[seed]),
             "epochs": NUM_UPDATES * BATCH_SIZE // len(arm.rows[seed]),
-            **measure(predict(student, digits.test.images), digits.test.labels, arm.teacher.test[seed]),
+            **measure(predict(network, digits.test.images), digits.test.labels, arm.teacher.test[seed]),
             "validation_accuracy": scores[seed],
-            "parameters": count_parameters(student),
-            "macs": count_macs(student, digits.test.images[0]),
+            **cost,
             "seconds": seconds,
             "device": str(digits.test.images.device),
         }
-        for seed, student in enumerate(students)
+        for seed, network in enumerate(students)
     ]
 
 
 def train_and_validate(arm: Arm, strategy: Strategy, validation: Examples) -> tuple[Strategy, list, list[float], float]:
     """The strategy, its students, their validation accuracies, and the seconds that each took."""
     start = perf_counter()
-    students = train_seeds(
-        lambda: perceptron(64, 32, 10), arm.examples, arm.rows, strategy, teacher_logits=arm.teacher.train
-    )
+    students = train_seeds(student, arm.examples, arm.rows, strategy, teacher_logits=arm.teacher.train)
     seconds = (perf_counter() - start) / len(students)
     return strategy, students, [accuracy(predict(s, validation.images), validation.labels) for s in students], seconds
 
 
 def demo(num_seeds: int = 20, progress: bool = True) -> dict[str, Any]:
-    """The whole study: `provenance`, `teacher`, `runs`, and what follows from them: `rows`, `softness`, `finding`."""
+    """The whole study: `provenance`, `teacher`, `runs`, and what follows from them: `rows`, `finding`."""
     digits = load_digits()
     teacher = train_teacher(digits.train)
     arms = arms_of(digits, teacher, num_seeds)
@@ -196,8 +204,7 @@ def demo(num_seeds: int = 20, progress: bool = True) -> dict[str, Any]:
         "provenance": provenance(),
         "teacher": {
             "accuracy": accuracy(predict(teacher, digits.test.images), digits.test.labels),
-            "parameters": count_parameters(teacher),
-            "macs": count_macs(teacher, digits.test.images[0]),
+            **cost_of(teacher, digits.test.images[0]),
         },
         "rows": summarise(runs),
         "finding": finding(runs),

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from kdlearn.experiments.statistics import Interval
+from kdlearn.experiments.statistics import Interval, label_of
 
 
 def provenance() -> dict[str, Any]:
@@ -59,10 +59,9 @@ def format_table(rows: Sequence[dict[str, Any]], teacher: dict[str, Any]) -> str
 
 
 def format_row(row: dict[str, Any]) -> str:
-    label = f"{row['arm']}, T = {row['temperature']:g}" if row["temperature"] else row["arm"]
     difference = f"{Interval(*row['difference']):+.1f}" if row["difference"] else ""
     return (
-        f"  {label:45}{Interval(*row['accuracy']):.1f}"
+        f"  {label_of(row):45}{Interval(*row['accuracy']):.1f}"
         f"{row['macro_f1'][0]:10.1f}{row['calibration_error'][0]:19.1f}{row['agreement'][0]:11.1f}"
         f"{row['parameters']:12,}{difference:>14}"
     )

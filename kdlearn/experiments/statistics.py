@@ -1,6 +1,6 @@
 """Means over seeds, paired differences, and the intervals without which neither says anything."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -67,6 +67,11 @@ def summarise(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for arm in arms
     ]
+
+
+def label_of(row: Mapping[str, Any]) -> str:
+    """An arm's name, with the temperature that was chosen for it."""
+    return f"{row['arm']}, T = {row['temperature']:g}" if row["temperature"] else row["arm"]
 
 
 def percent(runs: Iterable[dict[str, Any]], name: str) -> list[float]:

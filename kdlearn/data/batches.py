@@ -1,11 +1,10 @@
-"""Data sets as tensors in memory, and batches whose order and views come back whenever the seed does."""
+"""Examples, and batches of them whose order and views come back whenever the seed does."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn import datasets
 from sklearn.model_selection import train_test_split
 from torch import Generator, Tensor
 from torch.nn.functional import pad
@@ -40,24 +39,6 @@ def stratified_sample(labels: Tensor, size: int, seed: int) -> Tensor:
     """Row indices `(size,)` of a random sample in which each class keeps its share."""
     rows, _ = train_test_split(np.arange(len(labels)), train_size=size, stratify=labels.cpu(), random_state=seed)
     return torch.from_numpy(rows)
-
-
-def load_digits(seed: int = 0) -> Splits:
-    """1,797 handwritten digits of 8×8 pixels, part of scikit-learn: nothing is downloaded.
-
-    Images are `(N, 1, 8, 8)` float32 with the training split's mean 0 and deviation 1; 1,200 to train on, 197 to
-    validate, 400 to test, stratified. Source: Alpaydin & Kaynak 1998, UCI Optical Recognition of Handwritten Digits.
-
-    >>> load_digits().train.images.shape
-    torch.Size([1200, 1, 8, 8])
-    """
-    bunch = datasets.load_digits()
-    images, labels = torch.from_numpy(bunch.images).float().unsqueeze(1), torch.from_numpy(bunch.target).long()
-    rows = torch.from_numpy(np.setdiff1d(np.arange(len(labels)), test := stratified_sample(labels, 400, seed)))
-    train = rows[stratified_sample(labels[rows], 1200, seed)]
-    validation = torch.from_numpy(np.setdiff1d(rows, train))
-    images = (images - images[train].mean()) / images[train].std()
-    return Splits(*(Examples(images[rows], labels[rows]) for rows in (train, validation, test)))
 
 
 def random_shift(images: Tensor, generator: Generator, pixels: int = 1) -> Tensor:

@@ -1,6 +1,7 @@
 from .data import Batch as Batch
 from .data import Batches as Batches
 from .data import load_digits as load_digits
+from .data import load_images as load_images
 from .experiments import paired_difference as paired_difference
 from .labels import entropy as entropy
 from .labels import hard_labels as hard_labels

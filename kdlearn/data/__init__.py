@@ -11,15 +11,18 @@ from kdlearn.data.batches import (
     stratified_sample,
 )
 from kdlearn.data.digits import load_digits
+from kdlearn.data.images import ImageSplits, load_images
 
 __all__ = [
     "Augment",
     "Batch",
     "Batches",
     "Examples",
+    "ImageSplits",
     "Splits",
     "StackedBatches",
     "load_digits",
+    "load_images",
     "random_shift",
     "stratified_sample",
 ]

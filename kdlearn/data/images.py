@@ -1,0 +1,91 @@
+"""Image data sets, decoded once and held as uint8 tensors: CIFAR-10, MNIST, or any folder of images by class."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kdlearn.data.batches import Examples, stratified_sample
+from kdlearn.data.image_folder import Whole, check_memory, read_folder
+
+NAMED = ("cifar10", "mnist")
+
+
+class ImageSplits(NamedTuple):
+    """Images `(N, channels, height, width)` uint8 with labels `(N,)` int64, and what must be known to use them."""
+
+    train: Examples
+    validation: Examples  # held out of the training part, stratified; no rows if none were asked for
+    test: Examples
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]  # a channel, of the training split, where a pixel lies in [0, 1]
+    deviation: tuple[float, ...]
+    key: str  # SHA-256 of all images, labels and class names before the validation images are held out
+
+
+def load_images(
+    source: str | Path,
+    *,
+    root: Path | None = None,
+    download: bool = False,
+    num_validation: int = 0,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    cache: Path | None = None,
+    progress: bool = False,
+) -> ImageSplits:
+    """The data set "cifar10" or "mnist", or a folder that holds `train/<class>/*` and `test/<class>/*`.
+
+    The named sets lie under `root` (by default the folder in the variable KDLEARN_DATA, or `data`); `download` fetches
+    them. A folder's images are 8-bit, all grey or all RGB, of one size; its classes are numbered by name. They are
+    decoded once and kept in the file `cache` (by default hidden in the folder), which serves as long as no image
+    changes. `num_validation` images are held out of the training part by `seed`.
+
+    What is missing is a FileNotFoundError, what cannot be used a ValueError; both name the file.
+    """
+    whole = read_named(source, root, download) if source in NAMED else read_folder(Path(source), cache, progress)
+    train, validation = hold_out(whole.train, whole.class_names, num_validation, seed)
+    mean, deviation = pixel_statistics(train.images)
+    if torch.device(device).type == "cuda":
+        check_memory(whole.train.images.nbytes + whole.test.images.nbytes, torch.cuda.mem_get_info(device)[0])
+    splits = (Examples(part.images.to(device), part.labels.to(device)) for part in (train, validation, whole.test))
+    return ImageSplits(*splits, whole.class_names, mean, deviation, whole.key())
+
+
+def hold_out(train: Examples, class_names: tuple[str, ...], size: int, seed: int) -> tuple[Examples, Examples]:
+    """The training part without `size` images, and those; classes keep their shares."""
+    total, classes = len(train.labels), len(class_names)
+    held = torch.zeros(total, dtype=torch.bool)
+    if size != 0:
+        fewest, label = train.labels.bincount().min(dim=0)
+        if fewest < 2:
+            raise ValueError(f"num_validation must be 0: class {class_names[label]} has a single training image")
+        if not classes <= size <= total - classes:
+            raise ValueError(
+                f"num_validation must be 0 or {classes} … {total - classes}, so that each of {classes} classes "
+                f"can have an image on both sides; got {size}"
+            )
+        held[stratified_sample(train.labels, size, seed)] = True
+    return tuple(Examples(train.images[rows], train.labels[rows]) for rows in (~held, held))
+
+
+def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation a channel of uint8 images, in units where 255 is 1; exact, by counting the 256 values."""
+    values = torch.arange(256, dtype=torch.float64) / 255
+    counts = torch.zeros(images.shape[1], 256, dtype=torch.float64)
+    for part in images.split(4096):
+        counts += torch.stack([channel.flatten().bincount(minlength=256) for channel in part.unbind(1)])
+    shares = counts / counts.sum(dim=1, keepdim=True)
+    mean = shares @ values
+    deviation = (shares * (values - mean[:, None]) ** 2).sum(dim=1).sqrt()
+    return tuple(mean.tolist()), tuple(deviation.tolist())
+
+
+def read_named(source: str, root: Path | None, download: bool) -> Whole:
+    try:
+        from kdlearn.data import torchvision_sets
+    except ImportError as error:
+        raise ImportError(f'{source} is read by torchvision: pip install "kdlearn[course]"') from error
+    return torchvision_sets.read_named(source, Path(root or os.environ.get("KDLEARN_DATA", "data")), download)

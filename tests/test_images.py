@@ -1,0 +1,460 @@
+"""Images: what a folder holds comes back pixel by pixel, a cache is never believed blindly, bad input runs nothing."""
+
+import http.server
+import os
+import pickle
+import shutil
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import require
+from PIL import EpsImagePlugin, Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from test_package import modules_after
+from torchvision.datasets import CIFAR10
+from torchvision.datasets.utils import calculate_md5
+
+from kdlearn.data import image_folder, load_images
+
+DATA = Path(os.environ.get("KDLEARN_DATA", "data"))
+CLASSES = ("bird", "cat", "frog")
+CACHE = ".kdlearn-cache.safetensors"
+
+
+def pixels(seed: int, size: int = 8, channels: int = 3) -> np.ndarray:
+    shape = (size, size, channels)[: 2 + (channels > 1)]
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def make_folder(folder: Path, channels: int = 3, suffix: str = "png", num_train: int = 6) -> Path:
+    """Three classes of `num_train` and 2 images; image number i of a class has the pixels of seed 100 class + i."""
+    for split, count in {"train": num_train, "test": 2}.items():
+        for label, name in enumerate(CLASSES):
+            (folder / split / name).mkdir(parents=True)
+            for i in range(count):
+                seed = 100 * label + i + 50 * (split == "test")
+                Image.fromarray(pixels(seed, channels=channels)).save(folder / split / name / f"{i}.{suffix}")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return make_folder(tmp_path / "images")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_folder_comes_back_pixel_by_pixel(tmp_path, channels, device):
+    images = load_images(make_folder(tmp_path / "images", channels), device=device)
+    assert images.class_names == CLASSES and images.train.images.device.type == device
+    assert images.train.images.dtype == torch.uint8 and images.train.labels.dtype == torch.int64
+    assert images.train.labels.tolist() == [0] * 6 + [1] * 6 + [2] * 6 and images.test.labels.tolist() == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+    ]
+    assert len(images.validation.images) == 0 and images.validation.images.shape[1:] == (channels, 8, 8)
+    seeds = {"train": [0, 1, 2, 3, 4, 5, 100, 101], "test": [50, 51, 150, 151]}
+    for split, rows in seeds.items():
+        for row, seed in enumerate(rows):
+            wanted = np.atleast_3d(pixels(seed, channels=channels)).transpose(2, 0, 1)
+            assert np.array_equal(getattr(images, split).images[row].cpu(), wanted)
+
+
+@pytest.mark.parametrize("suffix", ["bmp", "jpg", "ppm", "tiff", "webp"])
+def test_other_formats_are_read_as_pillow_reads_them(tmp_path, suffix):
+    folder = make_folder(tmp_path / "images", suffix=suffix)
+    with Image.open(folder / "train" / "cat" / f"3.{suffix}") as image:
+        assert np.array_equal(load_images(folder).train.images[9].permute(1, 2, 0), np.asarray(image))
+
+
+def test_validation_is_stratified_disjoint_and_a_function_of_the_seed(folder):
+    whole, images = load_images(folder), load_images(folder, num_validation=6, seed=1)
+    assert (
+        images.train.labels.bincount().tolist() == [4, 4, 4] and images.validation.labels.bincount().tolist() == [2] * 3
+    )
+    together = torch.cat([images.train.images, images.validation.images]).flatten(1)
+    assert torch.equal(together.unique(dim=0), whole.train.images.flatten(1).unique(dim=0))
+    assert torch.equal(load_images(folder, num_validation=6, seed=1).train.images, images.train.images)
+    assert not torch.equal(load_images(folder, num_validation=6, seed=2).train.images, images.train.images)
+    assert images.key == whole.key and images.mean != whole.mean
+
+
+@pytest.mark.parametrize("num_validation", [0, 6])
+def test_mean_and_deviation_are_those_of_the_training_split(folder, num_validation):
+    images = load_images(folder, num_validation=num_validation)
+    values = images.train.images.double().transpose(0, 1).flatten(1) / 255
+    assert images.mean == pytest.approx(values.mean(dim=1).tolist(), abs=1e-12)
+    assert images.deviation == pytest.approx(values.std(dim=1, correction=0).tolist(), abs=1e-12)
+
+
+def test_the_key_is_of_the_content_not_of_the_place(folder, tmp_path):
+    key = load_images(folder).key
+    assert load_images(shutil.copytree(folder, tmp_path / "copy")).key == key
+    (folder / "train" / "cat" / "0.png").rename(folder / "train" / "cat" / "00.png")
+    assert load_images(folder).key == key
+    (folder / "train" / "cat" / "00.png").rename(folder / "train" / "cat" / "9.png")
+    assert load_images(folder).key != key
+
+
+def test_hidden_files_are_ignored(folder):
+    key = load_images(folder).key
+    for place in (folder, folder / "train", folder / "train" / "cat"):
+        for name in (".DS_Store", "Thumbs.db", "._0.png"):
+            (place / name).write_bytes(b"no image")
+    assert load_images(folder).key == key
+
+
+# The cache
+
+
+@pytest.fixture
+def decoded(monkeypatch) -> list[str]:
+    """The number of times that a split was decoded is the length of this list."""
+    calls, decode = [], image_folder.decode
+    monkeypatch.setattr(image_folder, "decode", lambda *arguments: calls.append("decode") or decode(*arguments))
+    return calls
+
+
+def same(one, other) -> bool:
+    parts = zip(one[:3], other[:3], strict=True)
+    return one[3:] == other[3:] and all(torch.equal(a, b) for p, q in parts for a, b in zip(p, q, strict=True))
+
+
+def test_images_are_decoded_once(folder, decoded):
+    first = load_images(folder, num_validation=3)
+    assert len(decoded) == 2 and [path.name for path in folder.glob(".*")] == [CACHE]
+    assert same(first, load_images(folder, num_validation=3)) and len(decoded) == 2
+
+
+def test_a_cache_elsewhere_leaves_the_folder_alone(folder, tmp_path, decoded):
+    for _ in range(2):
+        load_images(folder, cache=tmp_path / "cache.safetensors")
+    assert len(decoded) == 2 and not list(folder.glob(".*"))
+
+
+def test_changed_files_are_decoded_anew(folder, decoded):
+    first, path = load_images(folder), folder / "train" / "bird" / "0.png"
+    before = path.stat()
+    content = path.read_bytes()
+    Image.fromarray(255 - pixels(0)).save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert load_images(folder).key != first.key and len(decoded) == 4
+    path.write_bytes(content)
+    assert same(load_images(folder), first) and len(decoded) == 6
+
+
+def test_a_cache_cut_short_or_altered_is_not_believed(folder, decoded):
+    first, cache = load_images(folder), folder / CACHE
+    whole = cache.read_bytes()
+    broken = [whole[: len(whole) * tenth // 10] for tenth in range(10)] + [
+        whole[:-1],
+        whole[:-1] + bytes([whole[-1] ^ 1]),
+    ]
+    for number, content in enumerate(broken, start=2):
+        cache.write_bytes(content)
+        for _ in range(2):  # decoded anew, then read from the new cache
+            assert same(load_images(folder), first) and len(decoded) == 2 * number
+
+
+def test_a_cache_of_other_shape_or_type_is_not_believed(folder, decoded):
+    first, cache = load_images(folder), folder / CACHE
+    tensors = load_file(cache)
+    with image_folder.safe_open(cache, "pt") as file:
+        about = file.metadata()
+    changed = [{name: change(values) for name, values in tensors.items()} for change in CHANGES]
+    for number, content in enumerate([*changed, {"train": tensors["train"]}], start=2):
+        save_file(content, cache, metadata=about)
+        assert same(load_images(folder), first) and len(decoded) == 2 * number
+    save_file(tensors, cache)
+    assert same(load_images(folder), first) and len(decoded) == 2 * number + 2
+
+
+CHANGES = [
+    lambda values: values[:-1].contiguous(),
+    lambda values: values.flatten(2).contiguous(),
+    lambda values: values.view(torch.int8),
+    lambda values: values.view(torch.bfloat16),
+]
+
+
+def test_a_place_that_cannot_be_written_is_gone_without(folder, tmp_path, decoded):
+    (tmp_path / "file").touch()
+    load_images(folder, cache=tmp_path / "file" / "cache.safetensors")
+    load_images(folder, cache=tmp_path / "missing" / "cache.safetensors")
+    assert len(decoded) == 4 and not (tmp_path / "missing").exists()
+
+
+def test_a_full_disk_leaves_no_half_cache(folder, monkeypatch):
+    def full(tensors, path, metadata):
+        Path(path).write_bytes(b"half")
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(image_folder, "save_file", full)
+    assert len(load_images(folder).train.images) == 18 and not list(folder.glob(".*"))
+
+
+# Bad input
+
+
+def remove(path: str):
+    return lambda folder: shutil.rmtree(folder / path) if (folder / path).is_dir() else (folder / path).unlink()
+
+
+def write(path: str, content: bytes):
+    return lambda folder: (folder / path).write_bytes(content)
+
+
+def draw(path: str, image: Image.Image):
+    return lambda folder: image.save(folder / path)
+
+
+def cut(path: str):
+    return lambda folder: (folder / path).write_bytes((folder / path).read_bytes()[:-40])
+
+
+def empty(path: str):
+    return lambda folder: [shutil.rmtree(folder / path), (folder / path).mkdir()]
+
+
+def link(path: str, to: str):
+    def change(folder: Path) -> None:
+        remove(path)(folder)
+        (folder / path).symlink_to(folder / to)
+
+    return change
+
+
+PIXELS = Image.fromarray(pixels(0))
+BAD = {
+    "no train": (remove("train"), FileNotFoundError, "no folder train"),
+    "no test": (remove("test"), FileNotFoundError, "no folder test"),
+    "no class": (empty("test"), ValueError, "test must hold a folder of images for each class"),
+    "empty class": (empty("train/cat"), ValueError, "class cat is empty"),
+    "other classes": (remove("test/cat"), ValueError, "same classes; only one of them holds cat"),
+    "first no image": (write("train/bird/0.png", b"hello"), ValueError, r"bird/0.png is no image"),
+    "no image": (write("test/frog/1.png", b""), ValueError, r"frog/1.png is no image"),
+    "cut image": (cut("train/frog/5.png"), ValueError, r"frog/5.png is no image that can be used.*truncated"),
+    "16 bits": (draw("train/cat/1.png", Image.new("I;16", (8, 8))), ValueError, r"cat/1.png.*mode is I;16"),
+    "transparent": (draw("train/cat/1.png", Image.new("RGBA", (8, 8))), ValueError, r"cat/1.png.*mode is RGBA"),
+    "other size": (draw("test/cat/1.png", PIXELS.resize((8, 9))), ValueError, r"cat/1.png has shape \(9, 8, 3\)"),
+    "grey": (draw("test/cat/1.png", PIXELS.convert("L")), ValueError, r"cat/1.png has shape \(8, 8, 1\)"),
+    "folder": (lambda folder: (folder / "train/cat/more").mkdir(), ValueError, "cat/more must be an image file"),
+    "file link": (link("train/cat/1.png", "../outside/0.png"), ValueError, "cat/1.png is a link that leads out"),
+    "class link": (link("train/cat", "../outside"), ValueError, "train/cat is a link that leads out"),
+    "split link": (link("train", "../outside"), ValueError, "train is a link that leads out"),
+    "broken link": (link("train/cat/1.png", "nowhere.png"), ValueError, "1.png must be an image file; it is a .* link"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_folder_is_one_clear_line(folder, case, decoded):
+    change, error, words = BAD[case]
+    (folder.parent / "outside").mkdir()
+    PIXELS.save(folder.parent / "outside" / "0.png")
+    load_images(folder)
+    kept = (folder / CACHE).read_bytes()
+    change(folder)
+    with pytest.raises(error, match=words) as caught:
+        load_images(folder)
+    assert "\n" not in str(caught.value) and (folder / CACHE).read_bytes() == kept
+
+
+def test_no_program_is_run_to_decode_an_image(folder, monkeypatch):
+    """Whatever its name, EPS is a program, and Pillow's reader of it runs Ghostscript."""
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+    (folder / "train" / "frog" / "1.png").write_bytes(eps)
+    called = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *arguments: called.append(arguments))
+    with pytest.raises(ValueError, match=r"frog/1.png is no image"):
+        load_images(folder)
+    assert not called
+
+
+def test_a_link_within_the_folder_is_followed(folder):
+    link("train/cat/1.png", "train/bird/0.png")(folder)
+    images = load_images(folder).train.images
+    assert torch.equal(images[7], images[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_is_not_waited_for(folder):
+    remove("train/bird/0.png")(folder)
+    os.mkfifo(folder / "train" / "bird" / "0.png")
+    with pytest.raises(ValueError, match=r"bird/0.png .*special file"):
+        load_images(folder)
+
+
+@pytest.mark.parametrize("source", ["cifar100", Path("mnist"), "nowhere/at/all"])
+def test_an_unknown_source_is_told_what_is_known(source):
+    with pytest.raises(
+        FileNotFoundError, match=f"'cifar10', 'mnist' or a folder of images; there is no folder {source}"
+    ):
+        load_images(source)
+
+
+@pytest.mark.parametrize("num_validation", [-3, 2, 16, 18, 1000])
+def test_a_validation_split_that_cannot_be_is_refused(folder, num_validation):
+    with pytest.raises(ValueError, match=rf"num_validation must be 0 or 3 … 15, .*got {num_validation}"):
+        load_images(folder, num_validation=num_validation)
+
+
+def test_a_class_of_one_image_cannot_be_split(folder):
+    for i in range(1, 6):
+        (folder / "train" / "cat" / f"{i}.png").unlink()
+    with pytest.raises(ValueError, match="class cat has a single training image"):
+        load_images(folder, num_validation=3)
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_decoded(folder, monkeypatch, decoded):
+    monkeypatch.setattr(image_folder, "available_memory", lambda: 2 * 24 * 8 * 8 * 3 - 1)
+    with pytest.raises(ValueError, match=r"need .* GiB of memory.*kdlearn.train takes any iterable of Batch"):
+        load_images(folder)
+    monkeypatch.setattr(image_folder, "available_memory", lambda: 2 * 24 * 8 * 8 * 3)
+    assert not decoded and len(load_images(folder).train.images) == 18
+
+
+def test_the_memory_at_hand_is_plausible():
+    assert 2**24 < image_folder.available_memory() < 2**46
+
+
+# CIFAR-10 and MNIST
+
+
+class Trap:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def made_up_cifar(root: Path, monkeypatch) -> Path:
+    """Batch files of 4 images each in CIFAR-10's own form, and torchvision told their checksums."""
+    folder = root / CIFAR10.base_folder
+    folder.mkdir(parents=True)
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list(CLASSES)}))
+    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": calculate_md5(folder / "batches.meta")})
+    for part in ("train_list", "test_list"):
+        names = [name for name, _ in getattr(CIFAR10, part)]
+        for number, name in enumerate(names):
+            content = {"data": pixels(number, 32).reshape(1, -1).repeat(4, axis=0), "labels": [0, 1, 2, 2]}
+            (folder / name).write_bytes(pickle.dumps(content))
+        monkeypatch.setattr(CIFAR10, part, [[name, calculate_md5(folder / name)] for name in names])
+    return folder
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch) -> Iterator[Path]:
+    """The archive of a made-up CIFAR-10, which torchvision downloads from this machine."""
+    folder = tmp_path / "served"
+    with tarfile.open(tmp_path / CIFAR10.filename, "w:gz") as tar:
+        tar.add(made_up_cifar(folder, monkeypatch), CIFAR10.base_folder)
+    archive = (tmp_path / CIFAR10.filename).rename(folder / CIFAR10.filename)
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        monkeypatch.setattr(CIFAR10, "url", f"http://127.0.0.1:{server.server_port}/{archive.name}")
+        monkeypatch.setattr(CIFAR10, "tgz_md5", calculate_md5(archive))
+        monkeypatch.setenv("no_proxy", "*")
+        yield archive
+        server.shutdown()
+
+
+def test_cifar_is_read_as_it_is_stored(tmp_path, monkeypatch):
+    made_up_cifar(tmp_path, monkeypatch)
+    monkeypatch.setenv("KDLEARN_DATA", str(tmp_path))
+    images = load_images("cifar10", num_validation=4)
+    assert images.class_names == CLASSES and [len(part.images) for part in images[:3]] == [16, 4, 4]
+    assert np.array_equal(images.test.images[0].flatten(), pixels(0, 32).flatten())
+    assert images.test.labels.tolist() == [0, 1, 2, 2] and images.key == load_images("cifar10", root=tmp_path).key
+
+
+@pytest.mark.parametrize("name", ["data_batch_1", "test_batch", "batches.meta"])
+def test_an_altered_cifar_is_refused_before_anything_is_executed(tmp_path, monkeypatch, name):
+    folder = made_up_cifar(tmp_path / "data", monkeypatch)
+    (folder / name).write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    with pytest.raises(ValueError, match=r"cifar-10-batches-py is not whole .*delete it and pass download=True"):
+        load_images("cifar10", root=tmp_path / "data")
+    assert not (tmp_path / "sprung").exists()
+    pickle.loads((folder / name).read_bytes())
+    assert (tmp_path / "sprung").exists(), "the trap itself must work"
+
+
+def test_cifar_is_fetched_and_an_altered_one_fetched_anew(tmp_path, served):
+    first = load_images("cifar10", root=tmp_path, download=True)
+    assert [len(part.images) for part in first[:3]] == [20, 0, 4]
+    (tmp_path / CIFAR10.base_folder / "data_batch_2").write_bytes(b"")
+    assert same(load_images("cifar10", root=tmp_path, download=True), first)
+    assert same(load_images("cifar10", root=tmp_path), first)
+
+
+def test_a_cut_altered_or_absent_archive_is_not_unpacked(tmp_path, served):
+    whole = served.read_bytes()
+    for number, content in enumerate([whole[:-20], whole[:50] + bytes([whole[50] ^ 1]) + whole[51:], b"", None]):
+        served.unlink() if content is None else served.write_bytes(content)
+        with pytest.raises(OSError, match="cifar10 could not be fetched whole"):
+            load_images("cifar10", root=tmp_path / str(number), download=True)
+        assert not (tmp_path / str(number) / CIFAR10.base_folder).exists()
+
+
+@pytest.mark.parametrize("source", ["cifar10", "mnist"])
+def test_a_named_set_that_is_not_there_names_both_ways_out(tmp_path, source):
+    with pytest.raises(FileNotFoundError, match=rf"{source} is not there: .*download=True.*KDLEARN_DATA"):
+        load_images(source, root=tmp_path)
+
+
+def test_a_copy_of_cifar_in_jpeg_is_not_taken_for_it(folder):
+    with pytest.raises(FileNotFoundError, match=r"images/train are another data set: give .*images as the source"):
+        load_images("cifar10", root=folder)
+
+
+def test_torchvision_is_loaded_for_the_named_sets_alone(folder, monkeypatch):
+    assert not {"torchvision"} & modules_after(f"from kdlearn.data import load_images; load_images({str(folder)!r})")
+    monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
+    monkeypatch.delitem(sys.modules, "kdlearn.data.torchvision_sets", raising=False)
+    monkeypatch.delattr("kdlearn.data.torchvision_sets", raising=False)
+    with pytest.raises(ImportError, match=r'mnist is read by torchvision: pip install "kdlearn\[course\]"'):
+        load_images("mnist")
+
+
+# The real images
+
+
+def test_the_copy_of_cifar_in_jpeg(tmp_path, decoded):
+    require(
+        (DATA / "train" / "frog").is_dir(), "KDLEARN_DATA must name a folder that holds CIFAR-10 in train/ and test/"
+    )
+    cache = tmp_path / "cache.safetensors"
+    first, again = (load_images(DATA, cache=cache, num_validation=5000) for _ in range(2))
+    assert same(first, again) and len(decoded) == 2
+    assert [tuple(part.images.shape) for part in first[:3]] == [(size, 3, 32, 32) for size in (45000, 5000, 10000)]
+    assert first.validation.labels.bincount().tolist() == [500] * 10 and first.class_names[6] == "frog"
+    assert first.mean == pytest.approx((0.4914, 0.4822, 0.4465), abs=2e-3)  # published for the official images
+    assert first.deviation == pytest.approx((0.2470, 0.2435, 0.2616), abs=3e-3)
+
+
+def test_mnist(tmp_path):
+    require((DATA / "MNIST" / "raw").is_dir(), "KDLEARN_DATA must name a folder that holds MNIST/raw")
+    images = load_images("mnist", root=DATA, num_validation=10)
+    assert [tuple(part.images.shape) for part in images[:3]] == [(size, 1, 28, 28) for size in (59990, 10, 10000)]
+    assert (*images.mean, *images.deviation) == pytest.approx((0.1307, 0.3081), abs=1e-4)
+    shutil.copytree(DATA / "MNIST", tmp_path / "MNIST")
+    labels = tmp_path / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
+    whole = labels.read_bytes()
+    for content in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), whole[:3], b""):
+        labels.write_bytes(content)
+        with pytest.raises(ValueError, match="MNIST/raw is not whole"):
+            load_images("mnist", root=tmp_path)

@@ -43,7 +43,7 @@ def load_images(
     decoded once and kept in the file `cache` (by default hidden in the folder), which serves as long as no image
     changes. `num_validation` images are held out of the training part by `seed`.
 
-    What is missing is a FileNotFoundError, what cannot be used a ValueError; both name the file.
+    What is missing is a FileNotFoundError, what cannot be used a ValueError, a failed download an OSError.
     """
     whole = read_named(source, root, download) if source in NAMED else read_folder(Path(source), cache, progress)
     train, validation = hold_out(whole.train, whole.class_names, num_validation, seed)

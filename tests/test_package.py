@@ -28,6 +28,11 @@ def test_the_losses_load_torch_and_no_more():
     assert "torch" in loaded and not {"sklearn", "matplotlib", "torchvision", "scipy"} & loaded
 
 
+def test_small_networks_load_torch_and_no_more():
+    loaded = modules_after("import kdlearn; kdlearn.perceptron; kdlearn.airbench")
+    assert "torch" in loaded and not {"sklearn", "matplotlib", "torchvision", "scipy"} & loaded
+
+
 def test_every_public_name_is_there():
     assert len(kdlearn.__all__) == len(set(kdlearn.__all__)) > 25
     for name in kdlearn.__all__:

@@ -1,8 +1,11 @@
 from .data import Batch as Batch
 from .data import Batches as Batches
+from .data import ViewBatches as ViewBatches
+from .data import Views as Views
 from .data import load_digits as load_digits
 from .data import load_images as load_images
 from .experiments import paired_difference as paired_difference
+from .label_store import label_views as label_views
 from .labels import entropy as entropy
 from .labels import hard_labels as hard_labels
 from .labels import one_hot as one_hot

@@ -1,8 +1,10 @@
 """The one training loop, for teacher and student alike."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from copy import deepcopy
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,7 +12,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from tqdm.auto import tqdm
 
+from kdlearn.checkpoints import Position, interrupts_noted, load_checkpoint, save_checkpoint
 from kdlearn.data import Batch, StackedBatches
+from kdlearn.devices import Machine
+from kdlearn.labels import full_precision
+from kdlearn.optimizers import Adam, Recipe
 from kdlearn.strategies import Strategy
 
 
@@ -20,35 +26,98 @@ def train(
     strategy: Strategy,
     *,
     num_epochs: int,
-    learning_rate: float = 3e-3,
-    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+    optimizer: Recipe = Adam(),
+    machine: Machine = Machine(),
+    evaluate: Callable[[nn.Module], dict[str, Any]] | None = None,
+    checkpoint: Path | None = None,
+    settings: Any = None,
     progress: bool = True,
 ) -> list[dict[str, Any]]:
-    """Train a teacher or a student with Adam on what the strategy says, in place; it is left in `train()` mode.
+    """Train a teacher or a student on what the strategy says, in place; it is left in `train()` mode.
 
-    `batches` are iterated once an epoch: a `Batches`, or any iterable of `Batch`. Returns the learning curve, for each
-    epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what `evaluate(model)` gave after it. A loss
-    that is no longer finite is a FloatingPointError. `progress` shows a bar.
+    Args:
+        batches: iterated once an epoch: `Batches`, `ViewBatches`, or any iterable of `Batch`; its order comes back
+            after an interruption if it is a function of its attribute `epoch`, as it is with these two.
+        optimizer: how weights are stepped, and the schedule of the learning rate.
+        machine: on which device, and in which precision; model and batches must be there already.
+        evaluate: what it returns for the model after an epoch is added to the curve.
+        checkpoint: a file that is written after each epoch and on Ctrl-C; where it is there, the training goes on from
+            it and ends as if it had never stopped. The caller deletes it.
+        settings: plain values that a checkpoint must share, such as the strategy and the seed.
+        progress: whether to show a bar with the time left.
+
+    Returns:
+        The learning curve: for each epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what
+        `evaluate` gave. A loss that is no longer finite is a FloatingPointError.
     """
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    stepper = optimizer.optimizer(model)
+    forward, position = machine.forward(model), Position()
+    if checkpoint is not None and checkpoint.exists():
+        position = load_checkpoint(checkpoint, model, stepper, settings)
+
+    def save() -> None:
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, model, stepper, position, settings)
+
+    epochs = tqdm(total=num_epochs, initial=position.epoch, desc="training", unit="epoch", disable=not progress)
+    with epochs, interrupts_noted() as interrupted:
+        while position.epoch < num_epochs:
+            model.train()  # an evaluation may have left it in eval() mode
+            for batch in remaining(batches, position):
+                set_learning_rate(stepper, optimizer.schedule(share_done(batches, position) / num_epochs))
+                position.losses.append(step(forward, batch, strategy, stepper, machine))
+                if interrupted.is_set():
+                    save()
+                    raise KeyboardInterrupt
+            finish_epoch(position, optimizer, evaluate(model) if evaluate else {})
+            epochs.update()
+            save()
     model.train()
-    curve = []
-    for epoch in tqdm(range(1, num_epochs + 1), desc="training", unit="epoch", leave=False, disable=not progress):
-        losses = torch.stack([step(model, batch, strategy, optimizer) for batch in batches])
-        if not losses.isfinite().all():
-            raise FloatingPointError(f"the loss is not finite in epoch {epoch}; lower learning_rate={learning_rate}")
-        curve.append({"epoch": epoch, "loss": losses.mean(dim=0).tolist(), **(evaluate(model) if evaluate else {})})
-        model.train()  # an evaluation may have left it in eval() mode
-    return curve
+    return position.curve
 
 
-def step(model: nn.Module, batch: Batch, strategy: Strategy, optimizer: torch.optim.Optimizer) -> Tensor:
+def remaining(batches: Iterable[Batch], position: Position) -> Iterator[Batch]:
+    """What is left of the present epoch."""
+    if hasattr(batches, "epoch"):
+        batches.epoch = position.epoch
+    return islice(batches, len(position.losses), None)
+
+
+def share_done(batches: Iterable[Batch], position: Position) -> float:
+    """How many epochs are done. One without a length counts when it is over, so its learning rate stays the same."""
+    return position.epoch + (len(position.losses) / len(batches) if isinstance(batches, Sized) else 0)
+
+
+def set_learning_rate(stepper: torch.optim.Optimizer, factor: float) -> None:
+    for group in stepper.param_groups:
+        group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+
+
+def step(
+    forward: Callable[[Tensor], Tensor],
+    batch: Batch,
+    strategy: Strategy,
+    stepper: torch.optim.Optimizer,
+    machine: Machine = Machine(),
+) -> Tensor:
     """One update. The loss is one number, or one for each of several students that share nothing but the loop."""
-    loss = strategy(model(batch.images), batch)
-    optimizer.zero_grad()
+    with machine.precision():
+        logits = forward(batch.images)
+    loss = strategy(logits, batch)
+    stepper.zero_grad()
     loss.sum().backward()
-    optimizer.step()
+    stepper.step()
     return loss.detach()
+
+
+def finish_epoch(position: Position, optimizer: Recipe, evaluation: dict[str, Any]) -> None:
+    """Add a point to the curve and stand at the beginning of the next epoch."""
+    losses, position.losses = torch.stack(position.losses), []
+    position.epoch += 1
+    if not losses.isfinite().all():
+        rate = optimizer.learning_rate
+        raise FloatingPointError(f"the loss is not finite in epoch {position.epoch}; lower learning_rate={rate}")
+    position.curve.append({"epoch": position.epoch, "loss": losses.mean(dim=0).tolist(), **evaluation})
 
 
 def train_together(
@@ -96,16 +165,23 @@ class StackedNetworks(nn.Module):
 
 
 @torch.no_grad()
-def predict(model: nn.Module, images: Tensor, batch_size: int = 1000) -> Tensor:
-    """The logits `(N, C)` of images `(N, …)`, in `eval()` mode and without a gradient; the model is left as it was."""
-    with eval_mode(model):
-        return torch.cat([model(part) for part in images.split(batch_size)])
+def predict(
+    model: Callable[[Tensor], Tensor], images: Tensor, batch_size: int = 1000, machine: Machine = Machine()
+) -> Tensor:
+    """The logits `(N, C)` of images `(N, …)`, in float32 or wider, in `eval()` mode and without a gradient.
+
+    `model` is a network, which is left as it was, or any callable from images to logits, such as a pretrained network
+    with its own preprocessing.
+    """
+    with eval_mode(model), machine.precision():
+        return torch.cat([full_precision(model(part)) for part in images.split(batch_size)])
 
 
 @contextmanager
-def eval_mode(model: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+def eval_mode(model: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()] if isinstance(model, nn.Module) else []
+    for module, _ in modes:
+        module.training = False
     try:
         yield
     finally:

@@ -18,6 +18,7 @@ from kdlearn import (
 )
 from kdlearn.data import Batch, Batches, Examples
 from kdlearn.models import seeded
+from kdlearn.optimizers import Adam
 
 
 def task(size: int = 40) -> Examples:
@@ -33,7 +34,7 @@ def test_one_epoch_is_adam_by_hand():
     """Against Adam's formula (Kingma & Ba 2015, algorithm 1), for a linear model whose gradient is written out."""
     examples, model = task(), seeded(lambda: perceptron(4, 2), 0)
     weight, bias = (parameter.detach().clone() for parameter in model.parameters())
-    train(model, Batches(examples, 40, seed=0), GroundTruth(), num_epochs=1, learning_rate=0.1, progress=False)
+    train(model, Batches(examples, 40, seed=0), GroundTruth(), num_epochs=1, optimizer=Adam(0.1), progress=False)
     inputs = examples.images.flatten(1)
     surplus = torch.softmax(inputs @ weight.T + bias, dim=1) - nn.functional.one_hot(examples.labels, 2)
     gradient = surplus.T @ inputs / len(inputs)
@@ -47,7 +48,7 @@ def test_the_loss_falls_and_the_curve_says_so():
         Batches(task(), 10, seed=0),
         GroundTruth(),
         num_epochs=30,
-        learning_rate=0.03,
+        optimizer=Adam(0.03),
         evaluate=lambda model: {"mode": model.training},
         progress=False,
     )

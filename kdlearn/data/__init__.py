@@ -12,6 +12,7 @@ from kdlearn.data.batches import (
 )
 from kdlearn.data.digits import load_digits
 from kdlearn.data.images import ImageSplits, load_images
+from kdlearn.data.views import LabelStore, ViewBatches, Views
 
 __all__ = [
     "Augment",
@@ -19,8 +20,11 @@ __all__ = [
     "Batches",
     "Examples",
     "ImageSplits",
+    "LabelStore",
     "Splits",
     "StackedBatches",
+    "ViewBatches",
+    "Views",
     "load_digits",
     "load_images",
     "random_shift",

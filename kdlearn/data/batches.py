@@ -50,6 +50,11 @@ def random_shift(images: Tensor, generator: Generator, pixels: int = 1) -> Tenso
     return views[torch.arange(len(images), device=images.device), :, down, right]
 
 
+def generator_of(*numbers: int) -> Generator:
+    """A random generator that is a function of these numbers, the same on every machine."""
+    return Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
+
+
 class Batches:
     """Shuffled batches; each time through is an epoch, whose order and views are a function of (seed, epoch).
 
@@ -78,7 +83,7 @@ class Batches:
         return -(-len(self.data.images) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        generator = Generator().manual_seed(int(np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)[0]))
+        generator = generator_of(self.seed, self.epoch)
         self.epoch += 1
         order = torch.randperm(len(self.data.images), generator=generator).to(self.data.images.device)
         for rows in order.split(self.batch_size):

@@ -20,6 +20,7 @@ from kdlearn.experiments.records import provenance
 from kdlearn.experiments.statistics import paired_difference, percent, summarise
 from kdlearn.metrics import accuracy, measure
 from kdlearn.models import count_macs, count_parameters, perceptron, seeded, small_convnet
+from kdlearn.optimizers import Adam
 from kdlearn.strategies import (
     GroundTruth,
     SmoothedGroundTruth,
@@ -107,7 +108,7 @@ def train_teacher(
     """A small convolutional network on ground truth, each image shifted at random."""
     teacher = seeded(small_convnet, seed)
     batches = Batches(examples, BATCH_SIZE, seed=seed, augment=augment)
-    train(teacher, batches, GroundTruth(), num_epochs=num_epochs, learning_rate=1e-3, progress=False)
+    train(teacher, batches, GroundTruth(), num_epochs=num_epochs, optimizer=Adam(1e-3), progress=False)
     return teacher
 
 

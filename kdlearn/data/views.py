@@ -1,0 +1,144 @@
+"""Views: every image of every epoch shifted and mirrored its own way, and made again whenever they are asked for.
+
+Order and initialisation are the student's; the views belong to the study. So a teacher can label the views of an epoch
+once, and every student that sees them finds its labels in a `LabelStore`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from kdlearn.data.batches import Batch, generator_of
+
+SHIFTS, SIDES = 1, 2  # two streams of random numbers, apart from the one that shuffles
+
+
+class Views:
+    """`views(epoch, rows)`: normalised images `(len(rows), channels, height, width)`, float32.
+
+    A view is a function of (`seed`, epoch, index) alone, the same on every device: the image moved by -`pixels` …
+    `pixels` in both directions, what enters at the border being its reflection, and, if `flip`, mirrored in every other
+    epoch, so that two epochs together show both sides (Jordan 2024, arXiv 2404.00498). `pixels=0, flip=False` leaves
+    the images as they are.
+
+    Args:
+        images: `(N, channels, height, width)` uint8, on the device on which the views are wanted.
+        mean: one number a channel, of pixels in [0, 1].
+        deviation: likewise.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        mean: Sequence[float],
+        deviation: Sequence[float],
+        *,
+        seed: int = 0,
+        pixels: int = 2,
+        flip: bool = True,
+    ) -> None:
+        if images.ndim != 4 or images.dtype != torch.uint8:
+            came = f"{tuple(images.shape)} {images.dtype}"
+            raise TypeError(f"images must be (N, channels, height, width) uint8; got {came}")
+        if not 0 <= pixels < min(images.shape[-2:]):
+            raise ValueError(f"pixels must lie in 0 … {min(images.shape[-2:]) - 1}, inside the image; got {pixels}")
+        self.seed, self.pixels, self.flip = seed, pixels, flip
+        self.mean, self.deviation = (
+            255 * torch.tensor(values, device=images.device).view(-1, 1, 1) for values in (mean, deviation)
+        )
+        height, width = images.shape[-2:]
+        padded = images[:, :, reflected(height, pixels)][..., reflected(width, pixels)]
+        self.windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, channels, down, right, height, width)
+        self.drawn_for: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __call__(self, epoch: int, rows: Tensor) -> Tensor:
+        down, right, mirrored = (values[rows] for values in self.draw(epoch))
+        images = self.windows[rows, :, down, right].float()
+        mirrored = mirrored.nonzero().flatten()
+        images[mirrored] = images[mirrored].flip(-1)
+        return images.sub_(self.mean).div_(self.deviation)
+
+    def draw(self, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
+        """For each image how far down and right its window lies, and whether it is mirrored."""
+        if self.drawn_for != epoch:
+            places = (2, len(self))
+            shifts = torch.randint(2 * self.pixels + 1, places, generator=generator_of(self.seed, epoch, SHIFTS))
+            sides = torch.randint(2, places[1:], generator=generator_of(self.seed, 0, SIDES))
+            mirrored = ((sides + epoch) % 2 == 1) & self.flip
+            self.drawn = tuple(values.to(self.mean.device) for values in (*shifts, mirrored))
+            self.drawn_for = epoch
+        return self.drawn
+
+    def recipe(self) -> dict[str, int | bool]:
+        """What decides the views besides the images, for a label store to remember."""
+        return {"view_seed": self.seed, "pixels": self.pixels, "flip": self.flip}
+
+
+def reflected(size: int, pixels: int) -> Tensor:
+    """The places of a row with its reflection at both ends: 2 1 0 1 2 3 … for two pixels."""
+    places = torch.arange(-pixels, size + pixels).abs()
+    return torch.where(places < size, places, 2 * (size - 1) - places)
+
+
+class LabelStore:
+    """`store(epoch, rows)`: the teacher's logits `(len(rows), C)` of those views, in float32.
+
+    Args:
+        logits: `(epochs, N, C)`, by `kdlearn.label_views`.
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def __call__(self, epoch: int, rows: Tensor) -> Tensor:
+        return self.logits[epoch, rows].float()
+
+
+class ViewBatches:
+    """Shuffled batches of views; each time through is an epoch, whose order is a function of (`seed`, epoch).
+
+    Args:
+        views: what the images look like in each epoch, the same for every student of a study.
+        labels: `(N,)` int64 ground truth; None where the student must not see it.
+        batch_size: how many images a batch; the last one may be smaller.
+        seed: the student's.
+        rows: the images that this student sees; by default all.
+        store: the teacher's logits of the views. A student that trains for more epochs sees the store's epochs again.
+        share: the rows of each batch that are made here, `slice(rank, None, num_processes)` where processes share them.
+    """
+
+    def __init__(
+        self,
+        views: Views,
+        labels: Tensor | None,
+        batch_size: int,
+        *,
+        seed: int,
+        rows: Tensor | None = None,
+        store: LabelStore | None = None,
+        share: slice = slice(None),
+    ) -> None:
+        rows = torch.arange(len(views)) if rows is None else rows
+        self.views, self.labels, self.store, self.rows = views, labels, store, rows.to(views.mean.device)
+        self.batch_size, self.seed, self.share, self.epoch = batch_size, seed, share, 0
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        order = torch.randperm(len(self.rows), generator=generator_of(self.seed, epoch)).to(self.rows.device)
+        seen = epoch if self.store is None else epoch % len(self.store)
+        for rows in self.rows[order].split(self.batch_size):
+            yield self.batch(seen, rows[self.share])
+
+    def batch(self, epoch: int, rows: Tensor) -> Batch:
+        labels = None if self.labels is None else self.labels[rows]
+        return Batch(self.views(epoch, rows), labels, None if self.store is None else self.store(epoch, rows))

@@ -1,0 +1,50 @@
+"""Where and how to compute, decided by what the machine can do and recorded with each result."""
+
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device, whether convolutions run in bfloat16, and whether networks are compiled. By default: plain CPU."""
+
+    device: str = "cpu"
+    autocast: bool = False
+    compiled: bool = False
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """The model on the device, its filters with their channels last, which convolutions prefer."""
+        return model.to(self.device, memory_format=torch.channels_last)
+
+    def forward(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
+        return torch.compile(model) if self.compiled else model
+
+    def precision(self) -> AbstractContextManager:
+        return torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.autocast)
+
+
+def best_machine(device: str | None = None) -> Machine:
+    """The fastest device here (cuda, then mps, then cpu) or the one named, with what helps on it.
+
+    bfloat16 is used where the processor computes in it; elsewhere it is slower than float32. On a CPU compiling a
+    small network takes longer than it saves (`benchmarks/devices.py`); on CUDA it needs Triton and a C compiler.
+    """
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if device.startswith("cuda"):
+        can_compile = find_spec("triton") is not None and shutil.which("cc") is not None
+        return Machine(device, torch.cuda.is_bf16_supported(including_emulation=False), can_compile)
+    return Machine(device, autocast=device == "cpu" and cpu_computes_in_bfloat16())
+
+
+def cpu_computes_in_bfloat16() -> bool:
+    """Whether the CPU multiplies in bfloat16, by AMX or AVX-512; unknown, and taken for no, outside Linux."""
+    flags = Path("/proc/cpuinfo")
+    return flags.exists() and not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags.read_text().split())

@@ -1,30 +1,29 @@
 """Where and how to compute, decided by what the machine can do and recorded with each result."""
 
 import shutil
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A device, whether convolutions run in bfloat16, and whether networks are compiled. By default: plain CPU."""
+    """A device, whether layers compute in bfloat16, whether networks are compiled, how many processes share a batch."""
 
     device: str = "cpu"
     autocast: bool = False
     compiled: bool = False
+    processes: int = 1
 
     def place(self, model: nn.Module) -> nn.Module:
         """The model on the device, its filters with their channels last, which convolutions prefer."""
+        if self.processes > 1 and self.device.startswith("cuda"):
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         return model.to(self.device, memory_format=torch.channels_last)
-
-    def forward(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
-        return torch.compile(model) if self.compiled else model
 
     def precision(self) -> AbstractContextManager:
         return torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.autocast)

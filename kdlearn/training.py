@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from kdlearn.checkpoints import Position, interrupts_noted, load_checkpoint, save_checkpoint
 from kdlearn.data import Batch, StackedBatches
 from kdlearn.devices import Machine
+from kdlearn.distributed import forward_of, rank
 from kdlearn.labels import full_precision
 from kdlearn.optimizers import Adam, Recipe
 from kdlearn.strategies import Strategy
@@ -51,12 +52,12 @@ def train(
         `evaluate` gave. A loss that is no longer finite is a FloatingPointError.
     """
     stepper = optimizer.optimizer(model)
-    forward, position = machine.forward(model), Position()
+    forward, position = forward_of(model, machine), Position()
     if checkpoint is not None and checkpoint.exists():
         position = load_checkpoint(checkpoint, model, stepper, settings)
 
     def save() -> None:
-        if checkpoint is not None:
+        if checkpoint is not None and rank() == 0:
             save_checkpoint(checkpoint, model, stepper, position, settings)
 
     epochs = tqdm(total=num_epochs, initial=position.epoch, desc="training", unit="epoch", disable=not progress)

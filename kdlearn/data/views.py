@@ -45,7 +45,8 @@ class Views:
             raise ValueError(f"pixels must lie in 0 … {min(images.shape[-2:]) - 1}, inside the image; got {pixels}")
         self.seed, self.pixels, self.flip = seed, pixels, flip
         self.mean, self.deviation = (
-            255 * torch.tensor(values, device=images.device).view(-1, 1, 1) for values in (mean, deviation)
+            255 * torch.as_tensor(values, dtype=torch.float32, device=images.device).view(-1, 1, 1)
+            for values in (mean, deviation)
         )
         height, width = images.shape[-2:]
         padded = images[:, :, reflected(height, pixels)][..., reflected(width, pixels)]
@@ -126,6 +127,9 @@ class ViewBatches:
         share: slice = slice(None),
     ) -> None:
         rows = torch.arange(len(views)) if rows is None else rows
+        if any(size % (share.step or 1) for size in (batch_size, len(rows) % batch_size)):
+            sizes = f"batches of {batch_size} and the last of {len(rows) % batch_size or batch_size} images"
+            raise ValueError(f"batch_size must leave batches that {share.step} processes can share evenly; got {sizes}")
         self.views, self.labels, self.store, self.rows = views, labels, store, rows.to(views.mean.device)
         self.batch_size, self.seed, self.share, self.epoch = batch_size, seed, share, 0
 

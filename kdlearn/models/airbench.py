@@ -59,7 +59,8 @@ def whiten(model: Airbench, images: Tensor, epsilon: float = 5e-4) -> None:
         epsilon: added to the variances λ, so that what hardly varies is not blown up.
 
     The filters are v / √(λ + epsilon) for the eigenvectors v of the patches' second moments, the largest λ first, then
-    their negatives. Of ±v, v is the one whose first large entry is positive: the same filters on every machine.
+    their negatives. Of ±v, v is the one whose first entry above a quarter of the largest is positive (ties among the
+    large, and halves as in (1, −2, 1), are common): the same filters on every machine.
     """
     layer, channels = model[0], model[0].in_channels
     if images.ndim != 4 or images.shape[1] != channels or not images.is_floating_point():
@@ -69,6 +70,6 @@ def whiten(model: Airbench, images: Tensor, epsilon: float = 5e-4) -> None:
     patches = (unfold(some.double(), kernel_size=2) for some in images.split(250))  # each (n, 4 · channels, places)
     moments = torch.stack([(some @ some.mT / some.shape[2]).sum(dim=0) for some in patches]).sum(dim=0) / len(images)
     variances, vectors = torch.linalg.eigh(moments)
-    first_large = (vectors.abs() > vectors.abs().amax(dim=0) / 2).byte().argmax(dim=0, keepdim=True)
+    first_large = (vectors.abs() > vectors.abs().amax(dim=0) / 4).byte().argmax(dim=0, keepdim=True)
     filters = (vectors * vectors.gather(0, first_large).sign() / (variances + epsilon).sqrt()).flip(1).T
     layer.weight.copy_(torch.cat([filters, -filters]).view_as(layer.weight))

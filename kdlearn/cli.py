@@ -1,4 +1,4 @@
-"""The `kdlearn` command: `demo`, `start`, `doctor`.
+"""The `kdlearn` command: `demo`, `start`, `distill`, `results`, `doctor`.
 
 What loads torch is imported inside the command that trains, so that the others answer at once.
 """
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except KeyboardInterrupt:
-        print("kdlearn: interrupted; no result was written", file=sys.stderr)
+        print("kdlearn: interrupted; what is complete was kept, the rest was not written", file=sys.stderr)
         return 130
     except (UserError, OSError) as problem:
         print(f"kdlearn: {problem}", file=sys.stderr)
@@ -62,6 +62,32 @@ def parser() -> Parser:
         "folder", type=Path, metavar="FOLDER", help="made if it is not there; your own files in it are kept"
     )
     copy.set_defaults(run=lambda options: print(start(options.folder)))
+
+    study = commands.add_parser("distill", help="a teacher, then students by strategies and seeds, on images")
+    add = study.add_argument
+    add("source", metavar="DATA", help="cifar10, mnist, or a folder that holds train/<class>/* and test/<class>/*")
+    add("--out", type=Path, metavar="FOLDER", required=True, help="for all that is made; run again, it goes on")
+    add("--preset", choices=("cpu", "gpu", "tiny"), default="cpu", help="sizes and lengths (default: cpu)")
+    add("--teacher", metavar="NETWORK", help="such as airbench:64,256,256 or resnet18:64")
+    add("--teacher-weights", type=Path, metavar="FILE", help="of a teacher that is trained already")
+    add("--students", nargs="+", metavar="NETWORK", help="such as airbench:24,88,88")
+    add("--strategies", nargs="+", metavar="LABELS", help="of ground-truth smoothed hard soft both (default: all)")
+    add("--temperature", type=float, nargs="+", default=[2.0], help="of soft labels (default: 2)")
+    add("--soft-weight", type=float, nargs="+", default=[0.9], help="beside ground truth (default: 0.9)")
+    add("--seeds", type=int, default=5, help="how many students of each kind (default: 5)")
+    add("--epochs", type=int, metavar="N", help="of the students (default: the preset's)")
+    add("--learning-rate", type=float, metavar="R", help="of the students (default: the preset's)")
+    add("--start", default="random", metavar="random|teacher|FILE", help="the students' first weights")
+    add("--validation", type=int, default=0, metavar="N", help="hold out N images, and measure on them alone")
+    add("--root", type=Path, metavar="FOLDER", help="of cifar10 and mnist (default: KDLEARN_DATA, or data)")
+    add("--download", action="store_true", help="fetch cifar10 or mnist if it is not there")
+    add("--device", help="cuda, mps or cpu (default: the first that is there)")
+    add("--quiet", action="store_true", help="no progress bars")
+    study.set_defaults(run=run_distill)
+
+    table = commands.add_parser("results", help="the table of one or more folders that distill has written")
+    table.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    table.set_defaults(run=run_results)
 
     check = commands.add_parser("doctor", help="what this machine can run and what it lacks")
     check.set_defaults(run=lambda options: print(doctor.report()))
@@ -91,6 +117,37 @@ def run_demo(options: argparse.Namespace) -> None:
         f"{folder}/results.json, results.png",
         sep="\n\n",
     )
+
+
+def run_distill(options: argparse.Namespace) -> None:
+    """Train what is missing in the folder, then print its table."""
+    from kdlearn.devices import best_machine
+    from kdlearn.distributed import joined, rank
+    from kdlearn.experiments.command import runs_of, study_of
+
+    with errors_in_words(), joined(best_machine(options.device)) as machine:
+        from kdlearn.experiments import distill
+
+        study = study_of(options, machine)
+        distill(study, runs_of(options, study.preset))
+        if rank() == 0:
+            run_results(argparse.Namespace(folders=[options.out]))
+
+
+def run_results(options: argparse.Namespace) -> None:
+    from kdlearn.experiments import collect, format_results
+
+    with errors_in_words():
+        print(format_results(collect(options.folders)))
+
+
+@contextmanager
+def errors_in_words() -> Iterator[None]:
+    """What the library refuses, it says in words that are enough for the user."""
+    try:
+        yield
+    except (ValueError, TypeError, ImportError, FloatingPointError) as problem:
+        raise UserError(problem) from problem
 
 
 @contextmanager

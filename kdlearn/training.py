@@ -60,7 +60,8 @@ def train(
         if checkpoint is not None and rank() == 0:
             save_checkpoint(checkpoint, model, stepper, position, settings)
 
-    epochs = tqdm(total=num_epochs, initial=position.epoch, desc="training", unit="epoch", disable=not progress)
+    bar = {"desc": "training", "unit": "epoch", "leave": False, "disable": not progress}
+    epochs = tqdm(total=num_epochs, initial=position.epoch, **bar)
     with epochs, interrupts_noted() as interrupted:
         while position.epoch < num_epochs:
             model.train()  # an evaluation may have left it in eval() mode

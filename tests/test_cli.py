@@ -99,7 +99,10 @@ def test_ctrl_c(tmp_path):
         time.sleep(0.05)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60)[1] == "kdlearn: interrupted; no result was written\n"
+    assert (
+        process.communicate(timeout=60)[1]
+        == "kdlearn: interrupted; what is complete was kept, the rest was not written\n"
+    )
     assert process.returncode == 130 and not list(tmp_path.iterdir())
 
 

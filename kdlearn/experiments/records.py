@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from kdlearn.experiments.statistics import Interval, label_of
+from kdlearn.experiments.statistics import Interval, label_of, summarise
 
 
 def provenance() -> dict[str, Any]:
@@ -47,8 +47,10 @@ def commit() -> str | None:
 def format_table(rows: Sequence[dict[str, Any]], teacher: dict[str, Any]) -> str:
     """The rows of `summarise` as text: percent, with 95 % intervals over the seeds."""
     columns = ("accuracy", "macro F1", "calibration error", "agreement", "parameters", "difference")
+    counts = [row["seeds"] for row in rows]
+    seeds = " to ".join(map(str, sorted({min(counts), max(counts)})))
     lines = [
-        f"in %, {rows[0]['seeds']} seeds, ± 95 % interval; difference: points of accuracy above ground truth, paired",
+        f"in %, {seeds} seeds, ± 95 % interval; difference: points of accuracy above ground truth, paired",
         "",
         f"{'':46}{columns[0]:>10}  " + "  ".join(columns[1:]),
         f"  {'the teacher':45}{100 * teacher['accuracy']:4.1f}{teacher['parameters']:57,}",
@@ -58,10 +60,19 @@ def format_table(rows: Sequence[dict[str, Any]], teacher: dict[str, Any]) -> str
     return "\n".join(lines)
 
 
+def format_results(runs: Sequence[dict[str, Any]]) -> str:
+    """The students' results, as `collect` gives them: a table for each student, compared with its own ground truth."""
+    settings, teacher = runs[0]["settings"], runs[0]["teacher"]
+    rows = [row for _, members in groupby(runs, key=lambda run: run["part"]) for row in summarise(list(members))]
+    source = f"{settings['data_set']}, {settings['images']:,} training images, measured on {settings['evaluated_on']}"
+    return f"{source}; the teacher is {teacher['network']}\n{format_table(rows, teacher)}"
+
+
 def format_row(row: dict[str, Any]) -> str:
+    accuracy = f"{Interval(*row['accuracy']):.1f}"
     difference = f"{Interval(*row['difference']):+.1f}" if row["difference"] else ""
     return (
-        f"  {label_of(row):45}{Interval(*row['accuracy']):.1f}"
+        f"  {label_of(row):45}{accuracy:10}"
         f"{row['macro_f1'][0]:10.1f}{row['calibration_error'][0]:19.1f}{row['agreement'][0]:11.1f}"
         f"{row['parameters']:12,}{difference:>14}"
     )

@@ -1,5 +1,6 @@
 """Means over seeds, paired differences, and the intervals without which neither says anything."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ MEASURES = ("accuracy", "macro_recall", "macro_f1", "calibration_error", "agreem
 
 
 class Interval(NamedTuple):
-    """A mean and the half width of its 95 % interval."""
+    """A mean and the half width of its 95 % interval, NaN where there is one value alone."""
 
     mean: float
     half_width: float
@@ -21,6 +22,8 @@ class Interval(NamedTuple):
         return abs(self.mean) > self.half_width
 
     def __format__(self, spec: str) -> str:
+        if math.isnan(self.half_width):
+            return f"{self.mean:{spec}}"
         return f"{self.mean:{spec}} ± {self.half_width:{spec.lstrip('+')}}"
 
 
@@ -47,26 +50,42 @@ def paired_difference(values: Iterable[float], reference: Iterable[float]) -> In
 
 
 def summarise(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row an arm, in percent: the mean of each measure with its interval, and the difference to the first arm.
+    """One row an arm, in percent: the mean of each measure with its interval, and the difference to ground truth.
 
     Args:
-        runs: results of one experiment, each with its `part`, `arm` and `seed`; the runs of an arm stand together,
-            in the same order of seeds.
+        runs: results of one experiment, each with its `part`, `arm` and `seed`; the runs of an arm stand together. The
+            first arm called "ground truth" is the one that others are compared with, seed by seed.
     """
-    arms = [list(group) for _, group in groupby(runs, key=lambda run: (run["part"], run["arm"]))]
-    reference = percent(arms[0], "accuracy")
+    arms = [list(group) for _, group in groupby(runs, key=lambda run: (run["part"], run["arm"], temperature_of(run)))]
+    reference = next((arm for arm in arms if arm[0]["arm"] == "ground truth"), None)
     return [
         {
             "part": arm[0]["part"],
             "arm": arm[0]["arm"],
-            "temperature": arm[0]["strategy"].get("temperature"),
+            "temperature": temperature_of(arm[0]),
             "seeds": len(arm),
             "parameters": arm[0]["parameters"],
-            **{name: interval(percent(arm, name)) for name in MEASURES},
-            "difference": paired_difference(percent(arm, "accuracy"), reference) if arm is not arms[0] else None,
+            **{name: mean_of(percent(arm, name)) for name in MEASURES},
+            "difference": difference(arm, reference) if reference not in (arm, None) else None,
         }
         for arm in arms
     ]
+
+
+def temperature_of(run: Mapping[str, Any]) -> float | None:
+    return run["strategy"].get("temperature")
+
+
+def mean_of(values: Sequence[float]) -> Interval:
+    """With its interval where there are seeds for one."""
+    return interval(values) if len(values) > 1 else Interval(values[0], math.nan)
+
+
+def difference(runs: Sequence[dict[str, Any]], reference: Sequence[dict[str, Any]]) -> Interval | None:
+    """Points of accuracy above the reference, over the seeds that both have."""
+    base = {run["seed"]: 100 * run["accuracy"] for run in reference}
+    gains = [100 * run["accuracy"] - base[run["seed"]] for run in runs if run["seed"] in base]
+    return mean_of(gains) if gains else None
 
 
 def label_of(row: Mapping[str, Any]) -> str:

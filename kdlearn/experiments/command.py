@@ -1,0 +1,52 @@
+"""From the words of `kdlearn distill` to a study and its runs."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+from kdlearn.data import load_images
+from kdlearn.devices import Machine
+from kdlearn.experiments.images import Study
+from kdlearn.experiments.plan import PRESETS, STRATEGIES, Network, Preset, Run
+from kdlearn.strategies import Strategy
+
+
+def study_of(options: Namespace, machine: Machine) -> Study:
+    images = load_images(
+        options.source,
+        root=options.root,
+        download=options.download,
+        num_validation=options.validation,
+        device=machine.device,
+        progress=not options.quiet,
+    )
+    preset = PRESETS[options.preset]
+    if options.teacher:
+        preset = replace(preset, teacher=Network.parse(options.teacher))
+    if options.epochs:
+        preset = replace(preset, student_schooling=replace(preset.student_schooling, num_epochs=options.epochs))
+    weights, progress = options.teacher_weights, not options.quiet
+    return Study(options.source, images, preset, options.out, machine, teacher_file=weights, progress=progress)
+
+
+def runs_of(options: Namespace, preset: Preset) -> list[Run]:
+    """Every student with every strategy and seed; seeds outermost, so that what is there early can be compared."""
+    students = [Network.parse(text) for text in options.students or []] or [preset.student]
+    strategies = [one for name in options.strategies or STRATEGIES for one in strategies_of(name, options)]
+    return [
+        Run(student, strategy, seed, options.start, options.learning_rate)
+        for seed, student, strategy in product(range(options.seeds), students, strategies)
+    ]
+
+
+def strategies_of(name: str, options: Namespace) -> Iterator[Strategy]:
+    """A strategy at each temperature and weight that it knows."""
+    if name not in STRATEGIES:
+        raise ValueError(f"a strategy is one of {', '.join(STRATEGIES)}; got {name}")
+    if name == "soft":
+        yield from map(STRATEGIES[name], options.temperature)
+    elif name == "both":
+        yield from (STRATEGIES[name](*pair) for pair in product(options.temperature, options.soft_weight))
+    else:
+        yield STRATEGIES[name]()

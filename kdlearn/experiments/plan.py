@@ -1,0 +1,113 @@
+"""What a study trains: networks by name, how long and how, and which student learns from which labels."""
+
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from torch import nn
+
+from kdlearn.models import airbench
+from kdlearn.optimizers import NesterovSGD
+from kdlearn.strategies import (
+    GroundTruth,
+    SmoothedGroundTruth,
+    SoftLabels,
+    SoftLabelsAndGroundTruth,
+    Strategy,
+    TeachersHardLabels,
+)
+
+STRATEGIES = {
+    "ground-truth": GroundTruth,
+    "smoothed": SmoothedGroundTruth,
+    "hard": TeachersHardLabels,
+    "soft": SoftLabels,
+    "both": SoftLabelsAndGroundTruth,
+}
+STRATEGY_NAMES = [strategy.name for strategy in STRATEGIES.values()]
+READS_NO_TEACHER = (GroundTruth, SmoothedGroundTruth)
+NUM_WIDTHS = {"airbench": 3, "resnet18": 1}
+
+
+@dataclass(frozen=True)
+class Network:
+    """An architecture by name: `airbench` with three widths, or `resnet18` with one."""
+
+    name: str
+    widths: tuple[int, ...]
+
+    def build(self, num_classes: int, channels: int) -> nn.Module:
+        if self.name == "airbench":
+            return airbench(self.widths, num_classes, channels)
+        from kdlearn.models.resnet import resnet18  # torchvision, which a study of other networks does not need
+
+        return resnet18(*self.widths, num_classes, channels)
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.widths))})"
+
+    @classmethod
+    def parse(cls, text: str) -> "Network":
+        """`airbench:24,88,88` or `resnet18:64`."""
+        name, _, widths = text.partition(":")
+        parts = widths.split(",")
+        if NUM_WIDTHS.get(name) != len(parts) or not all(part.isdecimal() and int(part) for part in parts):
+            raise ValueError(f"a network is written airbench:24,88,88 or resnet18:64; got {text}")
+        return cls(name, tuple(map(int, parts)))
+
+
+@dataclass(frozen=True)
+class Schooling:
+    """How long a network trains, and how it is stepped."""
+
+    num_epochs: int
+    batch_size: int = 500
+    optimizer: NesterovSGD = NesterovSGD()
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes and lengths. Students that train for more than `label_epochs` epochs see those epochs' views again."""
+
+    teacher: Network
+    student: Network
+    teacher_schooling: Schooling
+    student_schooling: Schooling
+    label_epochs: int
+    teacher_smoothing: float = 0.0
+
+
+PRESETS = {
+    "cpu": Preset(
+        Network("airbench", (64, 256, 256)), Network("airbench", (24, 88, 88)), Schooling(12), Schooling(12), 12
+    ),
+    "gpu": Preset(Network("resnet18", (64,)), Network("airbench", (24, 88, 88)), Schooling(60), Schooling(60), 30),
+    "tiny": Preset(
+        Network("airbench", (8, 16, 16)), Network("airbench", (4, 8, 8)), Schooling(2, 50), Schooling(2, 50), 2
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One student: who, taught by which labels, from which start, with which seed."""
+
+    student: Network
+    strategy: Strategy
+    seed: int
+    start: str = "random"  # or "teacher", or a file of weights
+    learning_rate: float | None = None  # in place of the preset's
+
+    def schooling(self, preset: Preset) -> Schooling:
+        if self.learning_rate is None:
+            return preset.student_schooling
+        optimizer = replace(preset.student_schooling.optimizer, learning_rate=self.learning_rate)
+        return replace(preset.student_schooling, optimizer=optimizer)
+
+    @property
+    def name(self) -> str:
+        """The name of its folder: all that tells it from other runs of the study."""
+        start = [] if self.start == "random" else [f"from {Path(self.start).stem}"]
+        rate = [] if self.learning_rate is None else [f"rate {self.learning_rate:g}"]
+        parts = [self.student, self.strategy.name, *asdict(self.strategy).values(), *start, *rate, f"seed {self.seed}"]
+        return re.sub(r"[^a-z0-9.]+", "-", " ".join(map(str, parts)).lower()).strip("-")

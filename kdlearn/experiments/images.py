@@ -292,7 +292,7 @@ def collect(folders: Sequence[Path]) -> list[dict[str, Any]]:
         if who in seen:
             raise ValueError(f"{path} and {seen[who]} are the same run; leave one of them out")
         seen[who] = path
-    return sorted(map(as_row, runs), key=lambda run: (run["part"], run["place"], run["arm"], run["seed"]))
+    return sorted(map(as_row, runs), key=lambda run: run["order"])
 
 
 def as_row(run: dict[str, Any]) -> dict[str, Any]:
@@ -301,4 +301,6 @@ def as_row(run: dict[str, Any]) -> dict[str, Any]:
     weight = run["strategy"].get("soft_weight")
     name = run["strategy"]["name"]
     arm = name if weight is None else f"{name}, weight {weight:g}"
-    return {**run, "part": run["student"] + start, "arm": arm, "place": STRATEGY_NAMES.index(name)}
+    part, temperature = run["student"] + start, run["strategy"].get("temperature", 0)
+    order = (part, STRATEGY_NAMES.index(name), arm, temperature, run["seed"])
+    return {**run, "part": part, "arm": arm, "order": order}

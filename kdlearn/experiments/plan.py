@@ -79,7 +79,7 @@ class Preset:
 
 PRESETS = {
     "cpu": Preset(
-        Network("airbench", (64, 256, 256)), Network("airbench", (24, 88, 88)), Schooling(12), Schooling(12), 12
+        Network("airbench", (64, 256, 256)), Network("airbench", (24, 88, 88)), Schooling(10), Schooling(12), 12
     ),
     "gpu": Preset(Network("resnet18", (64,)), Network("airbench", (24, 88, 88)), Schooling(60), Schooling(60), 30),
     "tiny": Preset(

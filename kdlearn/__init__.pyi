@@ -4,6 +4,8 @@ from .data import ViewBatches as ViewBatches
 from .data import Views as Views
 from .data import load_digits as load_digits
 from .data import load_images as load_images
+from .devices import Machine as Machine
+from .devices import best_machine as best_machine
 from .experiments import paired_difference as paired_difference
 from .label_store import label_views as label_views
 from .labels import entropy as entropy
@@ -35,6 +37,8 @@ from .models import small_convnet as small_convnet
 from .models import weights_hash as weights_hash
 from .models import whiten as whiten
 from .models.resnet import resnet18 as resnet18
+from .optimizers import Adam as Adam
+from .optimizers import NesterovSGD as NesterovSGD
 from .strategies import GroundTruth as GroundTruth
 from .strategies import SmoothedGroundTruth as SmoothedGroundTruth
 from .strategies import SoftLabels as SoftLabels

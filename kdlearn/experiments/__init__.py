@@ -1,9 +1,9 @@
 """Experiments: a teacher, then strategies × seeds, then a table with paired differences and their intervals."""
 
 from kdlearn.experiments.digits import Arm, Teacher, demo, stratified_rows, train_seeds, train_teacher
-from kdlearn.experiments.images import Study, collect, distill
+from kdlearn.experiments.images import Study, distill
 from kdlearn.experiments.plan import PRESETS, STRATEGIES, Network, Preset, Run, Schooling
-from kdlearn.experiments.records import format_results, format_table, provenance
+from kdlearn.experiments.records import collect, format_results, format_table, provenance
 from kdlearn.experiments.statistics import Interval, interval, paired_difference, summarise
 
 __all__ = [

@@ -24,7 +24,7 @@ from kdlearn.data import Examples, ImageSplits, LabelStore, ViewBatches, Views
 from kdlearn.devices import Machine
 from kdlearn.distributed import rank, share, wait_for_all
 from kdlearn.experiments.digits import cost_of
-from kdlearn.experiments.plan import READS_NO_TEACHER, STRATEGY_NAMES, Network, Preset, Run, Schooling
+from kdlearn.experiments.plan import READS_NO_TEACHER, Network, Preset, Run, Schooling
 from kdlearn.experiments.records import provenance
 from kdlearn.files import read_json, replacing, write_json
 from kdlearn.label_store import label_views
@@ -275,32 +275,3 @@ def measured(
         "settings": study.settings(),
         "provenance": provenance(),
     }
-
-
-def collect(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """The students' results below the folders, from however many machines; two studies, or a run twice, are refused."""
-    paths = sorted(path for folder in folders for path in folder.rglob("runs/*/result.json"))
-    if not paths:
-        raise FileNotFoundError(f"no results (runs/*/result.json) below {', '.join(map(str, folders))}")
-    runs, seen = [read_json(path) for path in paths], {}
-    for path, run in zip(paths, runs, strict=True):
-        for name in ("settings", "teacher"):
-            if run[name] != runs[0][name]:
-                odd = differences(runs[0][name], run[name])
-                raise ValueError(f"{path} and {paths[0]} are of two studies, which one table cannot hold: {odd}")
-        who = json.dumps([run[name] for name in ("student", "start", "strategy", "learning_rate", "seed")])
-        if who in seen:
-            raise ValueError(f"{path} and {seen[who]} are the same run; leave one of them out")
-        seen[who] = path
-    return sorted(map(as_row, runs), key=lambda run: run["order"])
-
-
-def as_row(run: dict[str, Any]) -> dict[str, Any]:
-    """A result with the names under which a table shows it: ground truth first, then as the strategies stand."""
-    start = "" if run["start"] == "random" else f", from {Path(run['start']).stem}"
-    weight = run["strategy"].get("soft_weight")
-    name = run["strategy"]["name"]
-    arm = name if weight is None else f"{name}, weight {weight:g}"
-    part, temperature = run["student"] + start, run["strategy"].get("temperature", 0)
-    order = (part, STRATEGY_NAMES.index(name), arm, temperature, run["seed"])
-    return {**run, "part": part, "arm": arm, "order": order}

@@ -1,5 +1,6 @@
 """Where a result comes from, and results as a table."""
 
+import json
 import os
 import platform
 import subprocess
@@ -10,7 +11,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from kdlearn.checkpoints import differences
+from kdlearn.experiments.plan import STRATEGY_NAMES
 from kdlearn.experiments.statistics import Interval, label_of, summarise
+from kdlearn.files import read_json
 
 
 def provenance() -> dict[str, Any]:
@@ -42,6 +46,35 @@ def commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return described.stdout.strip()
+
+
+def collect(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """The students' results below the folders, from however many machines; two studies, or a run twice, are refused."""
+    paths = sorted(path for folder in folders for path in folder.rglob("runs/*/result.json"))
+    if not paths:
+        raise FileNotFoundError(f"no results (runs/*/result.json) below {', '.join(map(str, folders))}")
+    runs, seen = [read_json(path) for path in paths], {}
+    for path, run in zip(paths, runs, strict=True):
+        for name in ("settings", "teacher"):
+            if run[name] != runs[0][name]:
+                odd = differences(runs[0][name], run[name])
+                raise ValueError(f"{path} and {paths[0]} are of two studies, which one table cannot hold: {odd}")
+        who = json.dumps([run[name] for name in ("student", "start", "strategy", "learning_rate", "seed")])
+        if who in seen:
+            raise ValueError(f"{path} and {seen[who]} are the same run; leave one of them out")
+        seen[who] = path
+    return sorted(map(as_row, runs), key=lambda run: run["order"])
+
+
+def as_row(run: dict[str, Any]) -> dict[str, Any]:
+    """A result with the names under which a table shows it: ground truth first, then as the strategies stand."""
+    start = "" if run["start"] == "random" else f", from {Path(run['start']).stem}"
+    weight = run["strategy"].get("soft_weight")
+    name = run["strategy"]["name"]
+    arm = name if weight is None else f"{name}, weight {weight:g}"
+    part, temperature = run["student"] + start, run["strategy"].get("temperature", 0)
+    order = (part, STRATEGY_NAMES.index(name), arm, temperature, run["seed"])
+    return {**run, "part": part, "arm": arm, "order": order}
 
 
 def format_table(rows: Sequence[dict[str, Any]], teacher: dict[str, Any]) -> str:

@@ -1,0 +1,68 @@
+"""What n distilled students cost over n plain ones: with the teacher's labels made once, and with the teacher run anew.
+
+Networks of the `cpu` preset, one epoch of 2,000 random images each, in turns; a study of k epochs makes k epochs of
+labels, so that its ratios are those of one epoch.
+
+python benchmarks/label_store.py
+"""
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from kdlearn import GroundTruth, SoftLabels, ViewBatches, Views, label_views, predict, train
+from kdlearn.data import Batch
+from kdlearn.devices import best_machine
+from kdlearn.experiments import PRESETS
+from kdlearn.models import seeded
+
+REPEATS, BATCH_SIZE, NUM_IMAGES, NUM_STUDENTS = 5, 500, 2_000, (1, 3, 12)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = perf_counter()
+    work()
+    return perf_counter() - start
+
+
+def main() -> None:
+    machine, preset = best_machine(), PRESETS["cpu"]
+    images = torch.randint(256, (NUM_IMAGES, 3, 32, 32), dtype=torch.uint8, device=machine.device)
+    labels = torch.randint(10, (NUM_IMAGES,), device=machine.device)
+    views = Views(images, (0.5,) * 3, (0.25,) * 3)
+    teacher, student = (
+        machine.place(seeded(lambda network=network: network.build(10, 3), 0))
+        for network in (preset.teacher, preset.student)
+    )
+    store = label_views(teacher, views, 1, machine=machine, progress=False)
+
+    def epoch(strategy, store=None, ask=None) -> None:
+        batches = ViewBatches(views, labels, BATCH_SIZE, seed=0, store=store)
+        asked = batches if ask is None else (Batch(*batch[:2], ask(batch.images)) for batch in batches)
+        train(student, asked, strategy, num_epochs=1, machine=machine, progress=False)
+
+    works = {
+        "plain": lambda: epoch(GroundTruth()),
+        "distilled": lambda: epoch(SoftLabels(2.0), store),
+        "anew": lambda: epoch(SoftLabels(2.0), ask=lambda part: predict(teacher, part, machine=machine)),
+        "labels": lambda: label_views(teacher, views, 1, machine=machine, progress=False),
+    }
+    for work in works.values():
+        work()  # the first time is slower
+    times = {name: [] for name in works}
+    for _ in range(REPEATS):
+        for name, work in works.items():
+            times[name].append(seconds(work))
+    plain, distilled, anew, labelling = (median(times[name]) for name in works)
+    print(f"{machine}; seconds an epoch of {NUM_IMAGES:,} images, median of {REPEATS}:")
+    print(", ".join(f"{name} {median(values):.2f}" for name, values in times.items()))
+    print(f"a distilled epoch / a plain one, once the store is made: {distilled / plain:.2f}")
+    for n in NUM_STUDENTS:
+        stored = (labelling + n * distilled) / (n * plain)
+        print(f"{n:3} distilled students / {n:2} plain: {stored:.2f} with the store, {anew / plain:.2f} teacher anew")
+
+
+if __name__ == "__main__":
+    main()

@@ -114,7 +114,7 @@ def step(
 
 def finish_epoch(position: Position, optimizer: Recipe, evaluation: dict[str, Any]) -> None:
     """Add a point to the curve and stand at the beginning of the next epoch."""
-    losses, position.losses = torch.stack(position.losses), []
+    losses, position.losses = torch.stack([loss.cpu() for loss in position.losses]), []
     position.epoch += 1
     if not losses.isfinite().all():
         rate = optimizer.learning_rate

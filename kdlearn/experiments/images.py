@@ -86,10 +86,10 @@ class Study:
 
     @cached_property
     def evaluation(self) -> Examples:
-        """The images that results are measured on, as they are."""
+        """The images that results are measured on, as they are; their labels stay on the CPU, as all metrics do."""
         images, labels = self.images.validation if self.tunes else self.images.test
         plain = Views(images, self.images.mean, self.images.deviation, pixels=0, flip=False)
-        return Examples(plain(0, torch.arange(len(images), device=images.device)), labels)
+        return Examples(plain(0, torch.arange(len(images), device=images.device)), labels.cpu())
 
     def network(self, network: Network, seed: int) -> nn.Module:
         """On the device, with a first layer that whitens these images where the architecture has one."""
@@ -131,7 +131,7 @@ class Study:
         )
 
     def predictions(self, model: nn.Module) -> Tensor:
-        return predict(model, self.evaluation.images, machine=self.machine)
+        return predict(model, self.evaluation.images, machine=self.machine).cpu()
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         return {"validation_accuracy": accuracy(self.predictions(model), self.evaluation.labels)}
@@ -252,7 +252,7 @@ def keep(study: Study, folder: Path, model: nn.Module, curve: list[dict[str, Any
         folder.mkdir(parents=True, exist_ok=True)
         save_weights(folder / "weights.safetensors", model)
         with replacing(folder / "predictions.safetensors") as temporary:
-            save_file({"logits": logits.cpu()}, temporary)
+            save_file({"logits": logits}, temporary)
         write_json(folder / "curve.json", curve)
         write_json(folder / "result.json", record | measured(study, model, logits, folder, curve))
         (folder / "checkpoint.pt").unlink(missing_ok=True)
@@ -263,7 +263,7 @@ def measured(
     study: Study, model: nn.Module, logits: Tensor, folder: Path, curve: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """What was measured, and where it comes from."""
-    told = load_weights(study.folder / "teacher" / "predictions.safetensors")["logits"].to(logits.device)
+    told = load_weights(study.folder / "teacher" / "predictions.safetensors")["logits"]
     return {
         **measure(logits, study.evaluation.labels, told),
         **cost_of(model, study.evaluation.images[0]),

@@ -80,16 +80,17 @@ def as_row(run: dict[str, Any]) -> dict[str, Any]:
 def format_table(rows: Sequence[dict[str, Any]], teacher: dict[str, Any]) -> str:
     """The rows of `summarise` as text: percent, with 95 % intervals over the seeds."""
     columns = ("accuracy", "macro F1", "calibration error", "agreement", "parameters", "difference")
+    width = max(45, *(len(label_of(row)) + 1 for row in rows))
     counts = [row["seeds"] for row in rows]
     seeds = " to ".join(map(str, sorted({min(counts), max(counts)})))
     lines = [
         f"in %, {seeds} seeds, ± 95 % interval; difference: points of accuracy above ground truth, paired",
         "",
-        f"{'':46}{columns[0]:>10}  " + "  ".join(columns[1:]),
-        f"  {'the teacher':45}{100 * teacher['accuracy']:4.1f}{teacher['parameters']:57,}",
+        f"{'':{width + 1}}{columns[0]:>10}  " + "  ".join(columns[1:]),
+        f"  {'the teacher':{width}}{100 * teacher['accuracy']:4.1f}{teacher['parameters']:57,}",
     ]
     for part, members in groupby(rows, key=lambda row: row["part"]):
-        lines += ["", part, *map(format_row, members)]
+        lines += ["", part, *(format_row(row, width) for row in members)]
     return "\n".join(lines)
 
 
@@ -101,11 +102,11 @@ def format_results(runs: Sequence[dict[str, Any]]) -> str:
     return f"{source}; the teacher is {teacher['network']}\n{format_table(rows, teacher)}"
 
 
-def format_row(row: dict[str, Any]) -> str:
+def format_row(row: dict[str, Any], width: int) -> str:
     accuracy = f"{Interval(*row['accuracy']):.1f}"
     difference = f"{Interval(*row['difference']):+.1f}" if row["difference"] else ""
     return (
-        f"  {label_of(row):45}{accuracy:10}"
+        f"  {label_of(row):{width}}{accuracy:10}"
         f"{row['macro_f1'][0]:10.1f}{row['calibration_error'][0]:19.1f}{row['agreement'][0]:11.1f}"
         f"{row['parameters']:12,}{difference:>14}"
     )

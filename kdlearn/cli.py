@@ -74,8 +74,8 @@ def parser() -> Parser:
     add("--strategies", nargs="+", metavar="LABELS", help="of ground-truth smoothed hard soft both (default: all)")
     add("--temperature", type=float, nargs="+", default=[2.0], help="of soft labels (default: 2)")
     add("--soft-weight", type=float, nargs="+", default=[0.9], help="beside ground truth (default: 0.9)")
-    add("--seeds", type=int, default=5, help="how many students of each kind (default: 5)")
-    add("--epochs", type=int, metavar="N", help="of the students (default: the preset's)")
+    add("--seeds", type=at_least_one, default=5, help="how many students of each kind (default: 5)")
+    add("--epochs", type=at_least_one, metavar="N", help="of the students (default: the preset's)")
     add("--learning-rate", type=float, metavar="R", help="of the students (default: the preset's)")
     add("--start", default="random", metavar="random|teacher|FILE", help="the students' first weights")
     add("--validation", type=int, default=0, metavar="N", help="hold out N images, and measure on them alone")
@@ -92,6 +92,12 @@ def parser() -> Parser:
     check = commands.add_parser("doctor", help="what this machine can run and what it lacks")
     check.set_defaults(run=lambda options: print(doctor.report()))
     return root
+
+
+def at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is expected; got {text}")
+    return int(text)
 
 
 def at_least_two(text: str) -> int:

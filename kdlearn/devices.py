@@ -37,6 +37,10 @@ def best_machine(device: str | None = None) -> Machine:
     """
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as problem:  # torch names no type for a device that is not there
+        raise ValueError(f"device must be cuda, mps or cpu, and be there; got {device}") from problem
     if device.startswith("cuda"):
         can_compile = find_spec("triton") is not None and shutil.which("cc") is not None
         return Machine(device, torch.cuda.is_bf16_supported(including_emulation=False), can_compile)

@@ -27,5 +27,8 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """What `write_json` wrote; tuples come back as lists."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What `write_json` wrote; tuples come back as lists. A file that is damaged is a ValueError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as problem:
+        raise ValueError(f"{path} is no whole JSON file: {problem}") from problem

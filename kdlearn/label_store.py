@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -63,7 +63,7 @@ def label_views(
 def keep_labels(path: Path | None, logits: Tensor, origin: Mapping[str, str]) -> Tensor:
     if path is not None:
         with replacing(path) as temporary:
-            save_file({"logits": logits.cpu().contiguous()}, temporary, metadata=dict(origin))
+            temporary.write_bytes(save({"logits": logits.cpu().contiguous()}, metadata=dict(origin)))
     return logits
 
 

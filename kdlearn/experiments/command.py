@@ -4,11 +4,14 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
+from kdlearn.arguments import check_temperature, check_weight
 from kdlearn.data import load_images
 from kdlearn.devices import Machine
 from kdlearn.experiments.images import Study
 from kdlearn.experiments.plan import PRESETS, STRATEGIES, Network, Preset, Run
+from kdlearn.models import load_weights
 from kdlearn.strategies import Strategy
 
 
@@ -32,6 +35,8 @@ def study_of(options: Namespace, machine: Machine) -> Study:
 
 def runs_of(options: Namespace, preset: Preset) -> list[Run]:
     """Every student with every strategy and seed; seeds outermost, so that what is there early can be compared."""
+    if options.start not in ("random", "teacher"):
+        load_weights(Path(options.start))  # what cannot be used is refused before anything is trained
     students = [Network.parse(text) for text in options.students or []] or [preset.student]
     strategies = [one for name in options.strategies or STRATEGIES for one in strategies_of(name, options)]
     return [
@@ -44,6 +49,9 @@ def strategies_of(name: str, options: Namespace) -> Iterator[Strategy]:
     """A strategy at each temperature and weight that it knows."""
     if name not in STRATEGIES:
         raise ValueError(f"a strategy is one of {', '.join(STRATEGIES)}; got {name}")
+    for temperature, weight in product(options.temperature, options.soft_weight):
+        check_temperature(temperature)
+        check_weight("soft_weight", weight)
     if name == "soft":
         yield from map(STRATEGIES[name], options.temperature)
     elif name == "both":

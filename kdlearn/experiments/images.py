@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -61,7 +61,7 @@ class Study:
     def settings(self) -> dict[str, Any]:
         """What two results must share to stand in one table; who the student is, and its labels, may differ."""
         shared = {
-            "data_set": self.source,
+            "data_set": Path(self.source).resolve().name,  # it may lie elsewhere on each machine; the key tells it
             "data_key": self.images.key,
             "images": len(self.images.train.images),
             "evaluated_on": "validation" if self.tunes else "test",
@@ -178,17 +178,18 @@ def alone(folder: Path) -> Iterator[None]:
 def keep_settings(study: Study) -> None:
     """A folder holds one study; another one is refused."""
     path, now = study.folder / "settings.json", study.settings()
-    if path.exists() and (before := read_json(path)) != now:
+    before = read_json(path) if path.exists() else None
+    if before not in (None, now):
         raise ValueError(f"{study.folder} holds another study: {differences(before, now)}; name another folder")
     wait_for_all()
-    if rank() == 0:
+    if rank() == 0 and before is None:
         write_json(path, now)
 
 
 def the_teacher(study: Study) -> nn.Module:
     """The teacher of the file, or one that is trained here on ground truth, once."""
     folder, model = study.folder / "teacher", study.network(study.preset.teacher, seed=0)
-    if not (folder / "result.json").exists():
+    if not is_kept(folder):
         strategy, curve = SmoothedGroundTruth(study.preset.teacher_smoothing), []
         if study.teacher_file is None:
             curve = study.fit(model, strategy, study.preset.teacher_schooling, 0, folder)
@@ -221,7 +222,7 @@ def labels_of(study: Study, teacher: nn.Module) -> LabelStore:
 def run_student(study: Study, run: Run, teacher: nn.Module, store: LabelStore | None) -> Path:
     """One student, trained unless its result is there."""
     folder = study.folder / "runs" / run.name
-    if not (folder / "result.json").exists():
+    if not is_kept(folder):
         model, schooling = study.network(run.student, run.seed), run.schooling(study.preset)
         copied = initialise_from(model, weights_of(run.start, teacher)) if run.start != "random" else []
         curve = study.fit(model, run.strategy, schooling, run.seed, folder, store)
@@ -231,11 +232,9 @@ def run_student(study: Study, run: Run, teacher: nn.Module, store: LabelStore | 
             "strategy": {"name": run.strategy.name, **asdict(run.strategy)},
             "seed": run.seed,
             "learning_rate": schooling.optimizer.learning_rate,
-            "start": run.start,
+            "start": run.origin,
             "copied_from_start": copied,
-            "teacher": {
-                name: taught[name] for name in ("network", "accuracy", "parameters", "seconds", "weights_sha256")
-            },
+            "teacher": {name: taught[name] for name in TOLD_OF_TEACHER},
         }
         keep(study, folder, model, curve, record)
     return folder / "result.json"
@@ -245,6 +244,13 @@ def weights_of(start: str, teacher: nn.Module) -> Mapping[str, Tensor]:
     return teacher.state_dict() if start == "teacher" else load_weights(Path(start))
 
 
+def is_kept(folder: Path) -> bool:
+    """Whether there is a result; all processes ask before one of them goes on to write it."""
+    kept = (folder / "result.json").exists()
+    wait_for_all()
+    return kept
+
+
 def keep(study: Study, folder: Path, model: nn.Module, curve: list[dict[str, Any]], record: dict[str, Any]) -> None:
     """Everything about a trained network; `result.json` comes last and says that it is complete."""
     logits = study.predictions(model)
@@ -252,7 +258,7 @@ def keep(study: Study, folder: Path, model: nn.Module, curve: list[dict[str, Any
         folder.mkdir(parents=True, exist_ok=True)
         save_weights(folder / "weights.safetensors", model)
         with replacing(folder / "predictions.safetensors") as temporary:
-            save_file({"logits": logits}, temporary)
+            temporary.write_bytes(save({"logits": logits}))
         write_json(folder / "curve.json", curve)
         write_json(folder / "result.json", record | measured(study, model, logits, folder, curve))
         (folder / "checkpoint.pt").unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """What a study trains: networks by name, how long and how, and which student learns from which labels."""
 
+import hashlib
 import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -105,9 +106,16 @@ class Run:
         return replace(preset.student_schooling, optimizer=optimizer)
 
     @property
+    def origin(self) -> str:
+        """Where its first weights come from: random, teacher, or a file's name and hash."""
+        if self.start in ("random", "teacher"):
+            return self.start
+        return f"{Path(self.start).stem} {hashlib.sha256(Path(self.start).read_bytes()).hexdigest()[:8]}"
+
+    @property
     def name(self) -> str:
         """The name of its folder: all that tells it from other runs of the study."""
-        start = [] if self.start == "random" else [f"from {Path(self.start).stem}"]
+        start = [] if self.start == "random" else [f"from {self.origin}"]
         rate = [] if self.learning_rate is None else [f"rate {self.learning_rate:g}"]
         parts = [self.student, self.strategy.name, *asdict(self.strategy).values(), *start, *rate, f"seed {self.seed}"]
         return re.sub(r"[^a-z0-9.]+", "-", " ".join(map(str, parts)).lower()).strip("-")

@@ -13,7 +13,7 @@ from typing import Any
 
 from kdlearn.checkpoints import differences
 from kdlearn.experiments.plan import STRATEGY_NAMES
-from kdlearn.experiments.statistics import Interval, label_of, summarise
+from kdlearn.experiments.statistics import MEASURES, Interval, label_of, summarise
 from kdlearn.files import read_json
 
 
@@ -53,7 +53,7 @@ def collect(folders: Sequence[Path]) -> list[dict[str, Any]]:
     paths = sorted(path for folder in folders for path in folder.rglob("runs/*/result.json"))
     if not paths:
         raise FileNotFoundError(f"no results (runs/*/result.json) below {', '.join(map(str, folders))}")
-    runs, seen = [read_json(path) for path in paths], {}
+    runs, seen = [read_result(path) for path in paths], {}
     for path, run in zip(paths, runs, strict=True):
         for name in ("settings", "teacher"):
             if run[name] != runs[0][name]:
@@ -66,13 +66,23 @@ def collect(folders: Sequence[Path]) -> list[dict[str, Any]]:
     return sorted(map(as_row, runs), key=lambda run: run["order"])
 
 
+def read_result(path: Path) -> dict[str, Any]:
+    run = read_json(path)
+    if not (isinstance(run, dict) and {"student", "strategy", "teacher", "settings", *MEASURES} <= run.keys()):
+        raise ValueError(f"{path} is no result of a student; leave it out")
+    return run
+
+
 def as_row(run: dict[str, Any]) -> dict[str, Any]:
     """A result with the names under which a table shows it: ground truth first, then as the strategies stand."""
-    start = "" if run["start"] == "random" else f", from {Path(run['start']).stem}"
+    start = "" if run["start"] == "random" else f", from {run['start']}"
+    rate = run["learning_rate"]
+    usual = rate == run["settings"]["student_schooling"]["optimizer"]["learning_rate"]
     weight = run["strategy"].get("soft_weight")
     name = run["strategy"]["name"]
     arm = name if weight is None else f"{name}, weight {weight:g}"
-    part, temperature = run["student"] + start, run["strategy"].get("temperature", 0)
+    part = run["student"] + start + ("" if usual else f", learning rate {rate:g}")
+    temperature = run["strategy"].get("temperature", 0)
     order = (part, STRATEGY_NAMES.index(name), arm, temperature, run["seed"])
     return {**run, "part": part, "arm": arm, "order": order}
 

@@ -19,7 +19,8 @@ lab: $(VENV)/installed
 # Runs every notebook again and stores what it printed.
 notebooks: $(VENV)/installed
 	$(RUN) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
-	  --ExecutePreprocessor.coalesce_streams=True notebooks/*.ipynb
+	  --ExecutePreprocessor.coalesce_streams=True \
+	  --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 
 # npm brings MathJax and Mermaid, so that the built book needs no network.
 book: $(VENV)/installed

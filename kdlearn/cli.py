@@ -1,4 +1,4 @@
-"""The `kdlearn` command: `demo`, `start`, `distill`, `results`, `doctor`.
+"""The `kdlearn` command: `demo`, `start`, `explore`, `distill`, `results`, `doctor`.
 
 What loads torch is imported inside the command that trains, so that the others answer at once.
 """
@@ -7,6 +7,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
@@ -62,6 +63,12 @@ def parser() -> Parser:
         "folder", type=Path, metavar="FOLDER", help="made if it is not there; your own files in it are kept"
     )
     copy.set_defaults(run=lambda options: print(start(options.folder)))
+
+    explore = commands.add_parser("explore", help="the interactive figures in a browser, without Jupyter or a network")
+    explore.add_argument("--out", type=Path, metavar="FILE", help="keep the page here; a temporary file by default")
+    explore.add_argument("--overwrite", action="store_true", help="replace FILE if it is there already")
+    explore.add_argument("--no-open", action="store_true", help="write the page, open no browser")
+    explore.set_defaults(run=run_explore)
 
     study = commands.add_parser("distill", help="a teacher, then students by strategies and seeds, on images")
     add = study.add_argument
@@ -205,3 +212,32 @@ def as_learner_wants_it(notebook: dict) -> dict:
         if "hide-input" in cell["metadata"].get("tags", []):
             cell["metadata"].setdefault("jupyter", {})["source_hidden"] = True
     return notebook
+
+
+def run_explore(options: argparse.Namespace) -> None:
+    """Write the figures as one page that needs nothing else, and open it."""
+    path = options.out or Path(tempfile.mkdtemp(prefix="kdlearn-")) / "figures.html"
+    if path.exists() and not options.overwrite:
+        raise UserError(f"{path} is there already; choose another --out, or add --overwrite")
+    try:
+        from kdlearn.widgets import save
+    except ModuleNotFoundError as missing:
+        raise UserError(f"the figures need {missing.name}: python -m pip install 'kdlearn[course]'") from None
+    save(figures_of_the_course(), path, title="kdlearn: the figures")
+    print(path)
+    if not options.no_open and not webbrowser.open(path.resolve().as_uri()):
+        print("no browser was found here; open this file in one", file=sys.stderr)
+
+
+def figures_of_the_course() -> list:
+    """Each figure with the numbers that the notebooks use: a teacher's on digits, those first that it finds hardest."""
+    import numpy as np
+
+    from kdlearn.widgets import DarkKnowledge, LossExplorer, Playground, TemperatureExplorer
+
+    with np.load(notebooks_folder() / "digits_logits.npz") as file:
+        logits, labels, images = (file[name] for name in ("teacher_logits", "labels", "images"))
+    hardest = np.argsort(np.sort(logits, axis=1)[:, -2:] @ [-1, 1])[:12]
+    explorer = TemperatureExplorer(logits[hardest], image=images[hardest], labels=labels[hardest])
+    knowledge = DarkKnowledge(logits[:60], labels[:60], images[:60], order="entropy")
+    return [explorer, LossExplorer(), knowledge, Playground()]

@@ -1,9 +1,14 @@
-"""What the tests share: devices, a random generator that is the same each time, made-up pictures, the command."""
+"""What the tests share: devices, random numbers that are the same each time, pictures, the command, and a browser."""
 
+import functools
+import http.server
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE
 
@@ -16,6 +21,9 @@ from PIL import Image
 settings.register_profile("kdlearn", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("kdlearn")
 
+ROOT = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
 
 
@@ -55,5 +63,60 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kdlearn_command(*arguments: object, launcher: Sequence[str] = (), **options) -> subprocess.Popen:
     """`python -m kdlearn …` on one thread, with what it prints piped as text."""
     command = [sys.executable, *launcher, "-m", "kdlearn", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True, **options)
+
+
+@functools.cache
+def install_npm_packages() -> Path:
+    """What the book shows and the tests look with, in `book/node_modules`."""
+    npm = shutil.which("npm")
+    require(
+        npm is not None, "MathJax, Mermaid and axe come with Node's npm: https://nodejs.org, or apt-get install npm"
+    )
+    options = ["--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run([npm, "install", "--prefix", "book", *options], cwd=ROOT, check=True, capture_output=True)
+    return ROOT / "book/node_modules"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    require(CHROMIUM is not None, "looking at pages needs Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """The address of a server of `folder`."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def looked_at(browser, url: str, home: str):
+    """The page at `url`, its console errors, and its requests to hosts other than `home`, which are refused."""
+    page, errors, strangers = browser.new_page(), [], []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+
+    def refuse_strangers(route) -> None:
+        if route.request.url.startswith((home, "data:")):
+            route.continue_()
+        else:
+            strangers.append(route.request.url)
+            route.abort()
+
+    page.route("**/*", refuse_strangers)
+    page.goto(url, wait_until="load")
+    return page, errors, strangers

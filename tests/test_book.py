@@ -1,32 +1,19 @@
 """The built book, opened in a browser that reaches no host but this one: no error, no request, every formula drawn."""
 
-import functools
-import http.server
-import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
-from conftest import require
-
-ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-NPM = shutil.which("npm")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+from conftest import ROOT, install_npm_packages, looked_at, serve
 
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory) -> Path:
-    require(
-        NPM is not None, "the book needs Node's npm for MathJax and Mermaid: https://nodejs.org, or apt-get install npm"
-    )
+    install_npm_packages()
     out = tmp_path_factory.mktemp("book")
-    install = [NPM, "install", "--prefix", "book", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(install, cwd=ROOT, check=True, capture_output=True)
     build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "book", str(out)]
     result = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
@@ -35,39 +22,13 @@ def book(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(book) -> Iterator[str]:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=book)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    require(CHROMIUM is not None, "looking at the book needs Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with serve(book) as address:
+        yield address
 
 
 def opened(browser, url: str, home: str):
     """The page once its formulas and diagrams are drawn, its console errors, and its requests to other hosts."""
-    page, errors, strangers = browser.new_page(), [], []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on(
-        "request", lambda request: None if request.url.startswith((home, "data:")) else strangers.append(request.url)
-    )
-    page.route(
-        "**/*", lambda route: route.continue_() if route.request.url.startswith((home, "data:")) else route.abort()
-    )
-    page.goto(url, wait_until="load")
+    page, errors, strangers = looked_at(browser, url, home)
     if page.locator(".math").count():
         page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
         page.evaluate("MathJax.startup.promise")

@@ -48,16 +48,8 @@ def test_names_that_do_not_exist_are_attribute_errors():
 def test_imports_run_downwards_only():
     """A room knows nothing of the rooms above it."""
     floors = {"arguments": 0, "files": 0, "labels": 1, "data": 1, "models": 1, "losses": 2, "metrics": 2, "plots": 4}
-    floors |= {
-        "devices": 1,
-        "distributed": 1,
-        "optimizers": 1,
-        "checkpoints": 1,
-        "strategies": 3,
-        "training": 3,
-        "label_store": 3,
-    }
-    floors |= {"experiments": 4, "doctor": 4, "cli": 5}
+    floors |= {"devices": 1, "distributed": 1, "optimizers": 1, "checkpoints": 1, "strategies": 3, "training": 3}
+    floors |= {"label_store": 3, "experiments": 4, "widgets": 4, "doctor": 4, "cli": 5}
     for path in (ROOT / "kdlearn").rglob("*.py"):
         room = path.relative_to(ROOT / "kdlearn").parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -100,4 +92,6 @@ def test_the_wheel_works_in_a_clean_environment(wheel, tmp_path):
     assert run(str(scripts / "kdlearn"), "start", "course").count(".ipynb") == len(
         list((ROOT / "notebooks").glob("*.ipynb"))
     )
+    run(str(scripts / "kdlearn"), "explore", "--no-open", "--out", "figures.html")
+    assert "customElements.define" in (tmp_path / "figures.html").read_text(encoding="utf-8")
     assert (Path(where) / "kdlearn/py.typed").exists() and (Path(where) / "kdlearn/__init__.pyi").exists()

@@ -1,32 +1,15 @@
 """Experiments: a teacher, then strategies × seeds, then a table with paired differences and their intervals."""
 
-from kdlearn.experiments.digits import Arm, Teacher, demo, stratified_rows, train_seeds, train_teacher
-from kdlearn.experiments.images import Study, distill
-from kdlearn.experiments.plan import PRESETS, STRATEGIES, Network, Preset, Run, Schooling
-from kdlearn.experiments.records import collect, format_results, format_table, provenance
-from kdlearn.experiments.statistics import Interval, interval, paired_difference, summarise
+import lazy_loader
 
-__all__ = [
-    "PRESETS",
-    "STRATEGIES",
-    "Arm",
-    "Interval",
-    "Network",
-    "Preset",
-    "Run",
-    "Schooling",
-    "Study",
-    "Teacher",
-    "collect",
-    "demo",
-    "distill",
-    "format_results",
-    "format_table",
-    "interval",
-    "paired_difference",
-    "provenance",
-    "stratified_rows",
-    "summarise",
-    "train_seeds",
-    "train_teacher",
-]
+# Loaded when first used, so that a static figure with intervals does not wait for torch.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "digits": ["Arm", "Teacher", "demo", "stratified_rows", "train_seeds", "train_teacher"],
+        "images": ["Study", "distill"],
+        "plan": ["PRESETS", "STRATEGIES", "Network", "Preset", "Run", "Schooling"],
+        "records": ["collect", "format_results", "format_table", "provenance"],
+        "statistics": ["Interval", "interval", "paired_difference", "summarise"],
+    },
+)

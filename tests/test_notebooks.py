@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from kdlearn.files import read_json
+from kdlearn.widgets import DarkKnowledge, LossExplorer, Playground, TemperatureExplorer
+from kdlearn.widgets.figure import LIVE, script
 
 PATHS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+FIGURES = {figure.tag: figure for figure in (DarkKnowledge, LossExplorer, Playground, TemperatureExplorer)}
 each_notebook = pytest.mark.parametrize(
     "cells", [read_json(path)["cells"] for path in PATHS], ids=[path.stem for path in PATHS]
 )
@@ -89,6 +92,26 @@ def test_pictures_have_alternative_text(cells):
             if "image/png" in output.get("data", {}):
                 alternative = re.match(r'<img alt="([^"]+)" src="data:image/png', "".join(output["data"]["text/html"]))
                 assert alternative and len(alternative[1].split()) >= 6
+
+
+@each_notebook
+def test_figures_carry_the_modules_of_the_package_and_a_picture_for_where_they_cannot_run(cells):
+    for cell in code(cells):
+        for output in cell["outputs"]:
+            page = "".join(output.get("data", {}).get("text/html", ""))
+            if "<script" in page:
+                tag = re.match(r'<(kdlearn-\w+) class="kdlearn-figure">\n<img alt=', page)[1]
+                assert tag in FIGURES and page.endswith(script(FIGURES[tag])), "`make notebooks` stores today's modules"
+                assert LIVE in page and len(page) <= 100_000
+
+
+@pytest.mark.parametrize(
+    "chapter, figure",
+    [("00", "Temperature"), ("01", "DarkKnowledge"), ("02", "Temperature"), ("03", "Loss"), ("04", "Playground")],
+)
+def test_each_of_the_first_notebooks_has_its_figure(chapter, figure):
+    (path,) = (path for path in PATHS if path.stem.startswith(f"{chapter}_"))
+    assert any(re.search(rf"^{figure}\w*\(", source(cell), re.MULTILINE) for cell in code(read_json(path)["cells"]))
 
 
 @each_notebook

@@ -10,6 +10,7 @@ from torch import nn
 from kdlearn import ViewBatches, Views, label_views, perceptron, predict
 from kdlearn.data import LabelStore
 from kdlearn.models import seeded
+from kdlearn.strategies import GroundTruth, SoftLabels, SoftLabelsAndGroundTruth
 
 MEAN, DEVIATION = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
@@ -196,3 +197,17 @@ def test_half_precision_halves_the_space_and_rounds():
 def test_a_store_gives_the_rows_that_are_asked_for():
     store = LabelStore(torch.arange(24.0).view(2, 4, 3))
     assert store(1, torch.tensor([3, 0])).tolist() == [[21, 22, 23], [12, 13, 14]]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU is here")
+def test_views_and_losses_on_cuda_are_those_of_the_cpu():
+    batches = {device: ViewBatches(views(device), every_row(device) % 4, 12, seed=0) for device in ("cpu", "cuda")}
+    here, there = (next(iter(parts)) for parts in batches.values())
+    torch.testing.assert_close(there.images.cpu(), here.images)
+    logits = torch.randn(2, 12, 4)
+    for strategy in (GroundTruth(), SoftLabels(2.0), SoftLabelsAndGroundTruth(2.0, 0.9)):
+        losses = [
+            strategy(logits[0].to(device), batch._replace(teacher_logits=logits[1].to(device))).cpu()
+            for device, batch in (("cpu", here), ("cuda", there))
+        ]
+        torch.testing.assert_close(*losses)

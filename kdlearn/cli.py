@@ -77,6 +77,8 @@ def parser() -> Parser:
     add("--preset", choices=("cpu", "gpu", "tiny"), default="cpu", help="sizes and lengths (default: cpu)")
     add("--teacher", metavar="NETWORK", help="such as airbench:64,256,256 or resnet18:64")
     add("--teacher-weights", type=Path, metavar="FILE", help="of a teacher that is trained already")
+    add("--teacher-smoothing", type=float, default=0.0, metavar="S", help="of its labels (default: 0)")
+    add("--half-labels", action="store_true", help="keep the teacher's logits in float16")
     add("--students", nargs="+", metavar="NETWORK", help="such as airbench:24,88,88")
     add("--strategies", nargs="+", metavar="LABELS", help="of ground-truth smoothed hard soft both (default: all)")
     add("--temperature", type=float, nargs="+", default=[2.0], help="of soft labels (default: 2)")

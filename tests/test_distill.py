@@ -256,7 +256,10 @@ def test_a_single_seed_has_no_interval(done, tmp_path):
     [
         (lambda path: None, "are the same run; leave one of them out"),
         (lambda path: alter(path, seed=7, settings={**read_json(path)["settings"], "pixels": 1}), "pixels was"),
-        (lambda path: alter(path, seed=7, teacher={**read_json(path)["teacher"], "weights_sha256": "0"}), "sha256 was"),
+        (
+            lambda path: alter(path, seed=7, teacher={**read_json(path)["teacher"], "weights_sha256": "0"}),
+            "teacher's weights was",
+        ),
         (lambda path: path.write_text("[]"), "is no result of a student; leave it out"),
         (lambda path: path.write_text("{}"), "is no result of a student; leave it out"),
         *(

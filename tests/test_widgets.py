@@ -33,7 +33,7 @@ print(pathlib.Path("/proc/self/status").read_text())"""
 def test_the_modules_are_small_and_each_is_used():
     sizes = {path.stem: path.stat().st_size for path in FOLDER.glob("*.js")}
     assert {"maths", "drawing", "host"} | {name for kind in KINDS for name in kind.modules} == set(sizes)
-    assert sum(sizes.values()) <= 60_000
+    assert sum(sizes.values()) <= 75_000
     for kind in KINDS:
         text = joined(*kind.modules)
         assert "</script" not in text and not re.search(r"^(import|export)\b", text, re.MULTILINE)
@@ -61,6 +61,7 @@ def test_it_takes_lists_arrays_and_tensors(make):
         ({"temperature": float("nan")}, ValueError, "temperature must lie in"),
         ({"index": 2}, ValueError, "index must lie in 0 … 1; got 2"),
         ({"scale": "cubic"}, traitlets.TraitError, "scale"),
+        ({"tau": 2.0}, TypeError, "TemperatureExplorer has no tau; it has class_names, image, index"),
     ],
 )
 def test_what_it_cannot_show_is_refused_at_once_and_later(arguments, error, message):
@@ -68,8 +69,9 @@ def test_what_it_cannot_show_is_refused_at_once_and_later(arguments, error, mess
         TemperatureExplorer(**{"logits": LOGITS} | arguments)
     explorer = TemperatureExplorer(LOGITS)
     (name, value), before = next(iter(arguments.items())), explorer.state
-    with pytest.raises((error, traitlets.TraitError)):
-        setattr(explorer, name, value)
+    if explorer.has_trait(name):
+        with pytest.raises((error, traitlets.TraitError)):
+            setattr(explorer, name, value)
     assert explorer.state == before
 
 

@@ -24,13 +24,21 @@ def study_of(options: Namespace, machine: Machine) -> Study:
         device=machine.device,
         progress=not options.quiet,
     )
-    preset = PRESETS[options.preset]
+    preset = replace(PRESETS[options.preset], teacher_smoothing=options.teacher_smoothing)
     if options.teacher:
         preset = replace(preset, teacher=Network.parse(options.teacher))
     if options.epochs:
         preset = replace(preset, student_schooling=replace(preset.student_schooling, num_epochs=options.epochs))
-    weights, progress = options.teacher_weights, not options.quiet
-    return Study(options.source, images, preset, options.out, machine, teacher_file=weights, progress=progress)
+    return Study(
+        options.source,
+        images,
+        preset,
+        options.out,
+        machine,
+        teacher_file=options.teacher_weights,
+        labels_dtype="float16" if options.half_labels else "float32",
+        progress=not options.quiet,
+    )
 
 
 def runs_of(options: Namespace, preset: Preset) -> list[Run]:

@@ -170,6 +170,9 @@ def alone(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / ".lock", timeout=0)
     try:
         with lock if rank() == 0 else nullcontext():
+            if rank() == 0:
+                for left_by_a_killed_process in folder.rglob(".[0-9]*.*"):
+                    left_by_a_killed_process.unlink()
             yield
     except Timeout:
         raise BlockingIOError(f"{folder} is being written by another process; wait, or name another folder") from None
@@ -181,6 +184,8 @@ def keep_settings(study: Study) -> None:
     before = read_json(path) if path.exists() else None
     if before not in (None, now):
         raise ValueError(f"{study.folder} holds another study: {differences(before, now)}; name another folder")
+    if study.teacher_file is not None:  # refused before anything is written
+        set_weights(study.network(study.preset.teacher, seed=0), load_weights(study.teacher_file))
     wait_for_all()
     if rank() == 0 and before is None:
         write_json(path, now)

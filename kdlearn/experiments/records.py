@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
 from itertools import groupby
@@ -55,15 +55,20 @@ def collect(folders: Sequence[Path]) -> list[dict[str, Any]]:
         raise FileNotFoundError(f"no results (runs/*/result.json) below {', '.join(map(str, folders))}")
     runs, seen = [read_result(path) for path in paths], {}
     for path, run in zip(paths, runs, strict=True):
-        for name in ("settings", "teacher"):
-            if run[name] != runs[0][name]:
-                odd = differences(runs[0][name], run[name])
-                raise ValueError(f"{path} and {paths[0]} are of two studies, which one table cannot hold: {odd}")
+        if identity(run) != identity(runs[0]):
+            odd = differences(identity(runs[0]), identity(run))
+            raise ValueError(f"{path} and {paths[0]} are of two studies, which one table cannot hold: {odd}")
         who = json.dumps([run[name] for name in ("student", "start", "strategy", "learning_rate", "seed")])
         if who in seen:
             raise ValueError(f"{path} and {seen[who]} are the same run; leave one of them out")
         seen[who] = path
     return sorted(map(as_row, runs), key=lambda run: run["order"])
+
+
+def identity(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What runs of one table share: their settings, and a teacher of the same weights, trained or given."""
+    settings = {name: value for name, value in run["settings"].items() if name != "teacher_file"}
+    return settings | {"teacher's weights": run["teacher"].get("weights_sha256")}
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -92,9 +97,9 @@ def format_table(rows: Sequence[dict[str, Any]], teacher: dict[str, Any]) -> str
     columns = ("accuracy", "macro F1", "calibration error", "agreement", "parameters", "difference")
     width = max(45, *(len(label_of(row)) + 1 for row in rows))
     counts = [row["seeds"] for row in rows]
-    seeds = " to ".join(map(str, sorted({min(counts), max(counts)})))
+    seeds = "1 seed" if max(counts) == 1 else f"{' to '.join(map(str, sorted({min(counts), max(counts)})))} seeds"
     lines = [
-        f"in %, {seeds} seeds, ± 95 % interval; difference: points of accuracy above ground truth, paired",
+        f"in %, {seeds}, ± 95 % interval; difference: points of accuracy above ground truth, paired",
         "",
         f"{'':{width + 1}}{columns[0]:>10}  " + "  ".join(columns[1:]),
         f"  {'the teacher':{width}}{100 * teacher['accuracy']:4.1f}{teacher['parameters']:57,}",

@@ -59,6 +59,12 @@ class Figure(anywidget.AnyWidget):
             cls._esm = f"{text}\nexport default hooks({cls.function});\n"
         super().__init_subclass__(**options)
 
+    def __init__(self, **values: Any) -> None:
+        if unknown := values.keys() - set(self.trait_names()):
+            known = ", ".join(self.public_traits())
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}; it has {known}")
+        super().__init__(**values)
+
     def open(self) -> None:
         """Meet the page under a key that is the same in every run: the class, the state, and a number among equals."""
         name = type(self).__name__
@@ -71,9 +77,12 @@ class Figure(anywidget.AnyWidget):
     @property
     def state(self) -> dict[str, Any]:
         """The public traits that the page shares, as JSON knows them."""
+        return {name: getattr(self, name) for name in self.public_traits()}
+
+    @classmethod
+    def public_traits(cls) -> list[str]:
         inherited = anywidget.AnyWidget.class_trait_names()
-        names = sorted(name for name in self.trait_names(sync=True) if name[0] != "_" and name not in inherited)
-        return {name: getattr(self, name) for name in names}
+        return sorted(name for name in cls.class_trait_names(sync=True) if name[0] != "_" and name not in inherited)
 
     @property
     def alt(self) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import traitlets
 
 from kdlearn.widgets.figure import Figure
+from kdlearn.widgets.values import Number
 
 LABELS = ["ground truth", "teacher's hard labels", "soft labels", "soft labels + ground truth"]
 # Right - left in points with its 95 % interval, after 1,000 steps at the other default settings.
@@ -24,10 +25,10 @@ class Playground(Figure):
     data_set = traitlets.Enum(list(RECORDED), "blobs").tag(sync=True)
     left = traitlets.Enum(LABELS, "ground truth").tag(sync=True)
     right = traitlets.Enum(LABELS, "soft labels").tag(sync=True)
-    temperature = traitlets.Float(2.0, min=0.5, max=20.0).tag(sync=True)
-    soft_weight = traitlets.Float(0.9, min=0.0, max=1.0).tag(sync=True)
+    temperature = Number(2.0, min=0.5, max=20.0).tag(sync=True)
+    soft_weight = Number(0.9, min=0.0, max=1.0).tag(sync=True)
     labelled_points = traitlets.Int(40, min=8, max=400).tag(sync=True)
-    label_noise = traitlets.Float(0.0, min=0.0, max=0.5).tag(sync=True)
+    label_noise = Number(0.0, min=0.0, max=0.5).tag(sync=True)
     seed = traitlets.Int(10, min=1, max=20).tag(sync=True)
     running = traitlets.Bool(False).tag(sync=True)
     result = traitlets.Dict().tag(sync=True)

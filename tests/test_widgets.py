@@ -57,6 +57,7 @@ def test_it_takes_lists_arrays_and_tensors(make):
         ({"class_names": ["cat"]}, ValueError, "class_names must hold one name a class, 3 in all; got 1"),
         ({"labels": [0, 3]}, ValueError, "labels must be whole numbers in 0 … 2; got 3 at position 1"),
         ({"image": np.zeros((3, 8, 8))}, ValueError, "images must be 2 of shape"),
+        ({"image": np.full((2, 8, 8), 4096.0)}, ValueError, "normalised pixels; they reach from 4096 to 4096"),
         ({"temperature": 0.0}, ValueError, "temperature must lie in 0.1 … 100; got 0.0"),
         ({"temperature": float("nan")}, ValueError, "temperature must lie in"),
         ({"index": 2}, ValueError, "index must lie in 0 … 1; got 2"),

@@ -53,7 +53,7 @@ def to_labels(labels: Any, num_rows: int, num_classes: int) -> list[int]:
 def to_pixels(images: Any, num_rows: int) -> np.ndarray:
     """uint8 `(N, H, W)` or `(N, H, W, 3)`, from grey or colour images, channels first, last or none; or from one.
 
-    uint8 and values from 0 to 1 stay as they are; any other range, normalised images too, is stretched as a whole.
+    uint8 and values from 0 to 1 stay as they are; normalised images are stretched as a whole.
     """
     array = to_array("images", images)
     if num_rows == 1 and (array.ndim == 2 or (array.ndim == 3 and 3 in (array.shape[0], array.shape[2]))):
@@ -65,6 +65,8 @@ def to_pixels(images: Any, num_rows: int) -> np.ndarray:
     if not np.isfinite(array).all():
         raise ValueError("images must be finite; they hold NaN or infinity")
     low, high = array.min(), array.max()
+    if not -255 <= low <= high <= 255:
+        raise ValueError(f"images must hold bytes, 0 … 1 or normalised pixels; they reach from {low:g} to {high:g}")
     if getattr(images, "dtype", None) == np.uint8 or str(getattr(images, "dtype", "")) == "torch.uint8":
         low, high = 0, 255
     elif low >= 0 and high <= 1:

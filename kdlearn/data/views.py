@@ -48,8 +48,11 @@ class Views:
             255 * torch.as_tensor(values, dtype=torch.float32, device=images.device).view(-1, 1, 1)
             for values in (mean, deviation)
         )
+        sides = torch.randint(2, (len(images),), generator=generator_of(seed, 0, SIDES)).to(images.device)
+        self.mirrored = sides.bool() & flip  # in even epochs; in odd ones the others are
         height, width = images.shape[-2:]
         padded = images[:, :, reflected(height, pixels)][..., reflected(width, pixels)]
+        padded[self.mirrored] = padded[self.mirrored].flip(-1)  # so that an epoch mirrors whole batches or nothing
         self.windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, channels, down, right, height, width)
         self.drawn_for: int | None = None
 
@@ -57,20 +60,18 @@ class Views:
         return len(self.windows)
 
     def __call__(self, epoch: int, rows: Tensor) -> Tensor:
-        down, right, mirrored = (values[rows] for values in self.draw(epoch))
-        images = self.windows[rows, :, down, right].float()
-        mirrored = mirrored.nonzero().flatten()
-        images[mirrored] = images[mirrored].flip(-1)
-        return images.sub_(self.mean).div_(self.deviation)
+        down, right = (values[rows] for values in self.draw(epoch))
+        right = torch.where(self.mirrored[rows], 2 * self.pixels - right, right)
+        images = self.windows[rows, :, down, right]
+        if self.flip and epoch % 2:
+            images = images.flip(-1)
+        return images.float().sub_(self.mean).div_(self.deviation)
 
-    def draw(self, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
-        """For each image how far down and right its window lies, and whether it is mirrored."""
+    def draw(self, epoch: int) -> Tensor:
+        """For each image how far down and right its window lies before it is mirrored: `(2, N)`."""
         if self.drawn_for != epoch:
-            places = (2, len(self))
-            shifts = torch.randint(2 * self.pixels + 1, places, generator=generator_of(self.seed, epoch, SHIFTS))
-            sides = torch.randint(2, places[1:], generator=generator_of(self.seed, 0, SIDES))
-            mirrored = ((sides + epoch) % 2 == 1) & self.flip
-            self.drawn = tuple(values.to(self.mean.device) for values in (*shifts, mirrored))
+            size, generator = (2, len(self)), generator_of(self.seed, epoch, SHIFTS)
+            self.drawn = torch.randint(2 * self.pixels + 1, size, generator=generator).to(self.mean.device)
             self.drawn_for = epoch
         return self.drawn
 

@@ -20,7 +20,7 @@ copyright = "2026, the kdlearn authors. Text CC BY 4.0, code MIT"
 release = kdlearn.__version__
 language = "en-GB"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "node_modules"]
 default_role = "code"
 autodoc_member_order = "bysource"

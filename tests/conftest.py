@@ -4,6 +4,7 @@ import functools
 import http.server
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ import pytest
 import torch
 from hypothesis import settings
 from PIL import Image
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins with Ctrl-C ignored
 
 settings.register_profile("kdlearn", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("kdlearn")

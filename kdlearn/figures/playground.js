@@ -108,7 +108,7 @@ function paintCurves({ width, line, write }, { pairs, tests }, shown, colour) {
 // The differences, a dot a seed, and below them their mean with its 95 % interval.
 function paintDifferences({ width, line, shape, write }, { differences, mean, halfWidth }, shown, colour) {
   const most = 1.1 * Math.max(5, ...differences.map(Math.abs)), unit = most > 20 ? 10 : most > 8 ? 5 : 2, stacks = {};
-  const xOf = (value) => (width / 2) * (1 + value / most), ink = colour("--ink");
+  const xOf = (value) => width / 2 + ((width / 2 - 16) * value) / most, ink = colour("--ink");
   for (let mark = -unit * Math.floor(most / unit); mark < most; mark += unit) {
     line(colour(mark ? "--line" : "--faint"), 1, [[xOf(mark), 8], [xOf(mark), 176]]);
     write(colour("--faint"), inPoints(mark, 0), xOf(mark), 196);
@@ -181,7 +181,7 @@ export function Playground(model, element) {
   });
   element.append(create("div", { class: "stack" },
     create("div", { class: "row" }, controls.data_set.node, run, step, reset, count),
-    columns(200, panel("teacher", "Teacher at this temperature"), ...SIDES.map((side) => panel(side, controls[side].node))),
+    columns(170, panel("teacher", "Teacher at this T"), ...SIDES.map((side) => panel(side, controls[side].node))),
     columns(260, ...Object.values(controls).slice(3).map(({ node }) => node)),
     columns(260, panel("accuracy", "Test accuracy, %: mean (wide), seed shown (thin)"), panel("difference", "Right − left, points: seeds, mean, 95 % interval")),
     found, panel("seeds", "All seeds, left and right"), about, live.node));
@@ -256,9 +256,9 @@ export function Playground(model, element) {
   // For screen readers and for Python, once the training rests.
   function tell() {
     const result = room.compare(), { left, right, mean, halfWidth } = result, said = summary(result);
-    notes.teacher.textContent = `${accuracyOf(teacher, test).toFixed(1)} % of 1,000 test points right`;
-    about.textContent = `The teacher (${teacher.weights.length} parameters) learned from 2,000 points without label noise; the students ` +
-      `(${room.pairs[0].students[0].weights.length}) learn from the points shown, coloured as their labels say.`;
+    notes.teacher.textContent = `${accuracyOf(teacher, test).toFixed(1)} % right`;
+    about.textContent = `The teacher (${teacher.weights.length.toLocaleString("en-GB")} parameters) learned from 2,000 points without label noise; the students ` +
+      `(${room.pairs[0].students[0].weights.length}) learn from the points shown, coloured as their labels say. All are tested on 1,000 other points.`;
     live.say(said);
     for (const [name, canvas] of Object.entries(canvases)) canvas.setAttribute("aria-label", `${name}: ${said}`);
     model.set("result", { steps: tested, left, right, difference: mean, half_width: halfWidth });

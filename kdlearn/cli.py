@@ -88,6 +88,7 @@ def parser() -> Parser:
     add("--learning-rate", type=float, metavar="R", help="of the students (default: the preset's)")
     add("--start", default="random", metavar="random|teacher|FILE", help="the students' first weights")
     add("--validation", type=int, default=0, metavar="N", help="hold out N images, and measure on them alone")
+    add("--no-flip", action="store_true", help="do not mirror images, such as digits (mnist: never)")
     add("--root", type=Path, metavar="FOLDER", help="of cifar10 and mnist (default: KDLEARN_DATA, or data)")
     add("--download", action="store_true", help="fetch cifar10 or mnist if it is not there")
     add("--device", help="cuda, mps or cpu (default: the first that is there)")

@@ -36,6 +36,7 @@ def study_of(options: Namespace, machine: Machine) -> Study:
         options.out,
         machine,
         teacher_file=options.teacher_weights,
+        flip=not options.no_flip and options.source != "mnist",
         labels_dtype="float16" if options.half_labels else "float32",
         progress=not options.quiet,
     )
@@ -47,8 +48,10 @@ def runs_of(options: Namespace, preset: Preset) -> list[Run]:
         load_weights(Path(options.start))  # what cannot be used is refused before anything is trained
     students = [Network.parse(text) for text in options.students or []] or [preset.student]
     strategies = [one for name in options.strategies or STRATEGIES for one in strategies_of(name, options)]
+    usual = preset.student_schooling.optimizer.learning_rate
+    rate = None if options.learning_rate == usual else options.learning_rate  # the same run by either name
     return [
-        Run(student, strategy, seed, options.start, options.learning_rate)
+        Run(student, strategy, seed, options.start, rate)
         for seed, student, strategy in product(range(options.seeds), students, strategies)
     ]
 

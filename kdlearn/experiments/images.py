@@ -55,6 +55,7 @@ class Study:
     machine: Machine = Machine()
     teacher_file: Path | None = None  # its weights; without it the teacher is trained
     view_seed: int = 0
+    flip: bool = True  # whether a mirrored image is still one of its class
     labels_dtype: str = "float32"
     progress: bool = True
 
@@ -82,7 +83,8 @@ class Study:
 
     @cached_property
     def views(self) -> Views:
-        return Views(self.images.train.images, self.images.mean, self.images.deviation, seed=self.view_seed)
+        images, mean, deviation = self.images.train.images, self.images.mean, self.images.deviation
+        return Views(images, mean, deviation, seed=self.view_seed, flip=self.flip)
 
     @cached_property
     def evaluation(self) -> Examples:

@@ -86,6 +86,7 @@ def parser() -> Parser:
     add("--seeds", type=at_least_one, default=5, help="how many students of each kind (default: 5)")
     add("--epochs", type=at_least_one, metavar="N", help="of the students (default: the preset's)")
     add("--learning-rate", type=float, metavar="R", help="of the students (default: the preset's)")
+    add("--labelled", type=float, default=1.0, metavar="SHARE", help="of images with ground truth (default: 1)")
     add("--start", default="random", metavar="random|teacher|FILE", help="the students' first weights")
     add("--validation", type=int, default=0, metavar="N", help="hold out N images, and measure on them alone")
     add("--no-flip", action="store_true", help="do not mirror images, such as digits (mnist: never)")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -52,19 +53,25 @@ def label_views(
         path = folder / f"epoch-{epoch:03}.safetensors" if folder is not None else None
         if path is not None and path.exists():
             return read_labels(path, origin)
-        rows = torch.arange(len(views), device=views.mean.device).split(batch_size)
+        rows, start = torch.arange(len(views), device=views.mean.device).split(batch_size), perf_counter()
         logits = torch.cat([predict(teacher, views(epoch, part), batch_size, machine) for part in rows])
-        return keep_labels(path, logits.to(DTYPES[dtype]), origin)
+        return keep_labels(path, logits.to(DTYPES[dtype]), {**origin, "seconds": f"{perf_counter() - start:.2f}"})
 
     epochs = tqdm(range(num_epochs), desc="teacher labels the views", unit="epoch", disable=not progress)
     return LabelStore(torch.stack([label(epoch) for epoch in epochs]).to(views.mean.device))
 
 
-def keep_labels(path: Path | None, logits: Tensor, origin: Mapping[str, str]) -> Tensor:
+def keep_labels(path: Path | None, logits: Tensor, metadata: dict[str, str]) -> Tensor:
     if path is not None:
         with replacing(path) as temporary:
-            temporary.write_bytes(save({"logits": logits.cpu().contiguous()}, metadata=dict(origin)))
+            temporary.write_bytes(save({"logits": logits.cpu().contiguous()}, metadata=metadata))
     return logits
+
+
+def labelling_seconds(folder: Path) -> float:
+    """How long the teacher took for all labels of a folder."""
+    metadata = [safe_open(path, framework="pt").metadata() for path in sorted(folder.glob("epoch-*.safetensors"))]
+    return sum(float(found["seconds"]) for found in metadata)
 
 
 def read_labels(path: Path, origin: Mapping[str, str]) -> Tensor:
@@ -74,7 +81,7 @@ def read_labels(path: Path, origin: Mapping[str, str]) -> Tensor:
             found, logits = file.metadata() or {}, file.get_tensor("logits")
     except SafetensorError as problem:
         raise ValueError(f"{path} is no whole file of labels; delete it, and they are made anew") from problem
-    for name in {**found, **origin}:
+    for name in {**found, **origin}.keys() - {"seconds"}:
         if found.get(name) != origin.get(name):
             raise ValueError(f"{path} holds labels for {name} = {found.get(name)}, not {origin.get(name)}; delete it")
     return logits

@@ -103,7 +103,8 @@ def test_ctrl_c(tmp_path):
         process.communicate(timeout=60)[1]
         == "kdlearn: interrupted; what is complete was kept, the rest was not written\n"
     )
-    assert process.returncode == 130 and not list(tmp_path.iterdir())
+    # at times, on a busy machine, Python ends by the signal itself after this line; a shell sees 130 either way
+    assert process.returncode in (130, -signal.SIGINT) and not list(tmp_path.iterdir())
 
 
 def test_start_makes_a_learners_copy_and_keeps_their_work(tmp_path, capsys):

@@ -84,7 +84,8 @@ def test_ctrl_c_stops_with_one_line_and_goes_on(pictures, tmp_path, unbroken):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and errors.startswith("kdlearn: interrupted; ") and errors.count("\n") == 1
+    assert process.returncode in (130, -signal.SIGINT)  # as in test_cli.py
+    assert errors.startswith("kdlearn: interrupted; ") and errors.count("\n") == 1
     assert weights(tmp_path).items() < unbroken.files.items()
     assert finish(command(pictures, tmp_path)) == unbroken.table
     assert weights(tmp_path) == unbroken.files

@@ -47,11 +47,12 @@ def runs_of(options: Namespace, preset: Preset) -> list[Run]:
     if options.start not in ("random", "teacher"):
         load_weights(Path(options.start))  # what cannot be used is refused before anything is trained
     students = [Network.parse(text) for text in options.students or []] or [preset.student]
-    strategies = [one for name in options.strategies or STRATEGIES for one in strategies_of(name, options)]
+    names = options.strategies or [name for name in STRATEGIES if options.labelled == 1 or name != "both"]
+    strategies = [one for name in names for one in strategies_of(name, options)]
     usual = preset.student_schooling.optimizer.learning_rate
     rate = None if options.learning_rate == usual else options.learning_rate  # the same run by either name
     return [
-        Run(student, strategy, seed, options.start, rate)
+        Run(student, strategy, seed, options.start, rate, options.labelled)
         for seed, student, strategy in product(range(options.seeds), students, strategies)
     ]
 

@@ -19,7 +19,7 @@ from kdlearn.data import Augment, Batches, Examples, Splits, load_digits, random
 from kdlearn.experiments.records import provenance
 from kdlearn.experiments.statistics import paired_difference, percent, summarise
 from kdlearn.metrics import accuracy, measure
-from kdlearn.models import count_macs, count_parameters, perceptron, seeded, small_convnet
+from kdlearn.models import cost_of, perceptron, seeded, small_convnet
 from kdlearn.optimizers import Adam
 from kdlearn.strategies import (
     GroundTruth,
@@ -63,11 +63,6 @@ class Arm:
 
 def student() -> nn.Module:
     return perceptron(64, 32, 10)
-
-
-def cost_of(network: nn.Module, image: Tensor) -> dict[str, int]:
-    """What a network costs, under the names that a result carries."""
-    return {"parameters": count_parameters(network), "macs": count_macs(network, image)}
 
 
 def stratified_rows(examples: Examples, size: int, num_seeds: int) -> list[Tensor]:

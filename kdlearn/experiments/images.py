@@ -20,16 +20,16 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from kdlearn.checkpoints import differences
-from kdlearn.data import Examples, ImageSplits, LabelStore, ViewBatches, Views
+from kdlearn.data import Examples, ImageSplits, LabelStore, ViewBatches, Views, stratified_sample
 from kdlearn.devices import Machine
 from kdlearn.distributed import rank, share, wait_for_all
-from kdlearn.experiments.digits import cost_of
-from kdlearn.experiments.plan import READS_NO_TEACHER, Network, Preset, Run, Schooling
+from kdlearn.experiments.plan import Network, Preset, Run, Schooling
 from kdlearn.experiments.records import provenance
 from kdlearn.files import read_json, replacing, write_json
 from kdlearn.label_store import label_views
 from kdlearn.metrics import accuracy, measure
 from kdlearn.models import (
+    cost_of,
     initialise_from,
     load_weights,
     save_weights,
@@ -109,13 +109,20 @@ class Study:
         seed: int,
         folder: Path,
         store: LabelStore | None = None,
+        known: Tensor | None = None,
     ) -> list[dict[str, Any]]:
-        """The learning curve, with each epoch's seconds; the checkpoint stays until the result is kept."""
+        """The learning curve, with each epoch's seconds; the checkpoint stays until the result is kept.
+
+        Where the ground truth of the images `known` is all there is, a student without a teacher sees these images
+        alone, and one with a teacher all of them, with the teacher's labels on the rest.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        labels, clock = self.images.train.labels, Clock()
+        labels, clock, rows = self.images.train.labels, Clock(), known if store is None else None
+        if known is not None and store is not None:
+            labels, store = None, store.knowing(known, labels[known])
         return train(
             model,
-            ViewBatches(self.views, labels, schooling.batch_size, seed=seed, store=store, share=share()),
+            ViewBatches(self.views, labels, schooling.batch_size, seed=seed, rows=rows, store=store, share=share()),
             strategy,
             num_epochs=schooling.num_epochs,
             optimizer=schooling.optimizer,
@@ -128,6 +135,7 @@ class Study:
                 **asdict(strategy),
                 **asdict(schooling),
                 "seed": seed,
+                "known": None if known is None else known.tolist(),
             },
             progress=self.shows_progress,
         )
@@ -160,7 +168,7 @@ def distill(study: Study, runs: Sequence[Run]) -> list[Path]:
     with alone(study.folder):
         keep_settings(study)
         teacher = the_teacher(study)
-        store = None if all(isinstance(run.strategy, READS_NO_TEACHER) for run in runs) else labels_of(study, teacher)
+        store = labels_of(study, teacher) if any(run.reads_teacher for run in runs) else None
         bar = tqdm(runs, desc="students", unit="student", disable=not study.shows_progress)
         return [run_student(study, run, teacher, store) for run in bar]
 
@@ -232,12 +240,14 @@ def run_student(study: Study, run: Run, teacher: nn.Module, store: LabelStore | 
     if not is_kept(folder):
         model, schooling = study.network(run.student, run.seed), run.schooling(study.preset)
         copied = initialise_from(model, weights_of(run.start, teacher)) if run.start != "random" else []
-        curve = study.fit(model, run.strategy, schooling, run.seed, folder, store)
+        labels = store if run.reads_teacher else None
+        curve = study.fit(model, run.strategy, schooling, run.seed, folder, labels, known_to(study, run))
         taught = read_json(study.folder / "teacher" / "result.json")
         record = {
             "student": str(run.student),
             "strategy": {"name": run.strategy.name, **asdict(run.strategy)},
             "seed": run.seed,
+            "labelled": run.labelled,
             "learning_rate": schooling.optimizer.learning_rate,
             "start": run.origin,
             "copied_from_start": copied,
@@ -245,6 +255,12 @@ def run_student(study: Study, run: Run, teacher: nn.Module, store: LabelStore | 
         }
         keep(study, folder, model, curve, record)
     return folder / "result.json"
+
+
+def known_to(study: Study, run: Run) -> Tensor | None:
+    """The images whose ground truth the run may read, each class with its share; None for all."""
+    labels = study.images.train.labels
+    return stratified_sample(labels, round(run.labelled * len(labels)), run.seed) if run.labelled < 1 else None
 
 
 def weights_of(start: str, teacher: nn.Module) -> Mapping[str, Tensor]:

@@ -81,7 +81,7 @@ class Preset:
 SHORT = Schooling(2, 50, NesterovSGD(0.1))  # a tenth of the batch and, in proportion, of the learning rate
 PRESETS = {
     "cpu": Preset(
-        Network("airbench", (64, 256, 256)), Network("airbench", (24, 88, 88)), Schooling(10), Schooling(12), 12
+        Network("airbench", (64, 256, 256)), Network("airbench", (16, 80, 96)), Schooling(12), Schooling(9), 9
     ),
     "gpu": Preset(Network("resnet18", (64,)), Network("airbench", (24, 88, 88)), Schooling(60), Schooling(60), 30),
     "tiny": Preset(Network("airbench", (8, 16, 16)), Network("airbench", (4, 8, 8)), SHORT, SHORT, 2),
@@ -97,12 +97,26 @@ class Run:
     seed: int
     start: str = "random"  # or "teacher", or a file of weights
     learning_rate: float | None = None  # in place of the preset's
+    labelled: float = 1.0  # the share of images whose ground truth is known; the seed draws them
+
+    def __post_init__(self) -> None:
+        if not 0 < self.labelled <= 1:
+            raise ValueError(f"labelled must be a share of the images, above 0 and at most 1; got {self.labelled}")
+        if self.labelled < 1 and isinstance(self.strategy, SoftLabelsAndGroundTruth):
+            raise ValueError("soft labels + ground truth need labelled=1: they read the ground truth of every image")
+
+    @property
+    def reads_teacher(self) -> bool:
+        return not isinstance(self.strategy, READS_NO_TEACHER)
 
     def schooling(self, preset: Preset) -> Schooling:
-        if self.learning_rate is None:
-            return preset.student_schooling
-        optimizer = replace(preset.student_schooling.optimizer, learning_rate=self.learning_rate)
-        return replace(preset.student_schooling, optimizer=optimizer)
+        """The preset's number of steps, whether a student sees all images or those alone that are labelled."""
+        schooling = preset.student_schooling
+        if self.learning_rate is not None:
+            schooling = replace(schooling, optimizer=replace(schooling.optimizer, learning_rate=self.learning_rate))
+        if self.labelled < 1 and not self.reads_teacher:
+            return replace(schooling, num_epochs=round(schooling.num_epochs / self.labelled))
+        return schooling
 
     @property
     def origin(self) -> str:
@@ -116,5 +130,7 @@ class Run:
         """The name of its folder: all that tells it from other runs of the study."""
         start = [] if self.start == "random" else [f"from {self.origin}"]
         rate = [] if self.learning_rate is None else [f"rate {self.learning_rate:g}"]
-        parts = [self.student, self.strategy.name, *asdict(self.strategy).values(), *start, *rate, f"seed {self.seed}"]
+        known = [f"labelled {self.labelled:g}"] if self.labelled < 1 else []
+        strategy = [self.strategy.name, *asdict(self.strategy).values()]
+        parts = [self.student, *strategy, *start, *rate, *known, f"seed {self.seed}"]
         return re.sub(r"[^a-z0-9.]+", "-", " ".join(map(str, parts)).lower()).strip("-")

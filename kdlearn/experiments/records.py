@@ -16,6 +16,8 @@ from kdlearn.experiments.plan import STRATEGY_NAMES
 from kdlearn.experiments.statistics import MEASURES, Interval, label_of, summarise
 from kdlearn.files import read_json
 
+TOLD_APART_BY = ("student", "start", "strategy", "learning_rate", "labelled", "seed")
+
 
 def provenance() -> dict[str, Any]:
     """Where a result comes from: date, commit, versions, machine."""
@@ -58,7 +60,7 @@ def collect(folders: Sequence[Path]) -> list[dict[str, Any]]:
         if identity(run) != identity(runs[0]):
             odd = differences(identity(runs[0]), identity(run))
             raise ValueError(f"{path} and {paths[0]} are of two studies, which one table cannot hold: {odd}")
-        who = json.dumps([run[name] for name in ("student", "start", "strategy", "learning_rate", "seed")])
+        who = json.dumps([run[name] for name in TOLD_APART_BY])
         if who in seen:
             raise ValueError(f"{path} and {seen[who]} are the same run; leave one of them out")
         seen[who] = path
@@ -73,7 +75,7 @@ def identity(run: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_result(path: Path) -> dict[str, Any]:
     run = read_json(path)
-    if not (isinstance(run, dict) and {"student", "strategy", "teacher", "settings", *MEASURES} <= run.keys()):
+    if not (isinstance(run, dict) and {*TOLD_APART_BY, "teacher", "settings", *MEASURES} <= run.keys()):
         raise ValueError(f"{path} is no result of a student; leave it out")
     return run
 
@@ -83,10 +85,11 @@ def as_row(run: dict[str, Any]) -> dict[str, Any]:
     start = "" if run["start"] == "random" else f", from {run['start']}"
     rate = run["learning_rate"]
     usual = rate == run["settings"]["student_schooling"]["optimizer"]["learning_rate"]
+    known = "" if run["labelled"] == 1 else f", {run['labelled']:.3g} of the images labelled"
     weight = run["strategy"].get("soft_weight")
     name = run["strategy"]["name"]
     arm = name if weight is None else f"{name}, weight {weight:g}"
-    part = run["student"] + start + ("" if usual else f", learning rate {rate:g}")
+    part = run["student"] + start + ("" if usual else f", learning rate {rate:g}") + known
     temperature = run["strategy"].get("temperature", 0)
     order = (part, STRATEGY_NAMES.index(name), arm, temperature, run["seed"])
     return {**run, "part": part, "arm": arm, "order": order}

@@ -29,6 +29,8 @@ WORK ?= data/cifar10-study
 results: $(VENV)/installed
 	MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_TOP_PAD_=500000000 \
 	  $(VENV)/bin/python results/cifar10/study.py $(DATA) --work $(WORK)
+	$(VENV)/bin/python results/cifar10/gather.py $(DATA) --work $(WORK) --out results/cifar10
+	$(VENV)/bin/python benchmarks/official_tutorial.py $(DATA) --out results/cifar10/tutorial.json
 
 # npm brings MathJax and Mermaid, so that the built book needs no network.
 book: $(VENV)/installed

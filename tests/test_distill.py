@@ -11,7 +11,7 @@ from conftest import kdlearn_command, require
 from filelock import FileLock
 
 from kdlearn import cli
-from kdlearn.data import Examples, ImageSplits, ViewBatches, load_images
+from kdlearn.data import Examples, ImageSplits, ViewBatches, load_images, stratified_sample
 from kdlearn.devices import best_machine
 from kdlearn.experiments import (
     PRESETS,
@@ -28,7 +28,7 @@ from kdlearn.files import read_json, write_json
 from kdlearn.label_store import label_views, read_labels
 from kdlearn.metrics import accuracy
 from kdlearn.models import load_weights, set_weights, weights_hash
-from kdlearn.strategies import GroundTruth, SoftLabels, TeachersHardLabels
+from kdlearn.strategies import GroundTruth, SoftLabels, SoftLabelsAndGroundTruth, TeachersHardLabels
 from kdlearn.training import predict, train
 
 TINY = PRESETS["tiny"]
@@ -127,6 +127,54 @@ def test_a_student_of_the_store_is_one_whose_teacher_answers_each_batch(done):
         train(student, batches, run.strategy, num_epochs=2, optimizer=schooling.optimizer, progress=False)
     for one, other in zip(*(student.state_dict().values() for student in students), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_where_few_images_are_labelled_a_student_alone_sees_these_alone_in_as_many_steps(copied):
+    run, labels = Run(STUDENT, GroundTruth(), 0, labelled=1 / 3), copied.images.train.labels
+    (path,) = distill(copied, [run])
+    rows = stratified_sample(labels, 60, seed=0)
+    batches, model = ViewBatches(copied.views, labels, 50, seed=0, rows=rows), copied.network(STUDENT, 0)
+    train(model, batches, GroundTruth(), num_epochs=6, optimizer=TINY.student_schooling.optimizer, progress=False)
+    assert read_json(path)["weights_sha256"] == weights_hash(model)
+    assert read_json(path)["epochs"] == 6 and read_json(path)["labelled"] == 1 / 3
+
+
+def test_with_a_teacher_it_sees_all_images_and_no_ground_truth_but_that_of_the_few(copied):
+    """Against a training on labels written down by hand: the ground truth of 60 images, the teacher's of the rest."""
+    run, labels = Run(STUDENT, TeachersHardLabels(), 1, labelled=1 / 3), copied.images.train.labels
+    (path,) = distill(copied, [run])
+    known = stratified_sample(labels, 60, seed=1).tolist()
+    teacher, everything = model_of(copied, copied.folder / "teacher", TINY.teacher), torch.arange(180)
+    written = torch.stack([predict(teacher, copied.views(epoch, everything)).argmax(dim=1) for epoch in (0, 1)])
+    for row in known:
+        written[:, row] = labels[row]
+
+    class Written(ViewBatches):
+        def batch(self, epoch, rows):
+            return super().batch(epoch, rows)._replace(labels=written[epoch, rows])
+
+    model = copied.network(STUDENT, 1)
+    batches, optimizer = Written(copied.views, None, 50, seed=1), TINY.student_schooling.optimizer
+    train(model, batches, GroundTruth(), num_epochs=2, optimizer=optimizer, progress=False)
+    assert read_json(path)["weights_sha256"] == weights_hash(model)
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.5, float("nan")])
+def test_a_share_of_labels_lies_between_0_and_1(share):
+    with pytest.raises(ValueError, match="above 0 and at most 1; got"):
+        Run(STUDENT, GroundTruth(), 0, labelled=share)
+
+
+def test_a_strategy_that_reads_every_label_is_refused_where_few_are_known():
+    with pytest.raises(ValueError, match="they read the ground truth of every image"):
+        Run(STUDENT, SoftLabelsAndGroundTruth(2.0, 0.5), 0, labelled=0.1)
+
+
+def test_results_of_few_labels_stand_in_a_table_of_their_own(copied, capsys):
+    words = ["distill", copied.source, "--out", copied.folder, "--preset", "tiny", "--labelled", "0.5", "--seeds", "1"]
+    assert cli.main([*map(str, words), "--strategies", "ground-truth", "soft", "--quiet"]) == 0
+    table = capsys.readouterr().out
+    assert "airbench(4, 8, 8), 0.5 of the images labelled" in table and table.count("ground truth") >= 2
 
 
 def test_run_again_it_trains_nothing(copied, monkeypatch):

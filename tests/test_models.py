@@ -1,5 +1,7 @@
 """Networks: shapes, counts by hand, and initialisations that depend on the seed alone."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torchvision
 from torch import nn
 
 from kdlearn import airbench, count_macs, count_parameters, perceptron, resnet18, small_convnet, weights_hash, whiten
-from kdlearn.models import seeded
+from kdlearn.models import latency, seeded
 
 
 @pytest.mark.parametrize("widths", [(64, 10), (64, 32, 10), (64, 5, 6, 7, 10)])
@@ -36,6 +38,17 @@ def test_the_seed_fixes_the_initialisation_and_nothing_else():
     one, same, other = (seeded(lambda: perceptron(4, 3), seed) for seed in (1, 1, 2))
     assert torch.equal(torch.rand(1), expected)
     assert torch.equal(one[1].weight, same[1].weight) and not torch.equal(one[1].weight, other[1].weight)
+
+
+def test_latency_is_the_median_and_the_batch_is_as_large_as_asked():
+    pauses, sizes = iter([0.5] * 3 + [0.01, 0.02, 0.3, 0.02, 0.02]), []
+
+    def forward(images):
+        sizes.append(tuple(images.shape))
+        time.sleep(next(pauses))
+
+    assert 0.02 <= latency(forward, torch.zeros(1, 8, 8), batch_size=16, repeats=5) < 0.2
+    assert sizes == [(16, 1, 8, 8)] * 8
 
 
 def correlated_images(*shape: int) -> torch.Tensor:

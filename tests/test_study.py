@@ -1,34 +1,53 @@
-"""The recorded study's script, on made-up pictures in place of CIFAR-10."""
+"""The recorded study's scripts, on made-up pictures in place of CIFAR-10."""
 
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 
+import numpy as np
 import pytest
+import torch
 from conftest import ROOT
 
+from kdlearn.data import load_images
 from kdlearn.files import read_json
+from kdlearn.metrics import accuracy, expected_calibration_error
+from kdlearn.models import load_weights
+
+SMALLER = {"HELD_OUT": 30, "SHARES": (0.5, 0.25), "SEEDS": range(2), "FEW_LABEL_SEEDS": range(1)}
 
 
-@pytest.fixture(scope="module")
-def study():
-    spec = spec_from_file_location("study", ROOT / "results" / "cifar10" / "study.py")
+def script(path: str):
+    spec = spec_from_file_location(path.rpartition("/")[2], ROOT / f"{path}.py")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def run(study, monkeypatch, pictures, work) -> None:
-    for name, value in {"HELD_OUT": 30, "SHARES": (0.5, 0.25), "SEEDS": range(2), "FEW_LABEL_SEEDS": range(1)}.items():
-        monkeypatch.setattr(study, name, value)
-    monkeypatch.setattr(sys, "argv", ["study.py", str(pictures), "--work", str(work), "--preset", "tiny"])
-    study.main()
+def run(module, *arguments: object) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(sys, "argv", ["script", *map(str, arguments)])
+        module.main()
+
+
+@pytest.fixture(scope="module")
+def study():
+    module = script("results/cifar10/study")
+    for name, value in SMALLER.items():
+        setattr(module, name, value)
+    return module
 
 
 @pytest.fixture(scope="module")
 def work(study, pictures, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        run(study, monkeypatch, pictures, folder)
+    run(study, pictures, "--work", folder, "--preset", "tiny")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gathered(work, pictures, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gathered")
+    run(script("results/cifar10/gather"), pictures, "--work", work, "--out", folder, "--preset", "tiny")
     return folder
 
 
@@ -60,3 +79,49 @@ def test_the_best_on_held_out_images_is_what_is_reported(study, work):
         highest = max(run["accuracy"] for run in same)
         winners = [choice_of(run) for run in same if run["accuracy"] == highest]
         assert all(choice_of(run) in winners for run in final if run["strategy"]["name"] == name)
+
+
+def test_what_is_gathered_is_what_the_predictions_say(work, pictures, gathered):
+    report, labels = read_json(gathered / "study.json"), load_images(pictures).test.labels
+    predictions = {
+        path.parent.name: load_weights(path)["logits"] for path in work.glob("final-*/runs/*/predictions.safetensors")
+    }
+    assert len(report["runs"]) == len(predictions) == 16
+    assert sorted(run["accuracy"] for run in report["runs"]) == sorted(
+        accuracy(p, labels) for p in predictions.values()
+    )
+    assert [run["labelled"] for run in report["runs"]] == [1.0] * 10 + [0.5] * 3 + [0.25] * 3
+    smooth = torch.cat([p for name, p in predictions.items() if "-smoothed-" in name])
+    arm = report["arms"]["smoothed ground truth"]
+    assert np.trace(arm["confusion"]) / np.sum(arm["confusion"]) == pytest.approx(accuracy(smooth, labels.repeat(2)))
+    gap = sum(abs(b["accuracy"] - b["confidence"]) * b["images"] for b in arm["reliability"]) / len(smooth)
+    assert gap == pytest.approx(expected_calibration_error(smooth, labels.repeat(2)), abs=1e-12)
+    assert report["teacher"]["labelling_seconds"] > 0 and report["student"]["latency"].keys() == {"1", "256"}
+
+
+def test_repeated_mistakes(work, pictures, gathered):
+    labels = load_images(pictures).test.labels.tolist()
+    (final,) = work.glob("final-*")
+    (soft,) = (path for path in final.glob("runs/*-soft-labels-[1-4].0-*seed-0") if "labelled" not in path.name)
+    told, said = (
+        load_weights(part / "predictions.safetensors")["logits"].argmax(dim=1).tolist()
+        for part in (final / "teacher", soft)
+    )
+    wrong = [(t, s) for t, s, label in zip(told, said, labels, strict=True) if t != label]
+    (row,) = (
+        run
+        for run in read_json(gathered / "study.json")["runs"]
+        if run["arm"] == "soft labels" and run["labelled"] == 1 and run["seed"] == 0
+    )
+    assert row["repeats_mistakes"] == pytest.approx(sum(t == s for t, s in wrong) / len(wrong))
+
+
+def test_the_pictures_are_of_the_test_set_and_tell(pictures, gathered):
+    test = load_images(pictures).test
+    with np.load(gathered / "pictures.npz", allow_pickle=False) as kept:
+        for name in ("telling", "differing"):
+            for image, label in zip(kept[f"{name}_images"], kept[f"{name}_labels"], strict=True):
+                places = (test.images == torch.from_numpy(image)).flatten(1).all(dim=1).nonzero().flatten()
+                assert label in test.labels[places]
+        assert kept["telling_labels"].tolist() == list(range(len(kept["telling_labels"])))
+        assert kept["differing_votes_soft_labels"].sum(axis=1).tolist() == [2] * 8

@@ -1,5 +1,7 @@
 """Views: each against a brute force with numpy, the same whenever asked, and labelled once for all students."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from kdlearn import ViewBatches, Views, label_views, perceptron, predict
+from kdlearn import ViewBatches, Views, label_views, one_hot, perceptron, predict, soft_labels
 from kdlearn.data import LabelStore
+from kdlearn.label_store import labelling_seconds
 from kdlearn.models import seeded
 from kdlearn.strategies import GroundTruth, SoftLabels, SoftLabelsAndGroundTruth
 
@@ -137,6 +140,27 @@ def test_batches_carry_the_labels_of_their_own_views_and_long_trainings_see_them
         for batch in batches:
             assert batch.labels is None
             torch.testing.assert_close(predict(teacher(), batch.images), batch.teacher_logits)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0, 20.0])
+def test_what_is_known_is_said_without_a_doubt(temperature):
+    store, rows, labels = label_views(teacher(), views(), 2, progress=False), torch.tensor([7, 2]), torch.tensor([1, 0])
+    before, knowing = store.logits.clone(), store.knowing(rows, labels)
+    others = [row for row in range(12) if row not in (7, 2)]
+    for epoch in (0, 1):
+        said = soft_labels(knowing(epoch, rows), temperature)
+        torch.testing.assert_close(said, one_hot(labels, said.shape[1]).float())
+        assert torch.equal(knowing(epoch, torch.tensor(others)), store(epoch, torch.tensor(others)))
+    assert torch.equal(store.logits, before)
+
+
+def test_the_files_say_how_long_the_teacher_took(tmp_path):
+    def slow(images):
+        time.sleep(0.05)
+        return images.mean(dim=(2, 3))
+
+    label_views(slow, views(), 2, batch_size=6, folder=tmp_path, progress=False)
+    assert 0.2 <= labelling_seconds(tmp_path) < 2
 
 
 def test_any_callable_can_teach():

@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "digits": ["Arm", "Teacher", "demo", "stratified_rows", "train_seeds", "train_teacher"],
         "images": ["Study", "distill"],
         "plan": ["PRESETS", "STRATEGIES", "Network", "Preset", "Run", "Schooling"],
-        "records": ["collect", "format_results", "format_table", "provenance"],
+        "records": ["collect", "format_results", "format_table", "provenance", "recorded"],
         "statistics": ["Interval", "interval", "paired_difference", "summarise"],
     },
 )

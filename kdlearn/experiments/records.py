@@ -50,6 +50,13 @@ def commit() -> str | None:
     return described.stdout.strip()
 
 
+def recorded(study: str) -> Path:
+    """The folder of a study that the course shows; an installed package holds it, a source tree has it beside."""
+    package = Path(__file__).parents[1]
+    inside = package / "results" / study
+    return inside if inside.is_dir() else package.parent / "results" / study
+
+
 def collect(folders: Sequence[Path]) -> list[dict[str, Any]]:
     """The students' results below the folders, from however many machines; two studies, or a run twice, are refused."""
     paths = sorted(path for folder in folders for path in folder.rglob("runs/*/result.json"))

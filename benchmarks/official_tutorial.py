@@ -87,7 +87,8 @@ def tutorial(images: Examples) -> dict[str, tuple[Work, int]]:
 
     def asking(logits: Tensor, batch: Batch) -> Tensor:
         with torch.no_grad():
-            return both(logits, batch._replace(teacher_logits=answering.eval()(batch.images)))
+            answers = answering.eval()(batch.images)
+        return both(logits, batch._replace(teacher_logits=answers))
 
     def work(model: nn.Module, strategy: Strategy) -> Work:
         return stepping(

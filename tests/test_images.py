@@ -22,7 +22,7 @@ from test_package import modules_after
 from torchvision.datasets import CIFAR10
 from torchvision.datasets.utils import calculate_md5
 
-from kdlearn.data import image_folder, load_images
+from kdlearn.data import Views, image_folder, load_digits, load_images, stand_in
 
 DATA = Path(os.environ.get("KDLEARN_DATA", "data"))
 CLASSES = ("bird", "cat", "frog")
@@ -458,3 +458,16 @@ def test_mnist(tmp_path):
         labels.write_bytes(content)
         with pytest.raises(ValueError, match="MNIST/raw is not whole"):
             load_images("mnist", root=tmp_path)
+
+
+def test_the_stand_in_is_the_digits_large_and_says_so():
+    found, digits = stand_in(), load_digits()
+    assert found.key == "stand-in" and found.train.images.shape == (1200, 3, 32, 32)
+    for large, small in zip(found[:3], digits, strict=True):
+        assert large.images.dtype == torch.uint8 and torch.equal(large.labels, small.labels)
+        shrunk = large.images[:, :, 2::4, 1::4].double()
+        assert torch.equal(shrunk[:, 0], shrunk[:, 2])
+        straight = torch.corrcoef(torch.stack([shrunk[:, 1].flatten(), small.images.flatten().double()]))[0, 1]
+        assert straight > 0.9999
+    plain = Views(found.train.images, found.mean, found.deviation, pixels=0, flip=False)(0, torch.arange(1200))
+    assert abs(plain.mean()) < 1e-4 and abs(plain.std() - 1) < 1e-3

@@ -11,7 +11,7 @@ from kdlearn.data.batches import (
     stratified_sample,
 )
 from kdlearn.data.digits import load_digits
-from kdlearn.data.images import ImageSplits, load_images
+from kdlearn.data.images import ImageSplits, load_images, stand_in
 from kdlearn.data.views import LabelStore, ViewBatches, Views
 
 __all__ = [
@@ -28,5 +28,6 @@ __all__ = [
     "load_digits",
     "load_images",
     "random_shift",
+    "stand_in",
     "stratified_sample",
 ]

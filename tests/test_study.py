@@ -13,7 +13,7 @@ from kdlearn.files import read_json
 from kdlearn.metrics import accuracy, expected_calibration_error
 from kdlearn.models import load_weights
 
-SMALLER = {"HELD_OUT": 30, "SHARES": (0.5, 0.25), "SEEDS": range(2), "FEW_LABEL_SEEDS": range(1)}
+SMALLER = {"HELD_OUT": 30, "SHARES": (0.5, 0.25), "SEEDS": range(2), "FEW_LABEL_SEEDS": range(1), "LONGER": 3}
 
 
 def script(path: str):
@@ -96,6 +96,7 @@ def test_what_is_gathered_is_what_the_predictions_say(work, pictures, gathered):
     assert np.trace(arm["confusion"]) / np.sum(arm["confusion"]) == pytest.approx(accuracy(smooth, labels.repeat(2)))
     gap = sum(abs(b["accuracy"] - b["confidence"]) * b["images"] for b in arm["reliability"]) / len(smooth)
     assert gap == pytest.approx(expected_calibration_error(smooth, labels.repeat(2)), abs=1e-12)
+    assert {run["epochs"] for run in report["longer"]} == {3} and len(report["longer"]) == 4
     assert report["teacher"]["labelling_seconds"] > 0 and report["student"]["latency"].keys() == {"1", "256"}
 
 

@@ -6,6 +6,7 @@ What is done stays in the work folder and is not repeated: run it again, and it 
 """
 
 import argparse
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
@@ -30,6 +31,11 @@ SMOOTHINGS = (0.0, 0.1)  # of the teacher's labels
 TEMPERATURES = (1.0, 2.0, 4.0)
 SEEDS, FEW_LABEL_SEEDS = range(5), range(3)
 SHARES = (0.1, 0.01)
+WIDER, LONGER, WIDER_SEEDS = (
+    Network("airbench", (24, 88, 88)),
+    16,
+    range(2),
+)  # does more of a student change the answer?
 
 
 class Choice(NamedTuple):
@@ -113,6 +119,18 @@ def reported_runs(student: Network, chosen: dict[str, Choice]) -> list[Run]:
     ]
 
 
+def wider_and_longer(final: Study, chosen: dict[str, Choice]) -> tuple[Study, list[Run]]:
+    """A wider student, trained for longer by the same teacher: ground truth against soft labels."""
+    schooling = replace(final.preset.student_schooling, num_epochs=LONGER)
+    folder, weights = final.folder.with_name("longer"), final.folder / "teacher" / "weights.safetensors"
+    shutil.copytree(final.folder / "labels", folder / "labels", dirs_exist_ok=True)
+    study = replace(
+        final, preset=replace(final.preset, student_schooling=schooling), folder=folder, teacher_file=weights
+    )
+    kinds = [chosen[name] for name in ("ground truth", "soft labels")]
+    return study, [Run(WIDER, one, seed, learning_rate=rate) for seed in WIDER_SEEDS for one, rate in kinds]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="holds train/<class>/* and test/<class>/*")
@@ -121,7 +139,9 @@ def main() -> None:
     options = parser.parse_args()
     pairs = [studies(options.data, options.work, PRESETS[options.preset], best_machine(), s) for s in SMOOTHINGS]
     tuning, final = pairs[choose_smoothing([tuning for tuning, _ in pairs])]
-    distill(final, reported_runs(final.preset.student, choose(tuning)))
+    chosen = choose(tuning)
+    distill(final, reported_runs(final.preset.student, chosen))
+    distill(*wider_and_longer(final, chosen))
 
 
 if __name__ == "__main__":

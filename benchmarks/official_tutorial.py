@@ -35,7 +35,7 @@ from kdlearn.optimizers import Recipe
 from kdlearn.strategies import Strategy
 from kdlearn.training import step
 
-NUM_EPOCHS, SECONDS = 10, 15
+NUM_EPOCHS, SECONDS = 10, 10
 Work = Callable[[], object]
 PARTS = ("teacher", "student alone", "labels", "distilled student")
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -60,14 +61,14 @@ def unbroken(pictures, tmp_path_factory) -> Unbroken:
     return Unbroken(weights(out), table, start, time.monotonic() - begin)
 
 
-def test_killed_at_any_moment_it_goes_on_and_ends_bit_for_bit_the_same(pictures, tmp_path, unbroken):
+def kill_and_go_on(pictures: Path, folder: Path, unbroken: Unbroken, seed: int) -> None:
     """A run that ends before its moment comes is compared, and another one begun."""
-    moments, kills, rounds = random.Random(0), 0, 0
-    while kills < KILLS or (tmp_path / str(rounds)).exists():
-        out = tmp_path / str(rounds)
+    moments, kills, rounds = random.Random(seed), 0, 0
+    while kills < KILLS // 2 or (folder / str(rounds)).exists():
+        out = folder / str(rounds)
         process = command(pictures, out)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(moments.uniform(unbroken.start, unbroken.seconds) if kills < KILLS else 300)
+            process.wait(moments.uniform(unbroken.start, unbroken.seconds) if kills < KILLS // 2 else 300)
         process.kill()
         killed = process.wait() == -signal.SIGKILL
         kills += killed
@@ -75,6 +76,13 @@ def test_killed_at_any_moment_it_goes_on_and_ends_bit_for_bit_the_same(pictures,
             assert finish(process) == unbroken.table
             assert weights(out) == unbroken.files
             rounds += 1
+
+
+def test_killed_at_any_moment_it_goes_on_and_ends_bit_for_bit_the_same(pictures, tmp_path, unbroken):
+    """Two at a time, each on one core."""
+    folders = [tmp_path / name for name in ("one", "other")]
+    with ThreadPoolExecutor(len(folders)) as pool:
+        list(pool.map(lambda folder, seed: kill_and_go_on(pictures, folder, unbroken, seed), folders, range(2)))
 
 
 def test_ctrl_c_stops_with_one_line_and_goes_on(pictures, tmp_path, unbroken):

@@ -100,11 +100,16 @@ def longer_of(work: Path) -> list[dict[str, Any]]:
 
 
 def teachers_of(work: Path) -> list[dict[str, Any]]:
-    """The teachers among which the held-out images chose."""
+    """The teachers among which the held-out images chose, and how far an image's logits lie apart."""
     kept = ("accuracy", "calibration_error", "epochs", "seconds")
-    teachers = [read_json(path) for path in sorted(work.glob("tuning-*/teacher/result.json"))]
+    teachers = {path.parent: read_json(path) for path in sorted(work.glob("tuning-*/teacher/result.json"))}
     return [
-        {"smoothing": one["settings"]["teacher_smoothing"]} | {name: one[name] for name in kept} for one in teachers
+        {
+            "smoothing": result["settings"]["teacher_smoothing"],
+            **{name: result[name] for name in kept},
+            "logit_deviation": logits_of(folder).std(dim=1).mean().item(),
+        }
+        for folder, result in teachers.items()
     ]
 
 

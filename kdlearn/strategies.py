@@ -10,7 +10,7 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from kdlearn.data import Batch
+from kdlearn.data import CERTAIN, Batch
 from kdlearn.labels import full_precision, hard_labels, smooth_labels
 from kdlearn.losses import distillation_loss, hard_label_loss, soft_label_loss
 
@@ -58,6 +58,27 @@ class SoftLabels:
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
         return soft_label_loss(student_logits, batch.teacher_logits, self.temperature)
+
+
+@dataclass(frozen=True)
+class TruthWhereKnown:
+    """Another strategy, but cross-entropy on the images whose teacher's logits are certain: `LabelStore.knowing`.
+
+    A known label enters at temperature 1. Softened like the others, it would ask the student for logits T times as far
+    apart, and T² would multiply its gradient.
+    """
+
+    otherwise: Strategy
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        known = batch.teacher_logits.amax(dim=1) == CERTAIN
+        truth = TeachersHardLabels()
+        parts = [
+            strategy(student_logits[rows], batch._replace(teacher_logits=batch.teacher_logits[rows])) * rows.sum()
+            for strategy, rows in ((truth, known), (self.otherwise, ~known))
+            if rows.any()
+        ]
+        return sum(parts) / len(known)
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,8 @@ def test_with_a_teacher_it_sees_all_images_and_no_ground_truth_but_that_of_the_f
     model = copied.network(STUDENT, 1)
     batches, optimizer = Written(copied.views, None, 50, seed=1), TINY.student_schooling.optimizer
     train(model, batches, GroundTruth(), num_epochs=2, optimizer=optimizer, progress=False)
-    assert read_json(path)["weights_sha256"] == weights_hash(model)
+    for name, weights in load_weights(path.parent / "weights.safetensors").items():
+        torch.testing.assert_close(weights, model.state_dict()[name], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.5, float("nan")])

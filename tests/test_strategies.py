@@ -4,13 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kdlearn.data import Batch
+from kdlearn.data import Batch, LabelStore
 from kdlearn.strategies import (
     GroundTruth,
     SmoothedGroundTruth,
     SoftLabels,
     SoftLabelsAndGroundTruth,
     TeachersHardLabels,
+    TruthWhereKnown,
 )
 
 student, teacher, labels = torch.randn(6, 4), 3 * torch.randn(6, 4), torch.randint(4, (6,))
@@ -58,3 +59,15 @@ def test_teacher_with_a_bfloat16_student():
     torch.testing.assert_close(
         SmoothedGroundTruth()(student.bfloat16(), batch), SmoothedGroundTruth()(student.bfloat16().float(), batch)
     )
+
+
+@pytest.mark.parametrize("known", [[], [2], [0, 3, 5], list(range(6))])
+def test_known_labels_enter_at_temperature_1_whatever_the_others_do(known):
+    student_logits, teacher_logits = torch.randn(2, 6, 4, dtype=torch.float64)
+    labels = torch.tensor([3, 0, 1, 1, 2, 0])
+    store = LabelStore(teacher_logits[None]).knowing(torch.tensor(known, dtype=torch.long), labels[known])
+    batch = Batch(torch.zeros(6), None, store.logits[0])
+    p, q = (teacher_logits / 4).softmax(dim=1), (student_logits / 4).log_softmax(dim=1)
+    hard, soft = -student_logits.log_softmax(dim=1)[range(6), labels], 16 * (p * (p.log() - q)).sum(dim=1)
+    rows = [hard[row] if row in known else soft[row] for row in range(6)]
+    torch.testing.assert_close(TruthWhereKnown(SoftLabels(4.0))(student_logits, batch), torch.stack(rows).mean())

@@ -12,9 +12,10 @@ from kdlearn.data.batches import (
 )
 from kdlearn.data.digits import load_digits
 from kdlearn.data.images import ImageSplits, load_images, stand_in
-from kdlearn.data.views import LabelStore, ViewBatches, Views
+from kdlearn.data.views import CERTAIN, LabelStore, ViewBatches, Views
 
 __all__ = [
+    "CERTAIN",
     "Augment",
     "Batch",
     "Batches",

@@ -13,7 +13,7 @@ from torch.nn.functional import one_hot
 from kdlearn.data.batches import Batch, generator_of
 
 SHIFTS, SIDES = 1, 2  # two streams of random numbers, apart from the one that shuffles
-CERTAIN = 1000.0  # a lead in logits that is a probability of 1 up to temperatures of 20
+CERTAIN = 1000.0  # the logit of a class that is known; the others' are 0
 
 
 class Views:

@@ -38,7 +38,7 @@ from kdlearn.models import (
     weights_hash,
     whiten,
 )
-from kdlearn.strategies import SmoothedGroundTruth, Strategy
+from kdlearn.strategies import SmoothedGroundTruth, Strategy, TruthWhereKnown
 from kdlearn.training import predict, train
 
 TOLD_OF_TEACHER = ("network", "accuracy", "parameters", "seconds", "weights_sha256")
@@ -117,9 +117,10 @@ class Study:
         alone, and one with a teacher all of them, with the teacher's labels on the rest.
         """
         folder.mkdir(parents=True, exist_ok=True)
+        recipe = {"strategy": strategy.name, **asdict(strategy), **asdict(schooling)}
         labels, clock, rows = self.images.train.labels, Clock(), known if store is None else None
         if known is not None and store is not None:
-            labels, store = None, store.knowing(known, labels[known])
+            labels, store, strategy = None, store.knowing(known, labels[known]), TruthWhereKnown(strategy)
         return train(
             model,
             ViewBatches(self.views, labels, schooling.batch_size, seed=seed, rows=rows, store=store, share=share()),
@@ -129,14 +130,7 @@ class Study:
             machine=self.machine,
             evaluate=lambda model: {"seconds": clock.lap()} | (self.validate(model) if self.tunes else {}),
             checkpoint=folder / "checkpoint.pt",
-            settings={
-                **self.settings(),
-                "strategy": strategy.name,
-                **asdict(strategy),
-                **asdict(schooling),
-                "seed": seed,
-                "known": None if known is None else known.tolist(),
-            },
+            settings={**self.settings(), **recipe, "seed": seed, "known": None if known is None else known.tolist()},
             progress=self.shows_progress,
         )
 

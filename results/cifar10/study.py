@@ -6,7 +6,6 @@ What is done stays in the work folder and is not repeated: run it again, and it 
 """
 
 import argparse
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
@@ -31,7 +30,7 @@ SMOOTHINGS = (0.0, 0.1)  # of the teacher's labels
 TEMPERATURES = (1.0, 2.0, 4.0)
 SEEDS, FEW_LABEL_SEEDS = range(5), range(3)
 SHARES = (0.1, 0.01)
-WIDER, LONGER = Network("airbench", (24, 88, 88)), 16  # one seed: does more of a student change the answer?
+WIDER, LONGER = Network("airbench", (24, 88, 88)), 16  # one seed: what more of a student reaches by itself
 
 
 class Choice(NamedTuple):
@@ -116,15 +115,14 @@ def reported_runs(student: Network, chosen: dict[str, Choice]) -> list[Run]:
 
 
 def wider_and_longer(final: Study, chosen: dict[str, Choice]) -> tuple[Study, list[Run]]:
-    """A wider student, trained for longer by the same teacher: ground truth against soft labels."""
+    """A wider student, trained for longer on ground truth: what a teacher's labels must be worth."""
     schooling = replace(final.preset.student_schooling, num_epochs=LONGER)
     folder, weights = final.folder.with_name("longer"), final.folder / "teacher" / "weights.safetensors"
-    shutil.copytree(final.folder / "labels", folder / "labels", dirs_exist_ok=True)
     study = replace(
         final, preset=replace(final.preset, student_schooling=schooling), folder=folder, teacher_file=weights
     )
-    kinds = [chosen[name] for name in ("ground truth", "soft labels")]
-    return study, [Run(WIDER, one, seed=0, learning_rate=rate) for one, rate in kinds]
+    strategy, rate = chosen["ground truth"]
+    return study, [Run(WIDER, strategy, seed=0, learning_rate=rate)]
 
 
 def main() -> None:

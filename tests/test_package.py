@@ -94,4 +94,6 @@ def test_the_wheel_works_in_a_clean_environment(wheel, tmp_path):
     )
     run(str(scripts / "kdlearn"), "explore", "--no-open", "--out", "figures.html")
     assert "customElements.define" in (tmp_path / "figures.html").read_text(encoding="utf-8")
+    study = run(python, "-c", "from kdlearn.experiments import recorded; print(recorded('cifar10') / 'study.json')")
+    assert study.startswith(where) and Path(study.strip()).exists()
     assert (Path(where) / "kdlearn/py.typed").exists() and (Path(where) / "kdlearn/__init__.pyi").exists()

@@ -39,11 +39,16 @@ def expected_calibration_error(logits: Tensor, labels: Tensor, num_bins: int = 1
     Source: Guo et al. 2017 (arXiv 1706.04599), equation 3.
     """
     check_labels(labels, num_classes=logits.shape[-1], num_rows=len(logits))
-    confidence, prediction = soft_labels(logits.double()).max(dim=-1)
-    bins = (confidence * num_bins).ceil().long().clamp(1, num_bins) - 1
+    confidence, prediction, bins = binned_confidence(logits, num_bins)
     surplus = torch.zeros(num_bins, dtype=torch.float64, device=logits.device)
     surplus.index_add_(0, bins, (prediction == labels).double() - confidence)
     return surplus.abs().sum().item() / len(labels)
+
+
+def binned_confidence(logits: Tensor, num_bins: int = 15) -> tuple[Tensor, Tensor, Tensor]:
+    """For each row its confidence, its prediction, and the bin of its confidence."""
+    confidence, prediction = soft_labels(logits.double()).max(dim=-1)
+    return confidence, prediction, (confidence * num_bins).ceil().long().clamp(1, num_bins) - 1
 
 
 def confusion_matrix(logits: Tensor, labels: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ def longer(name: str) -> str:
     return f"{100 * run['accuracy']:.1f} %"
 
 
-def few(labelled: int) -> str:
+def few(labelled: int) -> tuple[str, str, str]:
     alone, hard = level(TRUTH, labelled=labelled), gain(HARD, TRUTH, labelled)
     return alone, hard, gain(SOFT, HARD, labelled)
 

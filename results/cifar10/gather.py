@@ -22,11 +22,11 @@ from kdlearn.experiments.records import as_row, read_result
 from kdlearn.experiments.statistics import MEASURES
 from kdlearn.files import read_json, replacing, write_json
 from kdlearn.label_store import labelling_seconds
-from kdlearn.metrics import confusion_matrix
+from kdlearn.metrics import binned_confidence, confusion_matrix
 from kdlearn.models import latency, load_weights, set_weights
 from kdlearn.training import eval_mode
 
-NUM_BINS, BATCH_SIZES, NUM_DIFFERING = 15, (1, 256), 4
+BATCH_SIZES, NUM_DIFFERING = (1, 256), 4
 KEPT = ("strategy", "learning_rate", "labelled", "seed", "seconds", *MEASURES, "parameters", "part", "arm")
 
 
@@ -42,8 +42,7 @@ def share_repeated(said: Tensor, told: Tensor, labels: Tensor) -> float:
 
 def reliability(logits: Tensor, labels: Tensor) -> list[dict[str, float]]:
     """For each bin of confidence that holds images: how many, how confident on average, and which share is right."""
-    confidence, prediction = soft_labels(logits.double()).max(dim=1)
-    bins = (confidence * NUM_BINS).ceil().long().clamp(1, NUM_BINS) - 1
+    confidence, prediction, bins = binned_confidence(logits)
     right = (prediction == labels).double()
     return [
         {

@@ -71,14 +71,17 @@ def shortened(preset: Preset) -> Preset:
     )
 
 
-def studies(data: Path, work: Path, preset: Preset, machine: Machine, smoothing: float) -> tuple[Study, Study]:
-    """To choose with a teacher of this smoothing, and to report with it."""
-    preset = replace(preset, teacher_smoothing=smoothing)
-    tuning, final = (load_images(data, num_validation=size, device=machine.device) for size in (HELD_OUT, 0))
-    return (
-        Study(str(data), tuning, shortened(preset), work / f"tuning-{smoothing:g}", machine),
-        Study(str(data), final, preset, work / f"final-{smoothing:g}", machine),
-    )
+def studies(data: Path, work: Path, preset: Preset, machine: Machine) -> list[tuple[Study, Study]]:
+    """For each smoothing of the teacher's labels, one to choose by and one to report."""
+    held_out, everything = (load_images(data, num_validation=size, device=machine.device) for size in (HELD_OUT, 0))
+    presets = [replace(preset, teacher_smoothing=smoothing) for smoothing in SMOOTHINGS]
+    return [
+        (
+            Study(str(data), held_out, shortened(one), work / f"tuning-{one.teacher_smoothing:g}", machine),
+            Study(str(data), everything, one, work / f"final-{one.teacher_smoothing:g}", machine),
+        )
+        for one in presets
+    ]
 
 
 def validation_accuracies(study: Study, choices: Iterable[Choice]) -> list[float]:
@@ -131,7 +134,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="for all that is made; run again, it goes on")
     parser.add_argument("--preset", choices=PRESETS, default="cpu")
     options = parser.parse_args()
-    pairs = [studies(options.data, options.work, PRESETS[options.preset], best_machine(), s) for s in SMOOTHINGS]
+    pairs = studies(options.data, options.work, PRESETS[options.preset], best_machine())
     tuning, final = pairs[choose_smoothing([tuning for tuning, _ in pairs])]
     chosen = choose(tuning)
     distill(final, reported_runs(final.preset.student, chosen))

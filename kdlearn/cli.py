@@ -18,6 +18,8 @@ from typing import NoReturn
 from kdlearn import doctor
 from kdlearn.files import read_json, replacing, write_json
 
+PRESET_NAMES = ("cpu", "cpu-quick", "cpu-long", "gpu", "tiny")
+
 
 class UserError(Exception):
     """What the user can mend, in one line."""
@@ -74,7 +76,7 @@ def parser() -> Parser:
     add = study.add_argument
     add("source", metavar="DATA", help="cifar10, mnist, or a folder that holds train/<class>/* and test/<class>/*")
     add("--out", type=Path, metavar="FOLDER", required=True, help="for all that is made; run again, it goes on")
-    add("--preset", choices=("cpu", "gpu", "tiny"), default="cpu", help="sizes and lengths (default: cpu)")
+    add("--preset", choices=PRESET_NAMES, default="cpu", help="sizes and lengths (default: cpu)")
     add("--teacher", metavar="NETWORK", help="such as airbench:64,256,256 or resnet18:64")
     add("--teacher-weights", type=Path, metavar="FILE", help="of a teacher that is trained already")
     add("--teacher-smoothing", type=float, default=0.0, metavar="S", help="of its labels (default: 0)")

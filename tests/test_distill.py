@@ -439,6 +439,10 @@ def test_a_damaged_study_is_refused_in_words(copied, name):
         distill(copied, [*RUNS, Run(STUDENT, GroundTruth(), 2)])
 
 
+def test_every_preset_has_its_name_on_the_command_line():
+    assert set(cli.PRESET_NAMES) == set(PRESETS)
+
+
 # The real images
 
 

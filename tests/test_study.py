@@ -1,6 +1,7 @@
 """The recorded study's scripts, on made-up pictures in place of CIFAR-10."""
 
 import sys
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 from conftest import ROOT
 
 from kdlearn.data import load_images
+from kdlearn.experiments import PRESETS
 from kdlearn.files import read_json
 from kdlearn.metrics import accuracy, expected_calibration_error
 from kdlearn.models import load_weights
 
-SMALLER = {"HELD_OUT": 30, "SHARES": (0.5, 0.25), "SEEDS": range(2), "FEW_LABEL_SEEDS": range(1), "LONGER": 3}
+SMALLER = {"HELD_OUT": 30, "SHARES": (0.5, 0.25), "SEEDS": range(2), "FEW_LABEL_SEEDS": range(1)}
 
 
 def script(path: str):
@@ -96,7 +98,6 @@ def test_what_is_gathered_is_what_the_predictions_say(work, pictures, gathered):
     assert np.trace(arm["confusion"]) / np.sum(arm["confusion"]) == pytest.approx(accuracy(smooth, labels.repeat(2)))
     gap = sum(abs(b["accuracy"] - b["confidence"]) * b["images"] for b in arm["reliability"]) / len(smooth)
     assert gap == pytest.approx(expected_calibration_error(smooth, labels.repeat(2)), abs=1e-12)
-    assert {run["epochs"] for run in report["longer"]} == {3} and len(report["longer"]) == 1
     assert report["teacher"]["labelling_seconds"] > 0 and report["student"]["latency"].keys() == {"1", "256"}
 
 
@@ -126,3 +127,38 @@ def test_the_pictures_are_of_the_test_set_and_tell(pictures, gathered):
                 assert label in test.labels[places]
         assert kept["telling_labels"].tolist() == list(range(len(kept["telling_labels"])))
         assert kept["differing_votes_soft_labels"].sum(axis=1).tolist() == [2] * 8
+
+
+@pytest.fixture(scope="module")
+def lengths(pictures, tmp_path_factory):
+    module, work = script("results/cifar10/lengths"), tmp_path_factory.mktemp("lengths")
+    tiny = replace(PRESETS["tiny"], student_schooling=replace(PRESETS["tiny"].student_schooling, num_epochs=1))
+    module.QUICK, module.LONG, module.HELD_OUT, module.SEEDS = tiny, PRESETS["tiny"], 30, range(2)
+    run(module, pictures, "--work", work, "--out", work / "lengths.json")
+    return module, work, read_json(work / "lengths.json")
+
+
+def test_the_long_students_learn_at_the_rate_that_was_best_for_ground_truth(lengths):
+    module, work, report = lengths
+    long, tried = report["long"], report["long"]["tuning"]
+    assert {run["learning_rate"] for run in tried} == set(module.RATES)
+    best = max(run["accuracy"] for run in tried)
+    assert {run["accuracy"] for run in tried if run["learning_rate"] == long["runs"][0]["learning_rate"]} == {best}
+    assert len({run["learning_rate"] for run in long["runs"]}) == 1
+    assert [(run["arm"], run["seed"]) for run in long["runs"]] == [
+        (arm, seed) for arm in ("ground truth", "smoothed ground truth", "soft labels") for seed in range(2)
+    ]
+    tuned = [read_json(path) for path in work.glob("long-tuning/runs/*/result.json")]
+    assert {run["settings"]["evaluated_on"] for run in tuned} == {"validation"}
+    assert long["settings"]["evaluated_on"] == report["quick"]["settings"]["evaluated_on"] == "test"
+
+
+def test_both_lengths_take_over_what_the_study_chose(lengths):
+    smoothing, soft = lengths[0].chosen_by_the_study()
+    for part in ("quick", "long"):
+        report = lengths[2][part]
+        assert report["settings"]["teacher_smoothing"] == smoothing and report["teacher"]["labelling_seconds"] > 0
+        (taught,) = {run["strategy"]["temperature"] for run in report["runs"] if run["arm"] == "soft labels"}
+        assert taught == soft.temperature
+    assert [run["arm"] for run in lengths[2]["quick"]["runs"]] == ["ground truth", "soft labels"]
+    assert {run["epochs"] for run in lengths[2]["quick"]["runs"]} == {1}

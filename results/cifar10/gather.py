@@ -92,12 +92,6 @@ def tuning_of(work: Path) -> list[dict[str, Any]]:
     ]
 
 
-def longer_of(work: Path) -> list[dict[str, Any]]:
-    kept = ("student", "strategy", "learning_rate", "seed", "parameters", "epochs", "seconds", *MEASURES)
-    runs = [read_result(path) for path in sorted(work.glob("longer/runs/*/result.json"))]
-    return [{name: run[name] for name in kept} for run in runs]
-
-
 def teachers_of(work: Path) -> list[dict[str, Any]]:
     """The teachers among which the held-out images chose, and how far an image's logits lie apart."""
     kept = ("accuracy", "calibration_error", "epochs", "seconds")
@@ -175,7 +169,6 @@ def main() -> None:
             | described(told, test.labels),
             "student": {"network": str(study.preset.student)} | cost_at_use(study, student, study.preset.student),
             "runs": rows,
-            "longer": longer_of(options.work),
             "arms": {
                 name: described(logits.flatten(0, 1), test.labels.repeat(len(logits)), len(logits))
                 for name, logits in said.items()

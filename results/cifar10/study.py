@@ -30,7 +30,6 @@ SMOOTHINGS = (0.0, 0.1)  # of the teacher's labels
 TEMPERATURES = (1.0, 2.0, 4.0)
 SEEDS, FEW_LABEL_SEEDS = range(5), range(3)
 SHARES = (0.1, 0.01)
-WIDER, LONGER = Network("airbench", (24, 88, 88)), 16  # one seed: what more of a student reaches by itself
 
 
 class Choice(NamedTuple):
@@ -117,17 +116,6 @@ def reported_runs(student: Network, chosen: dict[str, Choice]) -> list[Run]:
     ]
 
 
-def wider_and_longer(final: Study, chosen: dict[str, Choice]) -> tuple[Study, list[Run]]:
-    """A wider student, trained for longer on ground truth: what a teacher's labels must be worth."""
-    schooling = replace(final.preset.student_schooling, num_epochs=LONGER)
-    folder, weights = final.folder.with_name("longer"), final.folder / "teacher" / "weights.safetensors"
-    study = replace(
-        final, preset=replace(final.preset, student_schooling=schooling), folder=folder, teacher_file=weights
-    )
-    strategy, rate = chosen["ground truth"]
-    return study, [Run(WIDER, strategy, seed=0, learning_rate=rate)]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="holds train/<class>/* and test/<class>/*")
@@ -138,7 +126,6 @@ def main() -> None:
     tuning, final = pairs[choose_smoothing([tuning for tuning, _ in pairs])]
     chosen = choose(tuning)
     distill(final, reported_runs(final.preset.student, chosen))
-    distill(*wider_and_longer(final, chosen))
 
 
 if __name__ == "__main__":

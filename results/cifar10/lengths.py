@@ -1,0 +1,99 @@
+"""The recorded study's question at two other lengths, presets `cpu-quick` and `cpu-long`.
+
+    python results/cifar10/lengths.py FOLDER_OF_CIFAR10 --work FOLDER --out FILE.json
+
+The smoothing of the teacher's labels and the temperature are those that the study chose on held-out images. The long
+students' learning rate is chosen there for ground truth; the others take it as it is, which favours ground truth. What
+is done stays in the work folder: run it again, and it goes on where it was stopped.
+"""
+
+import argparse
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from kdlearn.data import load_images
+from kdlearn.devices import best_machine
+from kdlearn.experiments import PRESETS, Preset, Run, Study, distill, recorded
+from kdlearn.experiments.records import as_row, read_result
+from kdlearn.experiments.statistics import MEASURES
+from kdlearn.files import read_json, write_json
+from kdlearn.label_store import labelling_seconds
+from kdlearn.strategies import GroundTruth, SmoothedGroundTruth, SoftLabels
+
+QUICK, LONG = PRESETS["cpu-quick"], PRESETS["cpu-long"]
+HELD_OUT, TUNING_SEED = 5000, 100  # a seed that no reported student has
+RATES, SEEDS = (0.2, 0.4, 0.6), range(5)
+KEPT = ("student", "strategy", "learning_rate", "seed", "parameters", "epochs", "seconds", *MEASURES, "part", "arm")
+
+
+def chosen_by_the_study() -> tuple[float, SoftLabels]:
+    """How much the teacher's labels are smoothed, and the soft labels' temperature."""
+    study = read_json(recorded("cifar10") / "study.json")
+    temperature = next(
+        run["strategy"]["temperature"] for run in study["runs"] if run["strategy"]["name"] == SoftLabels.name
+    )
+    return study["settings"]["teacher_smoothing"], SoftLabels(temperature)
+
+
+def study_of(data: Path, folder: Path, preset: Preset, held_out: int = 0, teacher_file: Path | None = None) -> Study:
+    machine = best_machine()
+    images = load_images(data, num_validation=held_out, device=machine.device)
+    return Study(str(data), images, preset, folder, machine, teacher_file)
+
+
+def quick(data: Path, work: Path, preset: Preset, soft: SoftLabels) -> Study:
+    """One student alone and one taught, at the preset's learning rate."""
+    study = study_of(data, work / "quick", preset)
+    distill(study, [Run(preset.student, strategy, seed=0) for strategy in (GroundTruth(), soft)])
+    return study
+
+
+def long(data: Path, work: Path, preset: Preset, soft: SoftLabels) -> tuple[Study, Study]:
+    """The study to report, and the one that chose its learning rate."""
+    final = study_of(data, work / "long", preset)
+    distill(final, [])
+    # ground truth asks no teacher, but the folder of a study has one
+    tuning = study_of(data, work / "long-tuning", preset, HELD_OUT, final.folder / "teacher" / "weights.safetensors")
+    tried = distill(tuning, [Run(preset.student, GroundTruth(), TUNING_SEED, learning_rate=rate) for rate in RATES])
+    accuracies = [read_json(path)["accuracy"] for path in tried]
+    rate, kinds = RATES[accuracies.index(max(accuracies))], (GroundTruth(), SmoothedGroundTruth(), soft)
+    distill(final, [Run(preset.student, kind, seed, learning_rate=rate) for seed, kind in product(SEEDS, kinds)])
+    return final, tuning
+
+
+def rows_of(study: Study) -> list[dict[str, Any]]:
+    runs = [as_row(read_result(path)) for path in study.folder.glob("runs/*/result.json")]
+    return [{name: run[name] for name in KEPT} for run in sorted(runs, key=lambda run: run["order"])]
+
+
+def report_of(study: Study) -> dict[str, Any]:
+    teacher = read_json(study.folder / "teacher" / "result.json")
+    kept = ("network", "parameters", "epochs", "seconds", *MEASURES)
+    return {
+        "settings": teacher["settings"],
+        "machine": teacher["machine"],
+        "provenance": teacher["provenance"],
+        "teacher": {name: teacher[name] for name in kept}
+        | {"labelling_seconds": labelling_seconds(study.folder / "labels")},
+        "runs": rows_of(study),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="holds train/<class>/* and test/<class>/*")
+    parser.add_argument("--work", type=Path, required=True, help="for all that is made; run again, it goes on")
+    parser.add_argument("--out", type=Path, required=True, help="a JSON file")
+    options = parser.parse_args()
+    smoothing, soft = chosen_by_the_study()
+    quicker, longer = (replace(preset, teacher_smoothing=smoothing) for preset in (QUICK, LONG))
+    short = quick(options.data, options.work, quicker, soft)
+    final, tuning = long(options.data, options.work, longer, soft)
+    tried = [{name: run[name] for name in ("learning_rate", "accuracy")} for run in rows_of(tuning)]
+    write_json(options.out, {"quick": report_of(short), "long": report_of(final) | {"tuning": tried}})
+
+
+if __name__ == "__main__":
+    main()

@@ -221,10 +221,11 @@ def test_loss_and_knowledge_with_a_kernel(browser, lab):
 def test_an_untrusted_notebook_shows_a_picture(browser, lab):
     nbformat.write(notebook_of(*FIGURES), lab.folder / "foreign.ipynb")
     page = opened(browser, lab, "foreign.ipynb")
-    assert page.locator("section.figure").count() == 0
     pictures = page.locator(".jp-OutputArea-output img")
-    assert pictures.count() == len(FIGURES)
+    wait_until(lambda: pictures.count() == len(FIGURES))  # JupyterLab draws one cell after the other
     for picture, figure in zip(pictures.all(), FIGURES, strict=True):
-        assert picture.get_attribute("alt") == figure.alt and picture.evaluate("node => node.naturalWidth") > 300
+        assert picture.get_attribute("alt") == figure.alt
+        wait_until(lambda picture=picture: picture.evaluate("node => node.naturalWidth") > 300)
+    assert page.locator("section.figure").count() == 0
     assert page.get_by_text("To make it live").first.is_visible()
     page.close()

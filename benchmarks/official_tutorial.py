@@ -28,7 +28,7 @@ from torchvision.transforms import v2
 from kdlearn import Adam, GroundTruth, SoftLabels, SoftLabelsAndGroundTruth, ViewBatches, Views, predict
 from kdlearn.data import Batch, Examples, LabelStore, load_images
 from kdlearn.devices import Machine, best_machine
-from kdlearn.experiments import PRESETS, Schooling, provenance
+from kdlearn.experiments import PRESETS, Preset, Schooling, provenance
 from kdlearn.files import write_json
 from kdlearn.models import seeded
 from kdlearn.optimizers import Recipe
@@ -138,31 +138,34 @@ def seconds_of_a_step(work: Work) -> float:
     return (perf_counter() - start) / count
 
 
+def at_preset(preset: Preset, images: Examples, views: Views, machine: Machine) -> dict[str, tuple[Work, int]]:
+    networks = [seeded(lambda one=one: one.build(10, 3), 0) for one in (preset.teacher, preset.student)]
+    return engine(views, images.labels, networks, (preset.teacher_schooling, preset.student_schooling), machine)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="holds train/<class>/* and test/<class>/*")
     parser.add_argument("--out", type=Path, help="a JSON file for the seconds")
     options = parser.parse_args()
-    images, machine, preset = load_images(options.data), best_machine("cpu"), PRESETS["cpu"]
+    images, machine, like_theirs = load_images(options.data), best_machine("cpu"), Schooling(NUM_EPOCHS, 500, Adam())
     views = Views(images.train.images, images.mean, images.deviation)
     theirs = [seeded(build, 0) for build in (tutorial_teacher, tutorial_student)]
-    ours = [seeded(lambda network=network: network.build(10, 3), 0) for network in (preset.teacher, preset.student)]
-    schoolings, like_theirs = (preset.teacher_schooling, preset.student_schooling), Schooling(NUM_EPOCHS, 500, Adam())
     rows = {
         "the tutorial": tutorial(images.train),
         "its networks, this engine": engine(views, images.train.labels, theirs, (like_theirs, like_theirs), machine),
-        "preset cpu": engine(views, images.train.labels, ours, schoolings, machine),
+        **{f"preset {name}": at_preset(PRESETS[name], images.train, views, machine) for name in ("cpu", "cpu-quick")},
     }
     report = {
         name: {part: count and count * seconds_of_a_step(work) for part, (work, count) in row.items()}
         for name, row in rows.items()
     }
+    totals = {name: sum(parts.values()) for name, parts in report.items()}
     print(f"{machine}; seconds for {len(views):,} images, from {SECONDS} seconds of each part:")
-    print(f"{'':28}" + "".join(f"{part:>18}" for part in (*PARTS, "all")))
+    print(f"{'':28}" + "".join(f"{part:>18}" for part in (*PARTS, "all", "/ the tutorial")))
     for name, parts in report.items():
-        print(f"{name:28}" + "".join(f"{value:18,.0f}" for value in (*parts.values(), sum(parts.values()))))
-    total = sum(report["preset cpu"].values())
-    print(f"preset cpu / the tutorial: {total / sum(report['the tutorial'].values()):.2f}")
+        print(f"{name:28}" + "".join(f"{value:18,.0f}" for value in (*parts.values(), totals[name])), end="")
+        print(f"{totals[name] / totals['the tutorial']:18.2f}")
     if options.out:
         write_json(options.out, {"seconds": report, "machine": asdict(machine), "provenance": provenance()})
 

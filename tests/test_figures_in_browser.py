@@ -70,7 +70,7 @@ def book(tmp_path_factory) -> Iterator[str]:
 def test_it_lives_without_a_kernel_and_asks_nobody(browser, request, host):
     address = request.getfixturevalue(host)
     page, errors, strangers = looked_at(browser, address, address)
-    assert page.locator("section.figure").count() == len(FIGURES)
+    wait_until(lambda: page.locator("section.figure").count() == len(FIGURES))
     for section in page.locator("section.figure").all():
         before = section.inner_text()
         press(section.locator("input[type=range]").first, "PageUp")
@@ -163,7 +163,7 @@ def test_with_a_kernel_saved_closed_and_reopened(browser, lab):
     first, second = (views.nth(place).locator(TEMPERATURE) for place in (0, 1))
 
     press(first, "ArrowRight", 20)  # from the page to Python, the other view and a linked widget
-    assert second.input_value() == first.input_value() == "0.1"
+    wait_until(lambda: second.input_value() == first.input_value() == "0.1")
     wait_until(lambda: float(python(page, "explorer.temperature")) == 1.26)
     wait_until(lambda: page.locator(".widget-text input").input_value() == "1.26")
     column = views.nth(0).locator(".column").nth(1)
@@ -173,12 +173,12 @@ def test_with_a_kernel_saved_closed_and_reopened(browser, lab):
     before = column.locator(".bar").bounding_box()["height"]
     python(page, "0", "explorer.temperature = 5; explorer.index = 1")  # from Python to the page
     wait_until(lambda: first.input_value() == second.input_value() == "0.7")
-    assert column.locator(".bar").bounding_box()["height"] != before
+    wait_until(lambda: column.locator(".bar").bounding_box()["height"] != before)
 
     command(page, "docmanager:save")
     command(page, "kernelmenu:shutdown")
     press(first, "ArrowRight")
-    assert second.input_value() == first.input_value() == "0.705"  # no kernel: it goes on by itself
+    wait_until(lambda: second.input_value() == first.input_value() == "0.705")  # no kernel: it goes on by itself
     page.close()
     outputs = [cell.outputs[0] for cell in nbformat.read(lab.folder / "live.ipynb", 4).cells]
     assert "application/vnd.jupyter.widget-view+json" not in outputs[0]["data"]
@@ -186,7 +186,7 @@ def test_with_a_kernel_saved_closed_and_reopened(browser, lab):
     page = opened(browser, lab, "live.ipynb")
     slider = page.locator(f"section.figure >> nth=0 >> {TEMPERATURE}")
     press(slider, "ArrowLeft")
-    assert slider.input_value() == "-0.005"
+    wait_until(lambda: slider.input_value() == "-0.005")
     assert "model not found" not in page.inner_text(".jp-Notebook .jp-Cell >> nth=0").lower()
     page.close()
 
@@ -227,5 +227,5 @@ def test_an_untrusted_notebook_shows_a_picture(browser, lab):
         assert picture.get_attribute("alt") == figure.alt
         wait_until(lambda picture=picture: picture.evaluate("node => node.naturalWidth") > 300)
     assert page.locator("section.figure").count() == 0
-    assert page.get_by_text("To make it live").first.is_visible()
+    wait_until(page.get_by_text("To make it live").first.is_visible)
     page.close()

@@ -134,6 +134,7 @@ def lengths(pictures, tmp_path_factory):
     module, work = script("results/cifar10/lengths"), tmp_path_factory.mktemp("lengths")
     tiny = replace(PRESETS["tiny"], student_schooling=replace(PRESETS["tiny"].student_schooling, num_epochs=1))
     module.QUICK, module.LONG, module.HELD_OUT, module.SEEDS = tiny, PRESETS["tiny"], 30, range(2)
+    module.ALONE_EPOCHS, module.ALONE_SEEDS = 3, range(1)
     run(module, pictures, "--work", work, "--out", work / "lengths.json")
     return module, work, read_json(work / "lengths.json")
 
@@ -144,7 +145,8 @@ def test_the_long_students_learn_at_the_rate_that_was_best_for_ground_truth(leng
     assert {run["learning_rate"] for run in tried} == set(module.RATES)
     best = max(run["accuracy"] for run in tried)
     assert {run["accuracy"] for run in tried if run["learning_rate"] == long["runs"][0]["learning_rate"]} == {best}
-    assert len({run["learning_rate"] for run in long["runs"]}) == 1
+    assert len({run["learning_rate"] for run in long["runs"] + long["alone"]}) == 1
+    assert [(run["arm"], run["epochs"]) for run in long["alone"]] == [("ground truth", 3)]
     assert [(run["arm"], run["seed"]) for run in long["runs"]] == [
         (arm, seed) for arm in ("ground truth", "smoothed ground truth", "soft labels") for seed in range(2)
     ]

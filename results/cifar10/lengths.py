@@ -25,6 +25,7 @@ from kdlearn.strategies import GroundTruth, SmoothedGroundTruth, SoftLabels
 QUICK, LONG = PRESETS["cpu-quick"], PRESETS["cpu-long"]
 HELD_OUT, TUNING_SEED = 5000, 100  # a seed that no reported student has
 RATES, SEEDS = (0.2, 0.4, 0.6), range(5)
+ALONE_EPOCHS, ALONE_SEEDS = 18, range(3)  # half as long again, to see whether patience replaces a teacher
 KEPT = ("student", "strategy", "learning_rate", "seed", "parameters", "epochs", "seconds", *MEASURES, "part", "arm")
 
 
@@ -63,6 +64,20 @@ def long(data: Path, work: Path, preset: Preset, soft: SoftLabels) -> tuple[Stud
     return final, tuning
 
 
+def alone(final: Study) -> Study:
+    """Ground truth for more epochs than the taught students have, at their learning rate."""
+    patient = replace(final.preset.student_schooling, num_epochs=ALONE_EPOCHS)
+    study = replace(
+        final,
+        preset=replace(final.preset, student_schooling=patient),
+        folder=final.folder.with_name("alone"),
+        teacher_file=final.folder / "teacher" / "weights.safetensors",
+    )
+    rate = rows_of(final)[0]["learning_rate"]
+    distill(study, [Run(study.preset.student, GroundTruth(), seed, learning_rate=rate) for seed in ALONE_SEEDS])
+    return study
+
+
 def rows_of(study: Study) -> list[dict[str, Any]]:
     runs = [as_row(read_result(path)) for path in study.folder.glob("runs/*/result.json")]
     return [{name: run[name] for name in KEPT} for run in sorted(runs, key=lambda run: run["order"])]
@@ -92,7 +107,8 @@ def main() -> None:
     short = quick(options.data, options.work, quicker, soft)
     final, tuning = long(options.data, options.work, longer, soft)
     tried = [{name: run[name] for name in ("learning_rate", "accuracy")} for run in rows_of(tuning)]
-    write_json(options.out, {"quick": report_of(short), "long": report_of(final) | {"tuning": tried}})
+    more = {"tuning": tried, "alone": rows_of(alone(final))}
+    write_json(options.out, {"quick": report_of(short), "long": report_of(final) | more})
 
 
 if __name__ == "__main__":

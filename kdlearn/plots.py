@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kdlearn.experiments.statistics import Interval, label_of
+from kdlearn.experiments.statistics import Interval, label_of, seeds_of
 
 BLACK, ORANGE, BLUE, GREEN, VERMILION, PURPLE = "#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#CC79A7"
 MARKERS = ((BLACK, "s"), (BLUE, "o"), (VERMILION, "^"), (GREEN, "D"), (PURPLE, "v"), (ORANGE, "P"))
@@ -99,7 +99,7 @@ def strategies_with_intervals(rows: Sequence[Mapping[str, Any]], ax: Axes) -> Ax
     ax.set_ylim(height + 1, 0.7)
     ax.axvline(rows[0]["accuracy"][0], color="grey", linestyle="--", linewidth=1)
     ax.text(1.02, 0, "difference", transform=ax.get_yaxis_transform(), weight="bold", va="center")
-    ax.set_xlabel(f"test accuracy in %, mean and 95 % interval over {rows[0]['seeds']} seeds")
+    ax.set_xlabel(f"test accuracy in %, mean and 95 % interval over {seeds_of(rows)}")
     ax.grid(axis="x", alpha=0.3)
     return ax
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from kdlearn.checkpoints import differences
 from kdlearn.experiments.plan import STRATEGY_NAMES
-from kdlearn.experiments.statistics import MEASURES, Interval, label_of, summarise
+from kdlearn.experiments.statistics import MEASURES, Interval, label_of, seeds_of, summarise
 from kdlearn.files import read_json
 
 TOLD_APART_BY = ("student", "start", "strategy", "learning_rate", "labelled", "seed")
@@ -106,10 +106,8 @@ def format_table(rows: Sequence[dict[str, Any]], teacher: dict[str, Any]) -> str
     """The rows of `summarise` as text: percent, with 95 % intervals over the seeds."""
     columns = ("accuracy", "macro F1", "calibration error", "agreement", "parameters", "difference")
     width = max(45, *(len(label_of(row)) + 1 for row in rows))
-    counts = [row["seeds"] for row in rows]
-    seeds = "1 seed" if max(counts) == 1 else f"{' to '.join(map(str, sorted({min(counts), max(counts)})))} seeds"
     lines = [
-        f"in %, {seeds}, ± 95 % interval; difference: points of accuracy above ground truth, paired",
+        f"in %, {seeds_of(rows)}, ± 95 % interval; difference: points of accuracy above ground truth, paired",
         "",
         f"{'':{width + 1}}{columns[0]:>10}  " + "  ".join(columns[1:]),
         f"  {'the teacher':{width}}{100 * teacher['accuracy']:4.1f}{teacher['parameters']:57,}",

@@ -88,6 +88,12 @@ def difference(runs: Sequence[dict[str, Any]], reference: Sequence[dict[str, Any
     return mean_of(gains) if gains else None
 
 
+def seeds_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How many seeds the arms have: "1 seed", "5 seeds", "3 to 5 seeds"."""
+    counts = [row["seeds"] for row in rows]
+    return "1 seed" if max(counts) == 1 else f"{' to '.join(map(str, sorted({min(counts), max(counts)})))} seeds"
+
+
 def label_of(row: Mapping[str, Any]) -> str:
     """An arm's name, with the temperature that was chosen for it."""
     return f"{row['arm']}, T = {row['temperature']:g}" if row["temperature"] else row["arm"]

@@ -26,7 +26,7 @@ QUICK, LONG = PRESETS["cpu-quick"], PRESETS["cpu-long"]
 HELD_OUT, TUNING_SEED = 5000, 100  # a seed that no reported student has
 RATES, SEEDS = (0.2, 0.4, 0.6), range(5)
 ALONE_EPOCHS, ALONE_SEEDS = 18, range(3)  # half as long again, to see whether patience replaces a teacher
-KEPT = ("student", "strategy", "learning_rate", "seed", "parameters", "epochs", "seconds", *MEASURES, "part", "arm")
+KEPT = ("student", "strategy", "learning_rate", "seed", "parameters", "epochs", "seconds", *MEASURES, "arm")
 
 
 def chosen_by_the_study() -> tuple[float, SoftLabels]:
@@ -79,8 +79,10 @@ def alone(final: Study) -> Study:
 
 
 def rows_of(study: Study) -> list[dict[str, Any]]:
+    """What a table shows of the students, by how long they trained."""
     runs = [as_row(read_result(path)) for path in study.folder.glob("runs/*/result.json")]
-    return [{name: run[name] for name in KEPT} for run in sorted(runs, key=lambda run: run["order"])]
+    rows = [{name: run[name] for name in KEPT} for run in sorted(runs, key=lambda run: run["order"])]
+    return [row | {"part": f"{row['epochs']} epochs"} for row in rows]
 
 
 def report_of(study: Study) -> dict[str, Any]:

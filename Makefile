@@ -32,6 +32,7 @@ results: export MALLOC_TOP_PAD_ = 500000000
 results: $(VENV)/installed
 	$(VENV)/bin/python results/cifar10/study.py $(DATA) --work $(WORK)
 	$(VENV)/bin/python results/cifar10/gather.py $(DATA) --work $(WORK) --out results/cifar10
+	$(VENV)/bin/python results/cifar10/lengths.py $(DATA) --work $(WORK) --out results/cifar10/lengths.json
 	$(VENV)/bin/python benchmarks/official_tutorial.py $(DATA) --out results/cifar10/tutorial.json
 
 # npm brings MathJax and Mermaid, so that the built book needs no network.

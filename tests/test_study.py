@@ -146,6 +146,9 @@ def test_the_long_students_learn_at_the_rate_that_was_best_for_ground_truth(leng
     best = max(run["accuracy"] for run in tried)
     assert {run["accuracy"] for run in tried if run["learning_rate"] == long["runs"][0]["learning_rate"]} == {best}
     assert len({run["learning_rate"] for run in long["runs"] + long["alone"]}) == 1
+    plain = long["plain_teacher"]["settings"]
+    assert plain["teacher_schooling"]["optimizer"]["learning_rate"] == long["runs"][0]["learning_rate"]
+    assert plain["teacher_smoothing"] == 0 != long["settings"]["teacher_smoothing"]
     assert [(run["arm"], run["epochs"]) for run in long["alone"]] == [("ground truth", 3)]
     assert [(run["arm"], run["seed"]) for run in long["runs"]] == [
         (arm, seed) for arm in ("ground truth", "smoothed ground truth", "soft labels") for seed in range(2)

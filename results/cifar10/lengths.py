@@ -20,6 +20,7 @@ from kdlearn.experiments.records import as_row, read_result
 from kdlearn.experiments.statistics import MEASURES
 from kdlearn.files import read_json, write_json
 from kdlearn.label_store import labelling_seconds
+from kdlearn.optimizers import NesterovSGD
 from kdlearn.strategies import GroundTruth, SmoothedGroundTruth, SoftLabels
 
 QUICK, LONG = PRESETS["cpu-quick"], PRESETS["cpu-long"]
@@ -27,6 +28,7 @@ HELD_OUT, TUNING_SEED = 5000, 100  # a seed that no reported student has
 RATES, SEEDS = (0.2, 0.4, 0.6), range(5)
 ALONE_EPOCHS, ALONE_SEEDS = 18, range(3)  # half as long again, to see whether patience replaces a teacher
 KEPT = ("student", "strategy", "learning_rate", "seed", "parameters", "epochs", "seconds", *MEASURES, "arm")
+CONTEXT = ("settings", "machine", "provenance")
 
 
 def chosen_by_the_study() -> tuple[float, SoftLabels]:
@@ -64,7 +66,15 @@ def long(data: Path, work: Path, preset: Preset, soft: SoftLabels) -> tuple[Stud
     return final, tuning
 
 
-def alone(final: Study) -> Study:
+def plain_teacher(data: Path, work: Path, rate: float) -> Study:
+    """No smoothing, and the learning rate that suited the student: is the better classifier the plain one?"""
+    schooling = replace(LONG.teacher_schooling, optimizer=NesterovSGD(rate))
+    study = study_of(data, work / "plain", replace(LONG, teacher_schooling=schooling))
+    distill(study, [])
+    return study
+
+
+def alone(final: Study, rate: float) -> Study:
     """Ground truth for more epochs than the taught students have, at their learning rate."""
     patient = replace(final.preset.student_schooling, num_epochs=ALONE_EPOCHS)
     study = replace(
@@ -73,7 +83,6 @@ def alone(final: Study) -> Study:
         folder=final.folder.with_name("alone"),
         teacher_file=final.folder / "teacher" / "weights.safetensors",
     )
-    rate = rows_of(final)[0]["learning_rate"]
     distill(study, [Run(study.preset.student, GroundTruth(), seed, learning_rate=rate) for seed in ALONE_SEEDS])
     return study
 
@@ -85,17 +94,16 @@ def rows_of(study: Study) -> list[dict[str, Any]]:
     return [row | {"part": f"{row['epochs']} epochs"} for row in rows]
 
 
-def report_of(study: Study) -> dict[str, Any]:
+def teacher_of(study: Study) -> dict[str, Any]:
     teacher = read_json(study.folder / "teacher" / "result.json")
-    kept = ("network", "parameters", "epochs", "seconds", *MEASURES)
-    return {
-        "settings": teacher["settings"],
-        "machine": teacher["machine"],
-        "provenance": teacher["provenance"],
-        "teacher": {name: teacher[name] for name in kept}
-        | {"labelling_seconds": labelling_seconds(study.folder / "labels")},
-        "runs": rows_of(study),
-    }
+    return {name: teacher[name] for name in ("network", "parameters", "epochs", "seconds", *MEASURES, *CONTEXT)}
+
+
+def report_of(study: Study) -> dict[str, Any]:
+    teacher = teacher_of(study)
+    context = {name: teacher.pop(name) for name in CONTEXT}
+    teacher["labelling_seconds"] = labelling_seconds(study.folder / "labels")
+    return {**context, "teacher": teacher, "runs": rows_of(study)}
 
 
 def main() -> None:
@@ -109,7 +117,12 @@ def main() -> None:
     short = quick(options.data, options.work, quicker, soft)
     final, tuning = long(options.data, options.work, longer, soft)
     tried = [{name: run[name] for name in ("learning_rate", "accuracy")} for run in rows_of(tuning)]
-    more = {"tuning": tried, "alone": rows_of(alone(final))}
+    rate = rows_of(final)[0]["learning_rate"]
+    more = {
+        "tuning": tried,
+        "alone": rows_of(alone(final, rate)),
+        "plain_teacher": teacher_of(plain_teacher(options.data, options.work, rate)),
+    }
     write_json(options.out, {"quick": report_of(short), "long": report_of(final) | more})
 
 

@@ -21,7 +21,9 @@ SMALLER = {"HELD_OUT": 30, "SHARES": (0.5, 0.25), "SEEDS": range(2), "FEW_LABEL_
 def script(path: str):
     spec = spec_from_file_location(path.rpartition("/")[2], ROOT / f"{path}.py")
     module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.syspath_prepend(ROOT / "results" / "cifar10")  # as it is for a script that is run
+        spec.loader.exec_module(module)
     return module
 
 

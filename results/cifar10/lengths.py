@@ -13,6 +13,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from study import HELD_OUT, SEEDS, Choice, validation_accuracies
+
 from kdlearn.data import load_images
 from kdlearn.devices import best_machine
 from kdlearn.experiments import PRESETS, Preset, Run, Study, distill, recorded
@@ -24,8 +26,7 @@ from kdlearn.optimizers import NesterovSGD
 from kdlearn.strategies import GroundTruth, SmoothedGroundTruth, SoftLabels
 
 QUICK, LONG = PRESETS["cpu-quick"], PRESETS["cpu-long"]
-HELD_OUT, TUNING_SEED = 5000, 100  # a seed that no reported student has
-RATES, SEEDS = (0.2, 0.4, 0.6), range(5)
+RATES = (0.2, 0.4, 0.6)
 ALONE_EPOCHS, ALONE_SEEDS = 18, range(3)  # half as long again, to see whether patience replaces a teacher
 KEPT = ("student", "strategy", "learning_rate", "seed", "parameters", "epochs", "seconds", *MEASURES, "arm")
 CONTEXT = ("settings", "machine", "provenance")
@@ -59,8 +60,7 @@ def long(data: Path, work: Path, preset: Preset, soft: SoftLabels) -> tuple[Stud
     distill(final, [])
     # ground truth asks no teacher, but the folder of a study has one
     tuning = study_of(data, work / "long-tuning", preset, HELD_OUT, final.folder / "teacher" / "weights.safetensors")
-    tried = distill(tuning, [Run(preset.student, GroundTruth(), TUNING_SEED, learning_rate=rate) for rate in RATES])
-    accuracies = [read_json(path)["accuracy"] for path in tried]
+    accuracies = validation_accuracies(tuning, [Choice(GroundTruth(), rate) for rate in RATES])
     rate, kinds = RATES[accuracies.index(max(accuracies))], (GroundTruth(), SmoothedGroundTruth(), soft)
     distill(final, [Run(preset.student, kind, seed, learning_rate=rate) for seed, kind in product(SEEDS, kinds)])
     return final, tuning

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
@@ -41,33 +42,39 @@ def pages_of(book: Path) -> list[str]:
     return sorted(str(path.relative_to(book)) for path in book.rglob("*.html") if "_static" not in path.parts)
 
 
-def test_every_page_stands_alone(book, browser, address):
-    formulas = diagrams = 0
-    for name in pages_of(book):
-        page, errors, strangers = opened(browser, urljoin(address, name), address)
-        assert errors == [] and strangers == [], name
-        assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, name
-        undrawn = "[...document.querySelectorAll('.math')].filter(node => !node.querySelector('mjx-container')).length"
-        assert page.evaluate(undrawn) == 0, name
-        assert page.locator("img:not([alt])").count() == 0, name
-        formulas += page.locator("mjx-container").count()
-        diagrams += page.locator("pre.mermaid svg").count()
-        page.close()
-    assert formulas > 200 and diagrams >= 1
+@pytest.fixture(scope="module")
+def visits(book, browser, address) -> dict[str, dict[str, Any]]:
+    """What each page of the book shows once it is drawn."""
+    return {name: visit(browser, urljoin(address, name), address) for name in pages_of(book)}
 
 
-def test_every_internal_link_leads_somewhere(book, browser, address):
-    anchors, links = {}, []
-    for name in pages_of(book):
-        page, _, _ = opened(browser, urljoin(address, name), address)
-        anchors[urljoin(address, name)] = set(
-            page.evaluate("[...document.querySelectorAll('[id]')].map(node => node.id)")
-        )
-        links += [
-            (name, link) for link in page.evaluate("[...document.querySelectorAll('a[href]')].map(node => node.href)")
-        ]
-        page.close()
-    for name, link in links:
+def visit(browser, url: str, home: str) -> dict[str, Any]:
+    page, errors, strangers = opened(browser, url, home)
+    undrawn = "[...document.querySelectorAll('.math')].filter(node => !node.querySelector('mjx-container')).length"
+    seen = {
+        "faults": errors + strangers,
+        "faulty formulas": page.locator("mjx-merror, [data-mjx-error]").count() + page.evaluate(undrawn),
+        "pictures without words": page.locator("img:not([alt])").count(),
+        "formulas": page.locator("mjx-container").count(),
+        "diagrams": page.locator("pre.mermaid svg").count(),
+        "anchors": set(page.evaluate("[...document.querySelectorAll('[id]')].map(node => node.id)")),
+        "links": page.evaluate("[...document.querySelectorAll('a[href]')].map(node => node.href)"),
+    }
+    page.close()
+    return seen
+
+
+def test_every_page_stands_alone(visits):
+    for name, seen in visits.items():
+        assert seen["faults"] == [], name
+        assert seen["faulty formulas"] == seen["pictures without words"] == 0, name
+    assert sum(seen["formulas"] for seen in visits.values()) > 200
+    assert sum(seen["diagrams"] for seen in visits.values()) >= 1
+
+
+def test_every_internal_link_leads_somewhere(book, visits, address):
+    anchors = {urljoin(address, name): seen["anchors"] for name, seen in visits.items()}
+    for name, link in [(name, link) for name, seen in visits.items() for link in seen["links"]]:
         target, fragment = urldefrag(link)
         if target.startswith(address):
             target = urljoin(target, "index.html") if target.endswith("/") else target

@@ -11,10 +11,10 @@ import torch
 
 from kdlearn import GroundTruth
 from kdlearn.data import Batch
-from kdlearn.devices import Machine, best_machine
-from kdlearn.distributed import forward_of
-from kdlearn.experiments import PRESETS
-from kdlearn.training import step
+from kdlearn.studies import PRESETS
+from kdlearn.training.loop import step
+from kdlearn.training.machine import Machine, best_machine
+from kdlearn.training.processes import forward_of
 
 REPEATS, BATCH_SIZE = 7, 500
 

@@ -14,9 +14,9 @@ import torch
 
 from kdlearn import GroundTruth, SoftLabels, ViewBatches, Views, label_views, predict, train
 from kdlearn.data import Batch
-from kdlearn.devices import best_machine
-from kdlearn.experiments import PRESETS
-from kdlearn.models import seeded
+from kdlearn.networks import seeded
+from kdlearn.studies import PRESETS
+from kdlearn.training.machine import best_machine
 
 REPEATS, BATCH_SIZE, NUM_IMAGES, NUM_STUDENTS = 5, 500, 2_000, (1, 3, 12)
 

@@ -27,13 +27,13 @@ from torchvision.transforms import v2
 
 from kdlearn import Adam, GroundTruth, SoftLabels, SoftLabelsAndGroundTruth, ViewBatches, Views, predict
 from kdlearn.data import Batch, Examples, LabelStore, load_images
-from kdlearn.devices import Machine, best_machine
-from kdlearn.experiments import PRESETS, Preset, Schooling, provenance
-from kdlearn.files import write_json
-from kdlearn.models import seeded
-from kdlearn.optimizers import Recipe
-from kdlearn.strategies import Strategy
-from kdlearn.training import step
+from kdlearn.data.files import write_json
+from kdlearn.networks import seeded
+from kdlearn.studies import PRESETS, Preset, Schooling, provenance
+from kdlearn.training.loop import step
+from kdlearn.training.machine import Machine, best_machine
+from kdlearn.training.optimizers import Recipe
+from kdlearn.training.strategies import Strategy
 
 NUM_EPOCHS, SECONDS = 10, 10
 Work = Callable[[], object]

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import sync_playwright
 
-from kdlearn.widgets import Playground
+from kdlearn.figures import Playground
 
 SECONDS = 5
 # A redraw paints the regions of both students; a frame that lasts long is one in which an input waits.

@@ -1,6 +1,6 @@
 """``python -m kdlearn``: the same as the ``kdlearn`` command."""
 
-from kdlearn.cli import main
+from kdlearn.commands.main import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,16 +46,52 @@ def test_names_that_do_not_exist_are_attribute_errors():
         kdlearn.soft_lables  # noqa: B018
 
 
-def test_imports_run_downwards_only():
-    """A room knows nothing of the rooms above it."""
-    floors = {"arguments": 0, "files": 0, "labels": 1, "data": 1, "models": 1, "losses": 2, "metrics": 2, "plots": 4}
-    floors |= {"devices": 1, "distributed": 1, "optimizers": 1, "checkpoints": 1, "strategies": 3, "training": 3}
-    floors |= {"label_store": 3, "experiments": 4, "widgets": 4, "doctor": 4, "cli": 5}
-    for path in (ROOT / "kdlearn").rglob("*.py"):
-        room = path.relative_to(ROOT / "kdlearn").parts[0].removesuffix(".py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kdlearn.") and room in floors:
-                assert floors[node.module.split(".")[1]] <= floors[room], f"{path.name} imports {node.module}"
+ROOMS = ("formulas", "data", "networks", "plots", "training", "studies", "figures", "commands")
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The modules of kdlearn that a file imports, wherever in it, absolutely or relatively."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def upward_imports(path: Path) -> list[str]:
+    """What a file imports from a room below its own in the table of rooms."""
+    room = path.relative_to(ROOT / "kdlearn").parts[0].removesuffix(".py")
+    if room not in ROOMS:
+        return []
+    names = (name.split(".") for name in imports_of(path) if name.startswith("kdlearn."))
+    return [".".join(name) for name in names if name[1] not in ROOMS[: ROOMS.index(room) + 1]]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "kdlearn").rglob("*.py")), ids=lambda path: path.stem)
+def test_a_room_imports_only_rooms_above_it(path):
+    """What lies at the top of the package (`__init__`, `__main__`) may import every room."""
+    assert not upward_imports(path)
+    assert path.parent != ROOT / "kdlearn" or path.stem in (*ROOMS, "__init__", "__main__")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from kdlearn.studies import compare",
+        "import kdlearn.studies.compare",
+        "from kdlearn import compare",
+        "from ..studies import compare",
+        "def late():\n    from kdlearn.studies.compare import compare",
+    ],
+)
+def test_an_upward_import_is_found(line, monkeypatch, tmp_path):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    (tmp_path / "kdlearn/training").mkdir(parents=True)
+    (tmp_path / "kdlearn/training/loop.py").write_text(line)
+    assert upward_imports(tmp_path / "kdlearn/training/loop.py")
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +131,6 @@ def test_the_wheel_works_in_a_clean_environment(wheel, tmp_path):
     )
     run(str(scripts / "kdlearn"), "explore", "--no-open", "--out", "figures.html")
     assert "customElements.define" in (tmp_path / "figures.html").read_text(encoding="utf-8")
-    study = run(python, "-c", "from kdlearn.experiments import recorded; print(recorded('cifar10') / 'study.json')")
+    study = run(python, "-c", "from kdlearn.studies import recorded; print(recorded('cifar10') / 'study.json')")
     assert study.startswith(where) and Path(study.strip()).exists()
     assert (Path(where) / "kdlearn/py.typed").exists() and (Path(where) / "kdlearn/__init__.pyi").exists()

@@ -5,8 +5,8 @@ import base64
 import pytest
 import torch
 
-from kdlearn.experiments import Interval
 from kdlearn.plots import Picture, image_grid, lines_with_bands, new_axes, probability_bars, strategies_with_intervals
+from kdlearn.studies import Interval
 
 ROWS = [
     {"part": "own", "arm": "ground truth", "temperature": None, "seeds": 3, "accuracy": [80, 2], "difference": None},

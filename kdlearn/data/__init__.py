@@ -1,34 +1,23 @@
-"""Data sets as tensors in memory, and batches whose order and views come back whenever the seed does."""
+"""Data sets as tensors in memory, batches whose order and views come back whenever the seed does, and whole files."""
 
-from kdlearn.data.batches import (
-    Augment,
-    Batch,
-    Batches,
-    Examples,
-    Splits,
-    StackedBatches,
-    random_shift,
-    stratified_sample,
+import lazy_loader
+
+# Loaded when first used: the commands read files without torch.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "batches": [
+            "Augment",
+            "Batch",
+            "Batches",
+            "Examples",
+            "Splits",
+            "StackedBatches",
+            "random_shift",
+            "stratified_sample",
+        ],
+        "digits": ["load_digits"],
+        "images": ["ImageSplits", "load_images", "stand_in"],
+        "views": ["CERTAIN", "LabelStore", "ViewBatches", "Views"],
+    },
 )
-from kdlearn.data.digits import load_digits
-from kdlearn.data.images import ImageSplits, load_images, stand_in
-from kdlearn.data.views import CERTAIN, LabelStore, ViewBatches, Views
-
-__all__ = [
-    "CERTAIN",
-    "Augment",
-    "Batch",
-    "Batches",
-    "Examples",
-    "ImageSplits",
-    "LabelStore",
-    "Splits",
-    "StackedBatches",
-    "ViewBatches",
-    "Views",
-    "load_digits",
-    "load_images",
-    "random_shift",
-    "stand_in",
-    "stratified_sample",
-]

@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from kdlearn.data.batches import Examples
-from kdlearn.files import replacing
+from kdlearn.data.files import replacing
 
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # not all that Pillow knows: for EPS it runs Ghostscript
 SPLITS = ("train", "test")

@@ -16,15 +16,15 @@ from torch.nn.functional import one_hot
 
 from kdlearn import entropy, hard_labels, soft_labels
 from kdlearn.data import Examples, load_images
-from kdlearn.devices import best_machine
-from kdlearn.experiments import PRESETS, Network, Study
-from kdlearn.experiments.records import as_row, read_result
-from kdlearn.experiments.statistics import MEASURES
-from kdlearn.files import read_json, replacing, write_json
-from kdlearn.label_store import labelling_seconds
-from kdlearn.metrics import binned_confidence, confusion_matrix
-from kdlearn.models import latency, load_weights, set_weights
-from kdlearn.training import eval_mode
+from kdlearn.data.files import read_json, replacing, write_json
+from kdlearn.formulas.intervals import MEASURES
+from kdlearn.formulas.metrics import binned_confidence, confusion_matrix
+from kdlearn.networks import latency, load_weights, set_weights
+from kdlearn.studies import PRESETS, Network, Study
+from kdlearn.studies.records import as_row, read_result
+from kdlearn.training.answers import labelling_seconds
+from kdlearn.training.loop import eval_mode
+from kdlearn.training.machine import best_machine
 
 BATCH_SIZES, NUM_DIFFERING = (1, 256), 4
 KEPT = ("strategy", "learning_rate", "labelled", "seed", "seconds", *MEASURES, "parameters", "part", "arm")

@@ -16,14 +16,14 @@ from typing import Any
 from study import HELD_OUT, SEEDS, Choice, validation_accuracies
 
 from kdlearn.data import load_images
-from kdlearn.devices import best_machine
-from kdlearn.experiments import PRESETS, Preset, Run, Study, distill, recorded
-from kdlearn.experiments.records import as_row, read_result
-from kdlearn.experiments.statistics import MEASURES
-from kdlearn.files import read_json, write_json
-from kdlearn.label_store import labelling_seconds
-from kdlearn.optimizers import NesterovSGD
-from kdlearn.strategies import GroundTruth, SmoothedGroundTruth, SoftLabels
+from kdlearn.data.files import read_json, write_json
+from kdlearn.formulas.intervals import MEASURES
+from kdlearn.studies import PRESETS, Preset, Run, Study, distill, recorded
+from kdlearn.studies.records import as_row, read_result
+from kdlearn.training.answers import labelling_seconds
+from kdlearn.training.machine import best_machine
+from kdlearn.training.optimizers import NesterovSGD
+from kdlearn.training.strategies import GroundTruth, SmoothedGroundTruth, SoftLabels
 
 QUICK, LONG = PRESETS["cpu-quick"], PRESETS["cpu-long"]
 RATES = (0.2, 0.4, 0.6)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kdlearn.data import load_images
-from kdlearn.devices import Machine, best_machine
-from kdlearn.experiments import PRESETS, Network, Preset, Run, Study, distill
-from kdlearn.files import read_json
-from kdlearn.strategies import (
+from kdlearn.data.files import read_json
+from kdlearn.studies import PRESETS, Network, Preset, Run, Study, distill
+from kdlearn.training.machine import Machine, best_machine
+from kdlearn.training.strategies import (
     GroundTruth,
     SmoothedGroundTruth,
     SoftLabels,

@@ -1,0 +1,1 @@
+"""The `kdlearn` command."""

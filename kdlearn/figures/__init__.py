@@ -1,0 +1,12 @@
+"""Interactive figures, drawn in the browser by the modules of `kdlearn/figures`, with a kernel or without.
+
+Nothing here imports torch; tensors are taken as they come.
+"""
+
+from kdlearn.figures.dark_knowledge import DarkKnowledge
+from kdlearn.figures.figure import Figure, save
+from kdlearn.figures.loss_explorer import LossExplorer
+from kdlearn.figures.playground import Playground
+from kdlearn.figures.temperature_explorer import TemperatureExplorer
+
+__all__ = ["DarkKnowledge", "Figure", "LossExplorer", "Playground", "TemperatureExplorer", "save"]

@@ -1,0 +1,75 @@
+"""The softmax of logits at a temperature that the reader moves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from kdlearn.figures.figure import Figure
+from kdlearn.figures.values import Logits, Number, log_softmax, to_data_uri, to_labels, to_logits, to_names, to_pixels
+
+
+class TemperatureExplorer(Figure):
+    """Bars of softmax at a temperature, with entropy, effective number of classes and the largest probability.
+
+    `logits` `(C,)` or `(N, C)`: one example or a batch to step through; `image` `(H, W)`, `(3, H, W)` or `(N, …)` of
+    them; `labels` `(N,)`: the hard labels to mark, by default the arg max. Traits: `temperature` (0.1 to 100),
+    `logits`, `index` (the example), `scale` ("linear" or "log").
+    """
+
+    modules = ("temperature_explorer",)
+    temperature = Number(1.0, min=0.1, max=100.0).tag(sync=True)
+    logits = Logits().tag(sync=True)
+    index = traitlets.Int(0).tag(sync=True)
+    scale = traitlets.Enum(["linear", "log"], "linear").tag(sync=True)
+    class_names = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
+    labels = traitlets.List(traitlets.Int(), read_only=True).tag(sync=True)
+    image = traitlets.Unicode(read_only=True).tag(sync=True)
+
+    def __init__(
+        self,
+        logits: Any,
+        class_names: Sequence[str] | None = None,
+        image: Any = None,
+        labels: Any = None,
+        **state: Any,
+    ) -> None:
+        rows = to_logits("logits", logits)
+        self.set_trait("class_names", to_names(class_names, len(rows[0])))
+        self.set_trait("labels", [] if labels is None else to_labels(labels, len(rows), len(rows[0])))
+        self.set_trait("image", "" if image is None else to_data_uri(to_pixels(image, len(rows))))
+        super().__init__(logits=rows, **state)
+
+    @traitlets.validate("logits")
+    def _same_shape(self, proposal: Any) -> list[list[float]]:
+        got, expected = np.shape(proposal["value"]), np.shape(self.logits or proposal["value"])
+        if got != expected:
+            raise ValueError(f"logits must keep their shape {expected}; got {got}")
+        return proposal["value"]
+
+    @traitlets.validate("index")
+    def _an_example(self, proposal: Any) -> int:
+        if not 0 <= proposal["value"] < len(self.logits):
+            raise ValueError(f"index must lie in 0 … {len(self.logits) - 1}; got {proposal['value']}")
+        return proposal["value"]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Softmax of the example's logits at the temperature, `(C,)`."""
+        return np.exp(log_softmax(self.logits[self.index], self.temperature))
+
+    @property
+    def alt(self) -> str:
+        """What is seen now, in words."""
+        p, log_p = self.probabilities, log_softmax(self.logits[self.index], self.temperature)
+        return (
+            f"softmax of {len(p)} logits at temperature {self.temperature:.3g}; largest probability {p.max():.2f} "
+            f"for {self.class_names[p.argmax()]}; entropy {-p @ log_p:.2f} nats"
+        )
+
+    def draw(self) -> Any:
+        from kdlearn.plots import new_axes, probability_bars
+
+        name = f"softmax at temperature {self.temperature:.3g}"
+        return probability_bars({name: self.probabilities}, new_axes(), self.class_names)

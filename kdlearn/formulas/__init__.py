@@ -1,0 +1,1 @@
+"""Pure functions on tensors: labels, losses, closed forms, executable equations, metrics, intervals."""

@@ -1,0 +1,71 @@
+"""How good a student is, from its logits `(N, C)`: each a float in [0, 1]."""
+
+import torch
+from torch import Tensor
+
+from kdlearn.formulas.arguments import check_labels, check_logits
+from kdlearn.formulas.labels import hard_labels, soft_labels
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> float:
+    """The share of rows whose arg max is the label."""
+    return confusion_matrix(logits, labels).diagonal().sum().item() / len(labels)
+
+
+def agreement(student_logits: Tensor, teacher_logits: Tensor) -> float:
+    """The share of rows in which student and teacher name the same class, right or wrong."""
+    check_logits(student_logits=student_logits, teacher_logits=teacher_logits)
+    return (hard_labels(student_logits) == hard_labels(teacher_logits)).double().mean().item()
+
+
+def macro_recall(logits: Tensor, labels: Tensor) -> float:
+    """The mean, over the classes that occur among the labels, of the share of their images that are found."""
+    counts = confusion_matrix(logits, labels)
+    occurs = counts.sum(dim=1) > 0
+    return (counts.diagonal() / counts.sum(dim=1))[occurs].mean().item()
+
+
+def macro_f1(logits: Tensor, labels: Tensor) -> float:
+    """The mean of 2 · hits / (labelled + predicted), over the classes that occur among the labels or predictions."""
+    counts = confusion_matrix(logits, labels)
+    labelled_and_predicted = counts.sum(dim=1) + counts.sum(dim=0)
+    return (2 * counts.diagonal() / labelled_and_predicted)[labelled_and_predicted > 0].mean().item()
+
+
+def expected_calibration_error(logits: Tensor, labels: Tensor, num_bins: int = 15) -> float:
+    """How far confidence and accuracy lie apart: the mean over rows of `|accuracy - mean confidence|` of the row's bin.
+
+    A row's confidence is its largest probability; bin k holds those in (k / num_bins, (k + 1) / num_bins].
+    Source: Guo et al. 2017 (arXiv 1706.04599), equation 3.
+    """
+    check_labels(labels, num_classes=logits.shape[-1], num_rows=len(logits))
+    confidence, prediction, bins = binned_confidence(logits, num_bins)
+    surplus = torch.zeros(num_bins, dtype=torch.float64, device=logits.device)
+    surplus.index_add_(0, bins, (prediction == labels).double() - confidence)
+    return surplus.abs().sum().item() / len(labels)
+
+
+def binned_confidence(logits: Tensor, num_bins: int = 15) -> tuple[Tensor, Tensor, Tensor]:
+    """For each row its confidence, its prediction, and the bin of its confidence."""
+    confidence, prediction = soft_labels(logits.double()).max(dim=-1)
+    return confidence, prediction, (confidence * num_bins).ceil().long().clamp(1, num_bins) - 1
+
+
+def confusion_matrix(logits: Tensor, labels: Tensor) -> Tensor:
+    """`(C, C)` float64 counts: row the label, column the prediction."""
+    check_logits(logits=logits)
+    num_rows, num_classes = logits.shape
+    check_labels(labels, num_classes, num_rows)
+    cells = labels * num_classes + hard_labels(logits)
+    return cells.bincount(minlength=num_classes**2).reshape(num_classes, num_classes).double()
+
+
+def measure(student_logits: Tensor, labels: Tensor, teacher_logits: Tensor) -> dict[str, float]:
+    """All of them, under the names that a result carries."""
+    return {
+        "accuracy": accuracy(student_logits, labels),
+        "macro_recall": macro_recall(student_logits, labels),
+        "macro_f1": macro_f1(student_logits, labels),
+        "calibration_error": expected_calibration_error(student_logits, labels),
+        "agreement": agreement(student_logits, teacher_logits),
+    }

@@ -1,0 +1,64 @@
+"""Where a network's weights come from: another network's layers that fit, or a file (safetensors, never a pickle)."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from kdlearn.data.files import replacing
+
+
+@torch.no_grad()
+def initialise_from(student: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """Copy what fits by name and shape, such as the layers of `teacher.state_dict()`; returns the names, in order.
+
+    Floating tensors alone: BatchNorm's counter of batches fits everywhere. If none fits, that is a ValueError.
+    """
+    own = student.state_dict()
+    fitting = [name for name in own if name in weights and weights[name].shape == own[name].shape]
+    copied = [name for name in fitting if own[name].is_floating_point()]
+    if not copied:
+        raise ValueError(
+            f"weights must share a name and shape with the student; of their {len(weights)} tensors none fits one of "
+            f"its {len(own)}. Build teacher and student by the same function, or begin at random"
+        )
+    for name in copied:
+        own[name].copy_(weights[name])
+    return copied
+
+
+def set_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Set all weights of the model; a ValueError, and an untouched model, if a name or a shape differs."""
+    needed, found = ({name: tuple(one.shape) for name, one in held.items()} for held in (model.state_dict(), weights))
+    for name in needed | found:
+        if needed.get(name) != found.get(name):
+            shapes = f"{needed.get(name, 'not there')} in the model, {found.get(name, 'not there')} in weights"
+            raise ValueError(f"{name} must have the same shape in both; it is {shapes}. Build the model that was saved")
+    model.load_state_dict(weights)
+
+
+def save_weights(path: Path, model: nn.Module) -> None:
+    """Write parameters and buffers as safetensors; `path` is whole or as it was before."""
+    weights = {name: tensor.contiguous().cpu().clone() for name, tensor in model.state_dict().items()}
+    with replacing(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(weights))
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """What `save_weights` wrote, on the CPU; a file that is no whole safetensors file is a ValueError."""
+    try:
+        return safetensors.torch.load(path.read_bytes())
+    except (safetensors.SafetensorError, KeyError) as problem:  # a KeyError is a type that torch does not have
+        raise ValueError(f"{path} is not a whole safetensors file ({problem}); save or copy it again") from None
+
+
+def weights_hash(model: nn.Module) -> str:
+    """SHA-256, in hexadecimal, of names, types, shapes and values in the order of names; the same on every device."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

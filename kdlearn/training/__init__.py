@@ -1,0 +1,1 @@
+"""One training loop for teacher and student alike, and what it is made of."""

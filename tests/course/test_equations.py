@@ -1,0 +1,100 @@
+"""Every displayed equation of the notebooks has a number, every number a check after it, and every check a number."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kdlearn.data.files import read_json
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+DISPLAYED = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
+TAG = re.compile(r"\\tag\{(.*?)\}")
+CHECK = re.compile(r"""\bcheck\(\s*["']([^"']+)["']""")
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def cells(path):
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in read_json(path)["cells"]]
+
+
+def problems(cells):
+    """What is wrong between numbers and checks, in words; the checks of a cell's equations stand before the next's."""
+    found, waiting, seen = [], [], Counter()
+    for kind, source in [*cells, ("markdown", "$$ \\tag{end} $$")]:
+        if kind == "markdown" and (formulas := DISPLAYED.findall(source)):
+            found += [f"({number}) has no check before the next equation" for number in waiting]
+            numbers = [TAG.findall(formula) for formula in formulas]
+            found += [
+                f"one tag a formula, please: {formula.strip()}"
+                for formula, tags in zip(formulas, numbers, strict=True)
+                if len(tags) != 1
+            ]
+            waiting = [tag for tags in numbers for tag in tags]
+            seen.update(waiting)
+        elif kind == "code":
+            for number in CHECK.findall(source):
+                found += [] if number in waiting else [f"check {number} follows no equation of that number"]
+                waiting = [other for other in waiting if other != number]
+    return found + [f"({number}) is there {times} times" for number, times in seen.items() if times > 1]
+
+
+@each_notebook
+def test_equations_and_checks_match_both_ways(path):
+    assert problems(cells(path)) == []
+
+
+@each_notebook
+def test_numbers_belong_to_their_notebook_and_rise_by_one(path):
+    chapter = re.match(r"0*(\d+[a-z]?)_", path.name)[1]
+    tags = [tag for kind, source in cells(path) if kind == "markdown" for tag in TAG.findall(source)]
+    assert tags == [f"{chapter}.{place}" for place in range(1, len(tags) + 1)]
+
+
+@each_notebook
+def test_a_numbered_formula_is_one_line_which_mathjax_can_number_everywhere(path):
+    formulas = [formula for kind, source in cells(path) if kind == "markdown" for formula in DISPLAYED.findall(source)]
+    assert [formula for formula in formulas if "\\\\" in formula or "\n" in formula.strip()] == []
+
+
+@each_notebook
+def test_each_check_printed_that_it_holds(path):
+    for cell in read_json(path)["cells"]:
+        if cell["cell_type"] == "code" and (numbers := CHECK.findall("".join(cell["source"]))):
+            printed = "".join("".join(output.get("text", "")) for output in cell["outputs"])
+            lines = re.findall(
+                r"^\((.+?)\) holds to \S+ on 1,000 draws; an error of 1 % would have shown\.$", printed, re.MULTILINE
+            )
+            assert lines == numbers
+
+
+def test_the_theory_notebooks_have_thirty_equations_at_least():
+    theory = [path for path in NOTEBOOKS if re.match(r"0[123]", path.name)]
+    if len(theory) == 4:
+        assert sum(len(TAG.findall(source)) for path in theory for kind, source in cells(path)) >= 30
+
+
+GOOD = [
+    ("markdown", "$$a = b \\tag{1.1}$$ and $$c = d \\tag{1.2}$$"),
+    ("code", 'check("1.1", f)'),
+    ("code", "check('1.2', f)"),
+]
+BROKEN = {
+    "no number": ([("markdown", "$$a = b$$")], "one tag a formula"),
+    "two numbers": ([("markdown", "$$a \\tag{1.1} b \\tag{1.2}$$"), *GOOD[1:]], "one tag a formula"),
+    "no check": (GOOD[:2], "(1.2) has no check"),
+    "check too late": ([GOOD[0], GOOD[1], ("markdown", "$$e \\tag{1.3}$$"), GOOD[2]], "(1.2) has no check"),
+    "no equation": (GOOD[1:], "check 1.1 follows no equation"),
+    "same number twice": ([*GOOD, *GOOD], "(1.1) is there 2 times"),
+    "renumbered check": ([GOOD[0], GOOD[1], ("code", 'check("1.3", f)')], "check 1.3 follows no equation"),
+}
+
+
+def test_what_is_in_order_passes():
+    assert problems(GOOD) == []
+
+
+@pytest.mark.parametrize("cells, message", BROKEN.values(), ids=BROKEN)
+def test_what_is_not_in_order_is_named(cells, message):
+    assert any(message in problem for problem in problems(cells))

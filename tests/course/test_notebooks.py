@@ -1,0 +1,122 @@
+"""The form that every notebook keeps. That each runs and prints what it stores is checked by `pytest --nbval`."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kdlearn.data.files import read_json
+from kdlearn.figures import DarkKnowledge, LossExplorer, Playground, TemperatureExplorer
+from kdlearn.figures.figure import LIVE, script
+
+PATHS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+FIGURES = {figure.tag: figure for figure in (DarkKnowledge, LossExplorer, Playground, TemperatureExplorer)}
+each_notebook = pytest.mark.parametrize(
+    "cells", [read_json(path)["cells"] for path in PATHS], ids=[path.stem for path in PATHS]
+)
+
+
+def source(cell: dict) -> str:
+    return "".join(cell["source"])
+
+
+def tags(cell: dict) -> list[str]:
+    return cell["metadata"].get("tags", [])
+
+
+def code(cells: list[dict]) -> list[dict]:
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def words(cell: dict) -> int:
+    prose = re.sub(r"```.*?```|\$\$.*?\$\$|\$[^$]*\$|<[^>]+>|\||https?://\S+", " ", source(cell), flags=re.DOTALL)
+    return len([word for word in prose.split() if any(letter.isalnum() for letter in word)])
+
+
+@each_notebook
+def test_length(cells):
+    assert 25 <= len(cells) <= 45
+    assert max(len(source(cell).splitlines()) for cell in code(cells)) <= 15
+    assert max(words(cell) for cell in cells if cell["cell_type"] == "markdown") <= 100
+
+
+@each_notebook
+def test_it_opens_with_the_question_and_closes_with_what_was_learned(cells):
+    opening = source(cells[0])
+    assert opening.startswith("# ") and words(cells[0]) <= 70
+    assert all(f"**{part}" in opening for part in ("The question", "You need", "It takes"))
+    prose = "\n".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")
+    assert re.search("predict", prose, re.IGNORECASE)
+    assert prose.index("## What we learned") < prose.index("**Exercise 1.")
+
+
+@each_notebook
+def test_exercises_have_a_hint_and_a_folded_solution(cells):
+    start = next(index for index, cell in enumerate(cells) if "**Exercise 1." in source(cell))
+    exercises = "\n".join(source(cell) for cell in cells[start:] if cell["cell_type"] == "markdown")
+    count = len(re.findall(r"^\*\*Exercise \d\.", exercises, re.MULTILINE))
+    solutions = [cell for cell in code(cells[start:]) if "hide-input" in tags(cell)]
+    assert count >= 4 and exercises.count("<details>") == count and len(solutions) >= count
+    assert all(cell["metadata"]["jupyter"]["source_hidden"] for cell in solutions)
+    assert all(re.search("assert|check|try_it", source(cell)) for cell in solutions)
+
+
+@each_notebook
+def test_it_was_run_from_top_to_bottom_without_complaint(cells):
+    assert [cell["execution_count"] for cell in code(cells)] == list(range(1, len(code(cells)) + 1))
+    for cell in code(cells):
+        assert "execution" not in cell["metadata"]
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error" and output.get("name") != "stderr"
+            assert not {"application/vnd.jupyter.widget-view+json", "image/svg+xml"} & output.get("data", {}).keys()
+
+
+@each_notebook
+def test_cells_have_ids_that_do_not_change(cells):
+    ids = [cell["id"] for cell in cells]
+    assert len(set(ids)) == len(ids) and not any(re.fullmatch(r"[0-9a-f-]{36}|[0-9a-f]{8}", name) for name in ids)
+
+
+@each_notebook
+def test_what_depends_on_the_machine_is_asserted_soon_after(cells):
+    listed = code(cells)
+    for place, cell in enumerate(listed):
+        if "nbval-ignore-output" in tags(cell):
+            assert any("assert" in source(later) for later in listed[place + 1 : place + 3]), source(cell)
+
+
+@each_notebook
+def test_pictures_have_alternative_text(cells):
+    for cell in code(cells):
+        for output in cell["outputs"]:
+            if "image/png" in output.get("data", {}):
+                alternative = re.match(r'<img alt="([^"]+)" src="data:image/png', "".join(output["data"]["text/html"]))
+                assert alternative and len(alternative[1].split()) >= 6
+
+
+@each_notebook
+def test_figures_carry_the_modules_of_the_package_and_a_picture_for_where_they_cannot_run(cells):
+    for cell in code(cells):
+        for output in cell["outputs"]:
+            page = "".join(output.get("data", {}).get("text/html", ""))
+            if "<script" in page:
+                tag = re.match(r'<(kdlearn-\w+) class="kdlearn-figure">\n<img alt=', page)[1]
+                assert tag in FIGURES and page.endswith(script(FIGURES[tag])), "`make notebooks` stores today's modules"
+                assert LIVE in page and len(page) <= 100_000
+
+
+@pytest.mark.parametrize(
+    "chapter, figure",
+    [("00", "Temperature"), ("01", "DarkKnowledge"), ("02", "Temperature"), ("03", "Loss"), ("04", "Playground")],
+)
+def test_each_of_the_first_notebooks_has_its_figure(chapter, figure):
+    (path,) = (path for path in PATHS if path.stem.startswith(f"{chapter}_"))
+    assert any(re.search(rf"^{figure}\w*\(", source(cell), re.MULTILINE) for cell in code(read_json(path)["cells"]))
+
+
+@each_notebook
+def test_links_between_notebooks_lead_somewhere(cells):
+    for cell in cells:
+        if cell["cell_type"] == "markdown":
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", source(cell)):
+                assert (PATHS[0].parent / target).exists(), f"{target} in {source(cell)[:60]}"

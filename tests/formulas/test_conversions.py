@@ -1,0 +1,174 @@
+"""Published losses, written anew from their sources, against the recipe that we convert them to.
+
+And what goes wrong in public code, one example each: the wrong version is computed beside the right one.
+"""
+
+import math
+
+import pytest
+import torch
+from torch.autograd import grad
+from torch.nn import functional as F
+
+from kdlearn import distillation_loss, hard_label_loss, kl_divergence, soft_label_loss, soft_labels
+from kdlearn.formulas.theory import (
+    from_deit,
+    from_keras_example,
+    from_labml,
+    from_mdistiller,
+    from_pytorch_tutorial,
+    from_torchdistill,
+)
+
+CLASSES = 10
+
+
+def drawn(rows=12):
+    generator = torch.Generator().manual_seed(2)
+    z = torch.randn(rows, CLASSES, dtype=torch.float64, generator=generator)
+    v = 3 * torch.randn(rows, CLASSES, dtype=torch.float64, generator=generator)
+    return z, v, torch.randint(CLASSES, (rows,), generator=generator)
+
+
+def pytorch_tutorial(z, v, y, T, soft_target_loss_weight, ce_loss_weight):
+    p, log_q = (v / T).softmax(-1), (z / T).log_softmax(-1)
+    soft_loss = (p * (p.log() - log_q)).sum() / len(z) * T**2
+    return soft_target_loss_weight * soft_loss + ce_loss_weight * F.cross_entropy(z, y)
+
+
+def keras_example(z, v, y, temperature, alpha):
+    """Keras' KLDivergence takes probabilities of both, sums over the classes and averages over the batch."""
+    p, q = (v / temperature).softmax(1), (z / temperature).softmax(1)
+    soft_loss = (p * (p / q).log()).sum(1).mean() * temperature**2
+    return alpha * F.cross_entropy(z, y) + (1 - alpha) * soft_loss
+
+
+def torchdistill(z, v, y, temperature, alpha, beta=None):
+    soft_loss = F.kl_div((z / temperature).log_softmax(1), (v / temperature).softmax(1), reduction="batchmean")
+    if alpha == 0:
+        return soft_loss
+    soft_coefficient = 1 - alpha if beta is None else beta
+    return alpha * F.cross_entropy(z, y) + soft_coefficient * temperature**2 * soft_loss
+
+
+def mdistiller(z, v, y, temperature, kd_weight, ce_weight):
+    each = F.kl_div((z / temperature).log_softmax(1), (v / temperature).softmax(1), reduction="none")
+    return kd_weight * each.sum(1).mean() * temperature**2 + ce_weight * F.cross_entropy(z, y)
+
+
+def deit(z, v, y, tau, alpha):
+    total = F.kl_div((z / tau).log_softmax(1), (v / tau).log_softmax(1), reduction="sum", log_target=True)
+    return (1 - alpha) * F.cross_entropy(z, y) + alpha * total * tau**2 / z.numel()
+
+
+def labml(z, v, y, temperature, kl_div_loss_weight, nll_loss_weight):
+    log_p, log_q = ((logits / temperature).log_softmax(-1) for logits in (v, z))
+    mean_of_all = (log_p.exp() * (log_p - log_q)).mean()
+    return kl_div_loss_weight * mean_of_all + nll_loss_weight * F.cross_entropy(z, y)
+
+
+CONVERSIONS = {
+    "PyTorch's tutorial": (pytorch_tutorial, (2.0, 0.25, 0.75), from_pytorch_tutorial(2.0, 0.25, 0.75)),
+    "Keras' example": (keras_example, (10.0, 0.1), from_keras_example(10.0, 0.1)),
+    "torchdistill": (torchdistill, (4.0, 0.3), from_torchdistill(4.0, 0.3)),
+    "torchdistill with beta": (torchdistill, (4.0, 1.0, 0.8), from_torchdistill(4.0, 1.0, 0.8)),
+    "torchdistill without labels": (torchdistill, (4.0, 0.0), from_torchdistill(4.0, 0.0)),
+    "mdistiller": (mdistiller, (4.0, 0.9, 0.1), from_mdistiller(4.0, 0.9, 0.1)),
+    "DeiT": (deit, (3.0, 0.5), from_deit(3.0, 0.5, CLASSES)),
+    "labml.ai": (labml, (5.0, 80.0, 0.5), from_labml(5.0, 80.0, 0.5, CLASSES)),
+}
+
+
+@pytest.mark.parametrize("published, settings, recipe", CONVERSIONS.values(), ids=CONVERSIONS)
+def test_a_published_loss_is_our_loss_times_a_scale(published, settings, recipe):
+    z, v, y = drawn()
+    ours = distillation_loss(z, v, y, temperature=recipe.temperature, soft_weight=recipe.soft_weight)
+    assert published(z, v, y, *settings).item() == pytest.approx(recipe.scale * ours.item(), rel=1e-12)
+
+
+def test_the_recipes_that_the_sources_run():
+    assert from_pytorch_tutorial(2.0, 0.25, 0.75) == (2.0, 0.25, 1.0)
+    assert from_keras_example(10.0, 0.1) == pytest.approx((10.0, 0.9, 1.0))
+    assert from_deit(1.0, 0.5, 1000).soft_weight == pytest.approx(1 / 1001)
+    assert from_labml(5.0, 80.0, 0.5, 10) == pytest.approx((5.0, 0.32 / 0.82, 0.82))
+
+
+def wrong_and_right_gradient(wrong, right):
+    z, v, y = drawn()
+    z.requires_grad_()
+    return grad(wrong(z, v, y), z)[0], grad(right(z, v, y), z)[0]
+
+
+def test_mean_over_the_classes_is_too_small_by_their_number():
+    """torch's default reduction, with which DeiT (issue 116), LD (issue 74) and labml.ai agree."""
+
+    def mean_over_all(z, v, y, T=4.0):
+        return T**2 * F.kl_div((z / T).log_softmax(1), (v / T).softmax(1), reduction="none").mean()
+
+    wrong, right = wrong_and_right_gradient(mean_over_all, lambda z, v, y: soft_label_loss(z, v, 4.0))
+    torch.testing.assert_close(CLASSES * wrong, right)
+
+
+def test_a_soft_weight_of_nine_tenths_with_reduction_mean_is_less_than_half():
+    z, v, y = drawn()
+    T = 4.0
+    too_small = F.kl_div((z / T).log_softmax(1), (v / T).softmax(1), reduction="none").mean() * T**2
+    hers = 0.9 * too_small + 0.1 * hard_label_loss(z, y)
+    ours = distillation_loss(z, v, y, temperature=T, soft_weight=0.09 / 0.19)
+    assert hers.item() == pytest.approx(0.19 * ours.item())
+
+
+@pytest.mark.parametrize("T", [2.0, 10.0])
+def test_without_t_squared_the_soft_weight_shrinks(T):
+    """Keras' example before its correction: the same loss at another soft weight."""
+    z, v, y = drawn()
+    forgotten = 0.9 * kl_divergence(z, v, T).mean() + 0.1 * hard_label_loss(z, y)
+    soft, scale = 0.9 / T**2, 0.9 / T**2 + 0.1
+    assert forgotten.item() == pytest.approx(
+        scale * distillation_loss(z, v, y, temperature=T, soft_weight=soft / scale).item()
+    )
+
+
+def test_probabilities_where_log_probabilities_belong_teach_nothing_of_the_kind():
+    """nlp-with-transformers/notebooks 94 proposes log p as the target; the code that it reports was right."""
+    z, v, _ = drawn()
+    log_q, p = z.log_softmax(1), v.softmax(1)
+    right = F.kl_div(log_q, p, reduction="batchmean")
+    assert right.item() == pytest.approx(kl_divergence(z, v).mean().item())
+    assert F.kl_div(log_q, p.log(), reduction="batchmean", log_target=True).item() == pytest.approx(right.item())
+    assert math.isnan(F.kl_div(log_q, p.log(), reduction="batchmean"))
+    assert F.kl_div(z.softmax(1), p, reduction="batchmean") < 0  # the student's side without its logarithm
+
+
+def test_a_student_trained_on_probabilities_as_log_probabilities_walks_away_from_its_teacher():
+    """kl_div(q, p) = Σ p log p - Σ p q: its minimum puts all of q on the teacher's arg max."""
+    v = torch.tensor([[2.0, 1.0, 0.0]], dtype=torch.float64)
+    z = torch.zeros_like(v).requires_grad_()
+    optimizer = torch.optim.Adam([z], lr=0.1)
+    for _ in range(500):
+        optimizer.zero_grad()
+        F.kl_div(z.softmax(1), v.softmax(1), reduction="sum").backward()
+        optimizer.step()
+    assert z.softmax(1)[0, 0] > 0.97 > v.softmax(1)[0, 0]
+
+
+def test_a_squared_error_of_softmaxes_is_not_hintons_loss():
+    def squared_error(z, v, y):
+        return F.mse_loss(z.softmax(1), v.softmax(1))
+
+    wrong, right = wrong_and_right_gradient(squared_error, lambda z, v, y: soft_label_loss(z, v, 1.0))
+    assert 20 * wrong.norm() < right.norm()
+
+
+def test_logits_go_in_and_not_probabilities():
+    """Softmax twice: the target is almost uniform, whatever the teacher knows."""
+    v = torch.tensor([[9.0, 0.0, 0.0]], dtype=torch.float64)
+    assert soft_labels(v)[0, 0] > 0.99
+    assert soft_labels(soft_labels(v))[0, 0] < 0.6
+
+
+def test_a_hard_label_carries_log_c_bits_at_most_and_one_only_for_two_classes():
+    labels = torch.arange(CLASSES).repeat(7)
+    share = labels.bincount().double() / len(labels)
+    bits = -(share * share.log2()).sum().item()
+    assert bits == pytest.approx(math.log2(10)) == pytest.approx(3.3219, abs=1e-4)

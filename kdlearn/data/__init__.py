@@ -6,18 +6,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "batches": [
-            "Augment",
-            "Batch",
-            "Batches",
-            "Examples",
-            "Splits",
-            "StackedBatches",
-            "random_shift",
-            "stratified_sample",
-        ],
+        "batches": ["Batch", "Stream"],
+        "dataset": ["Dataset", "Examples", "Normalise", "stratified_sample"],
         "digits": ["load_digits"],
-        "images": ["ImageSplits", "load_images", "stand_in"],
-        "views": ["CERTAIN", "LabelStore", "ViewBatches", "Views"],
+        "images": ["load_images", "stand_in"],
+        "views": ["Views"],
     },
 )

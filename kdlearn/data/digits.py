@@ -4,16 +4,17 @@ import numpy as np
 import torch
 from sklearn import datasets
 
-from kdlearn.data.batches import Examples, Splits, stratified_sample
+from kdlearn.data.dataset import Dataset, Examples, stratified_sample
 
 
-def load_digits(seed: int = 0) -> Splits:
+def load_digits(seed: int = 0) -> Dataset:
     """1,797 handwritten digits of 8×8 pixels, part of scikit-learn: nothing is downloaded.
 
-    Images are `(N, 1, 8, 8)` float32 with the training split's mean 0 and deviation 1; 1,200 to train on, 197 to
-    validate, 400 to test, stratified. Source: Alpaydin & Kaynak 1998, UCI Optical Recognition of Handwritten Digits.
+    Inputs are `(N, 1, 8, 8)` float32 with the training split's mean 0 and deviation 1; 1,200 to train on, 197 to
+    validate, 400 to test, stratified; the seed draws the split. Source: Alpaydin & Kaynak 1998, UCI Optical Recognition
+    of Handwritten Digits.
 
-    >>> load_digits().train.images.shape
+    >>> load_digits().train.inputs.shape
     torch.Size([1200, 1, 8, 8])
     """
     bunch = datasets.load_digits()
@@ -22,4 +23,5 @@ def load_digits(seed: int = 0) -> Splits:
     train = rows[stratified_sample(labels[rows], 1200, seed)]
     validation = torch.from_numpy(np.setdiff1d(rows, train))
     images = (images - images[train].mean()) / images[train].std()
-    return Splits(*(Examples(images[rows], labels[rows]) for rows in (train, validation, test)))
+    parts = [Examples(images[rows], labels[rows]) for rows in (train, test, validation)]
+    return Dataset(*parts, class_names=tuple("0123456789"), name="digits")

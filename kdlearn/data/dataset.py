@@ -1,0 +1,107 @@
+"""A data set as tensors: what is learned from, what is tuned on, and what is read once at the end."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from torch import Generator, Tensor
+
+
+class Examples(NamedTuple):
+    """Inputs `(N, …)` and what is known about them; what is not there is None.
+
+    `labels` are ground truth, `(N,)` or `(N, time)` int64; `known` `(N,)` bool says which rows' labels may be read (None:
+    all); `mask`, of the labels' shape, is False where a label does not count, such as padding.
+    """
+
+    inputs: Tensor
+    labels: Tensor | None = None
+    known: Tensor | None = None
+    mask: Tensor | None = None
+
+    def take(self, rows: Tensor) -> "Examples":
+        """These rows alone."""
+        return Examples(*(None if values is None else values[rows] for values in self))
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """Pixels `(N, channels, height, width)` uint8 as float32 with mean 0 and deviation 1 a channel.
+
+    `mean` and `deviation` are in units where 255 is 1. A constant channel, whose deviation is 0, is only shifted.
+    """
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        mean, deviation = (
+            255 * torch.tensor(values, device=pixels.device).view(-1, 1, 1)
+            for values in (self.mean, [one or 1 / 255 for one in self.deviation])
+        )
+        return pixels.float().sub_(mean).div_(deviation)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three splits of examples, and what must be known to use them; `load_digits` and `load_images` make one.
+
+    `inputs` may be stored as uint8 pixels: `normalise` turns them into what a network takes (None: they are taken as
+    they are). `name` is for people; `key` is decided by the content.
+    """
+
+    train: Examples
+    test: Examples
+    validation: Examples | None = None
+    class_names: tuple[str, ...] = ()
+    normalise: Callable[[Tensor], Tensor] | None = None
+    name: str = "data"
+    about: dict[str, str] = field(default_factory=dict)
+
+    def inputs(self, split: str, rows: Tensor | slice = slice(None)) -> Tensor:
+        """What a network takes, of the rows of "train", "validation" or "test"."""
+        stored = getattr(self, split).inputs[rows]
+        return stored if self.normalise is None else self.normalise(stored)
+
+    def to(self, device: str | torch.device) -> "Dataset":
+        """The same data set on a device."""
+        moved = {name: Examples(*(None if v is None else v.to(device) for v in part)) for name, part in self.splits()}
+        return replace(self, **moved)
+
+    def splits(self) -> Iterator[tuple[str, Examples]]:
+        """The name and examples of each split that is there."""
+        for name in ("train", "validation", "test"):
+            if (part := getattr(self, name)) is not None:
+                yield name, part
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of class names, shapes and content, in hexadecimal; where it lies and what it is called is left out."""
+        digest = hashlib.sha256(repr((self.class_names, self.normalise)).encode())
+        for name, part in self.splits():
+            for kind, values in part._asdict().items():
+                if values is not None:
+                    digest.update(f"{name} {kind} {values.dtype} {tuple(values.shape)}".encode())
+                    digest.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+
+def stratified_sample(labels: Tensor, size: int, seed: int) -> Tensor:
+    """Row indices `(size,)` of a random sample in which each class keeps its share."""
+    rows, _ = train_test_split(np.arange(len(labels)), train_size=size, stratify=labels.cpu(), random_state=seed)
+    return torch.from_numpy(rows)
+
+
+def seed_of(*numbers: int) -> int:
+    """One seed from several numbers, the same on every machine; other numbers give an independent one."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+def generator_of(*numbers: int) -> Generator:
+    """A random generator that is a function of these numbers, the same on every machine."""
+    return Generator().manual_seed(seed_of(*numbers))

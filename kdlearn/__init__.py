@@ -7,5 +7,6 @@ an interactive figure never waits for torch.
 import lazy_loader
 
 __version__ = "0.1.0"
+ENGINE = 1  # raised when the same run would give other numbers: kept results of another engine are not taken
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

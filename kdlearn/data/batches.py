@@ -1,65 +1,72 @@
-"""Examples, and batches of them whose order and views come back whenever the seed does."""
+"""Batches whose rows and views are a function of the seed and the update alone."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
-from torch import Generator, Tensor
-from torch.nn.functional import pad
+from torch import Tensor, nn
 
-Augment = Callable[[Tensor, Generator], Tensor]
+from kdlearn.data.dataset import Examples, generator_of
 
+BLOCK = 4096  # so many rows are drawn at once: one generator a small permutation would take longer than an update
 
-class Examples(NamedTuple):
-    """Images `(N, channels, height, width)` and their ground-truth labels `(N,)` int64, None where unknown."""
-
-    images: Tensor
-    labels: Tensor | None
-
-
-class Splits(NamedTuple):
-    """What is learned from, what is tuned on, and what is read once at the end."""
-
-    train: Examples
-    validation: Examples
-    test: Examples
+Inputs = Callable[[int, Tensor], Tensor]  # (epoch, rows) -> what a network takes
+Answers = Callable[[int, Tensor], dict[str, Any]]  # (epoch, rows) -> fields of a batch
 
 
 class Batch(NamedTuple):
-    """What a strategy can read. What is not there is None: an unlabelled image has no sentinel label."""
+    """What a strategy can read, a row an example; what is not there is None.
 
-    images: Tensor
+    `inputs` `(N, …)` · `labels` `(N,)` or `(N, time)` int64, ground truth · `teacher_logits`, the labels' shape and C ·
+    `known` `(N,)` bool, whose labels are ground truth · `mask`, of the labels' shape, False where a label does not count ·
+    `student_features`, `teacher_features`: tuples, one entry a pair of `layers` · `trained`: what `prepare` made.
+    """
+
+    inputs: Tensor
     labels: Tensor | None = None
     teacher_logits: Tensor | None = None
+    known: Tensor | None = None
+    mask: Tensor | None = None
+    student_features: tuple[Tensor, ...] | None = None
+    teacher_features: tuple[Tensor, ...] | None = None
+    trained: nn.Module | None = None
 
 
-def stratified_sample(labels: Tensor, size: int, seed: int) -> Tensor:
-    """Row indices `(size,)` of a random sample in which each class keeps its share."""
-    rows, _ = train_test_split(np.arange(len(labels)), train_size=size, stratify=labels.cpu(), random_state=seed)
-    return torch.from_numpy(rows)
+class Order:
+    """The endless sequence of permutations of `size` rows in which a student with this seed sees them."""
+
+    def __init__(self, seed: int, size: int) -> None:
+        self.seed, self.size, self.block = seed, size, max(1, BLOCK // size) * size
+        self.drawn: dict[int, Tensor] = {}
+
+    def __call__(self, start: int, stop: int) -> Tensor:
+        """Row numbers `(stop - start,)` at these places of the sequence; place p lies in epoch p // size."""
+        first, last = start // self.block, (stop - 1) // self.block
+        self.drawn = {number: self.drawn.get(number, self.draw(number)) for number in range(first, last + 1)}
+        rows = torch.cat([*self.drawn.values()])
+        return rows[start - first * self.block : stop - first * self.block]
+
+    def draw(self, number: int) -> Tensor:
+        if number in self.drawn:
+            return self.drawn[number]
+        keys = torch.rand(self.block // self.size, self.size, generator=generator_of(self.seed, number))
+        return keys.argsort(dim=1, stable=True).flatten()
 
 
-def random_shift(images: Tensor, generator: Generator, pixels: int = 1) -> Tensor:
-    """Each image moved by its own -`pixels` … `pixels` in both directions; the darkest value enters at the border."""
-    size, (height, width) = 2 * pixels + 1, images.shape[-2:]
-    padded = pad(images, (pixels,) * 4, value=float(images.min()))
-    views = padded.unfold(2, height, 1).unfold(3, width, 1)
-    down, right = torch.randint(size, (2, len(images)), generator=generator).to(images.device)
-    return views[torch.arange(len(images), device=images.device), :, down, right]
+class Stream:
+    """`stream(update)`: the batch of an update; iterated, the batches of the next epoch, so that `train` takes it.
 
+    Every batch has `batch_size` rows, taken from consecutive permutations, none short: an epoch is the number of batches
+    closest to once through the rows.
 
-def generator_of(*numbers: int) -> Generator:
-    """A random generator that is a function of these numbers, the same on every machine."""
-    return Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
-
-
-class Batches:
-    """Shuffled batches; each time through is an epoch, whose order and views are a function of (seed, epoch).
-
-    `teacher_logits` hold a row an image, or None. `augment(images, generator)` makes one view an image, such as
-    `random_shift`. Students that share a seed see the same images in the same order. The last batch may be smaller.
+    Args:
+        examples: what is learned from.
+        seed: the student's; students that share it see the same rows in the same order.
+        rows: those that this student sees; None for all.
+        inputs: `inputs(epoch, rows)`, such as `Views(...).of(data)`; None takes `examples.inputs` as they are.
+        answers: `answers(epoch, rows)`, the teacher's part of the batch.
+        share: the rows of each batch that are made here, where processes share it.
     """
 
     def __init__(
@@ -68,35 +75,81 @@ class Batches:
         batch_size: int,
         *,
         seed: int,
-        teacher_logits: Tensor | None = None,
-        augment: Augment | None = None,
+        rows: Tensor | None = None,
+        inputs: Inputs | None = None,
+        answers: Answers | None = None,
+        share: slice = slice(None),
     ) -> None:
-        for name, rows in {"labels": examples.labels, "teacher_logits": teacher_logits}.items():
-            if rows is not None and len(rows) != len(examples.images):
-                raise ValueError(f"{name} must have a row for each of {len(examples.images)} images; got {len(rows)}")
-        if augment is not None and teacher_logits is not None:
-            raise ValueError("teacher_logits belong to the images as they are, not to augmented views; drop one")
-        self.data, self.batch_size, self.seed = Batch(*examples, teacher_logits), batch_size, seed
-        self.augment, self.epoch = augment, 0
+        self.examples, self.batch_size, self.share, self.epoch = examples, batch_size, share, 0
+        self.rows = torch.arange(len(examples.inputs)) if rows is None else rows
+        check_sizes(examples, self.rows, batch_size, share)
+        self.inputs = inputs or (lambda epoch, rows: examples.inputs[rows])
+        self.answers, self.order = answers, Order(seed, len(self.rows))
 
     def __len__(self) -> int:
-        return -(-len(self.data.images) // self.batch_size)
+        return max(1, round(len(self.rows) / self.batch_size))
 
     def __iter__(self) -> Iterator[Batch]:
-        generator = generator_of(self.seed, self.epoch)
-        self.epoch += 1
-        order = torch.randperm(len(self.data.images), generator=generator).to(self.data.images.device)
-        for rows in order.split(self.batch_size):
-            batch = Batch(*(None if values is None else values.index_select(0, rows) for values in self.data))
-            yield batch if self.augment is None else batch._replace(images=self.augment(batch.images, generator))
+        start, self.epoch = self.epoch * len(self), self.epoch + 1
+        return map(self, range(start, start + len(self)))
+
+    def __call__(self, update: int) -> Batch:
+        parts = [self.part(epoch, rows) for epoch, rows in self.parts(update)]
+        return Batch(*(join(values) for values in zip(*parts, strict=True)))
+
+    def parts(self, update: int) -> Iterator[tuple[int, Tensor]]:
+        """The rows of an update, by the epoch whose views they show."""
+        start, size = update * self.batch_size, len(self.rows)
+        stop = start + self.batch_size
+        seen = self.rows[self.order(start, stop)]
+        cuts = [start, *range((start // size + 1) * size, stop, size), stop]
+        for begin, end in pairwise(cuts):
+            rows = seen[begin - start : end - start][self.share]
+            yield begin // size, rows.to(self.examples.inputs.device)
+
+    def part(self, epoch: int, rows: Tensor) -> Batch:
+        _, *told = self.examples
+        labels, known, mask = (None if values is None else values[rows] for values in told)
+        fields = self.answers(epoch, rows) if self.answers else {}
+        return Batch(inputs=self.inputs(epoch, rows), labels=labels, known=known, mask=mask, **fields)
 
 
-class StackedBatches:
-    """The batches of several seeds stacked: every tensor gets a leading dimension, one entry a seed."""
+def join(values: tuple[Any, ...]) -> Any:
+    """Tensors one after the other, and tuples of tensors likewise; a single one as it is."""
+    if len(values) == 1 or values[0] is None:
+        return values[0]
+    if isinstance(values[0], tuple):
+        return tuple(map(torch.cat, zip(*values, strict=True)))
+    return torch.cat(values)
 
-    def __init__(self, parts: Iterable[Iterable[Batch]]) -> None:
-        self.parts = list(parts)
 
-    def __iter__(self) -> Iterator[Batch]:
-        for batches in zip(*self.parts, strict=True):
-            yield Batch(*(None if values[0] is None else torch.stack(values) for values in zip(*batches, strict=True)))
+def check_sizes(examples: Examples, rows: Tensor, batch_size: int, share: slice) -> None:
+    for name, values in examples._asdict().items():
+        if values is not None and len(values) != len(examples.inputs):
+            raise ValueError(f"{name} must have a row for each of {len(examples.inputs)} inputs; got {len(values)}")
+    if len(rows) == 0 or not 0 <= int(rows.min()) <= int(rows.max()) < len(examples.inputs):
+        raise ValueError(f"rows must name at least one of the {len(examples.inputs)} inputs; got {rows.tolist()[:5]} …")
+    if batch_size < 1 or batch_size % (share.step or 1):
+        parts = share.step or 1
+        raise ValueError(f"batch_size must be at least 1 and divisible by the {parts} processes; got {batch_size}")
+
+
+class Stretches:
+    """A training as stretches of updates, after each of which it is kept and may be measured: `ends` are their ends."""
+
+    def __init__(self, batch_of: Callable[[int], Any], ends: list[int]) -> None:
+        self.batch_of, self.ends = batch_of, ends
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def batches(self, stretch: int, done: int) -> Iterator[Any]:
+        """What is left of a stretch when `done` of its updates are done."""
+        return map(self.batch_of, range(self.start(stretch) + done, self.ends[stretch]))
+
+    def share_done(self, stretch: int, done: int) -> float:
+        """The share of all updates that is done, in [0, 1)."""
+        return (self.start(stretch) + done) / self.ends[-1]
+
+    def start(self, stretch: int) -> int:
+        return self.ends[stretch - 1] if stretch else 0

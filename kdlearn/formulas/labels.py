@@ -79,3 +79,24 @@ def entropy(probabilities: Tensor) -> Tensor:
     """
     check_distributions("probabilities", probabilities)
     return torch.special.entr(full_precision(probabilities)).sum(dim=-1)
+
+
+def evenly_spread(probabilities: Tensor, steps: int = 40) -> Tensor:
+    """Distributions `(..., C)` with the same arg max and entropy, all other classes being equally likely.
+
+    The entropy of (p, (1 - p) / (C - 1), …) falls from log C to 0 as p rises from 1 / C to 1, so p is found by halving.
+
+    >>> evenly_spread(torch.tensor([[0.7, 0.3, 0.0]]))
+    tensor([[0.7974, 0.1013, 0.1013]])
+    """
+    check_distributions("probabilities", probabilities)
+    values = full_precision(probabilities)
+    num_classes, wanted = values.shape[-1], torch.special.entr(values).sum(dim=-1, keepdim=True)
+    low, high = torch.full_like(wanted, 1 / num_classes), torch.ones_like(wanted)
+    for _ in range(steps):
+        middle = (low + high) / 2
+        rest = (1 - middle) / (num_classes - 1)
+        doubtful = torch.special.entr(middle) + (num_classes - 1) * torch.special.entr(rest) > wanted
+        low, high = torch.where(doubtful, middle, low), torch.where(doubtful, high, middle)
+    largest = values.argmax(dim=-1, keepdim=True) == torch.arange(num_classes, device=values.device)
+    return torch.where(largest, low, (1 - low) / (num_classes - 1))

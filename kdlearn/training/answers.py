@@ -1,87 +1,140 @@
-"""Labelling the views: the teacher answers once, and every student reads its answers."""
+"""What a teacher says about views: `answers(epoch, rows)` gives fields of a batch, stored or asked live."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from time import perf_counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
-from tqdm.auto import tqdm
+from torch import Tensor, nn
 
-from kdlearn.data import LabelStore, Views
-from kdlearn.data.files import replacing
-from kdlearn.training.loop import predict
+from kdlearn.data.batches import Inputs
+from kdlearn.data.dataset import Dataset
+from kdlearn.formulas.arguments import check_logits
+from kdlearn.formulas.losses import logits_from
+from kdlearn.training.loop import eval_mode, listening, predict
 from kdlearn.training.machine import Machine
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
+EPS = 1e-6
 
 
-def label_views(
-    teacher: Callable[[Tensor], Tensor],
-    views: Views,
-    num_epochs: int,
-    *,
-    batch_size: int = 1000,
-    dtype: str = "float32",
-    folder: Path | None = None,
-    origin: Mapping[str, Any] | None = None,
-    machine: Machine = Machine(),
-    progress: bool = True,
-) -> LabelStore:
-    """The teacher's logits of all views of `num_epochs` epochs: what each student would ask it again, asked once.
+class StoredAnswers:
+    """The teacher's logits of each epoch's views, a row an example; after the last epoch the first comes again."""
 
-    Args:
-        teacher: a network, asked in `eval()` mode, or any callable from images to logits `(N, C)`.
-        batch_size: in float32 the logits equal the teacher's own on the same batches bit for bit, on others within
-            rounding.
-        dtype: "float32", or "float16" for half the space and three digits.
-        folder: keeps a file an epoch, so that labelling goes on where it was stopped.
-        origin: whose labels they are, such as the hashes of the teacher and of the data set; with the recipe of the
-            views it is written beside the logits, and a file of another origin is a ValueError.
-        progress: whether to show a bar.
+    def __init__(self, epochs: Sequence[Tensor]) -> None:
+        self.epochs = epochs
+
+    def __call__(self, epoch: int, rows: Tensor) -> dict[str, Any]:
+        logits = self.epochs[epoch % len(self.epochs)]
+        return {"teacher_logits": logits[rows.to(logits.device)].float().to(rows.device)}
+
+
+class LiveAnswers:
+    """The teacher is asked about every batch; `layers` of a network arrive as `teacher_features`."""
+
+    def __init__(self, teacher: Callable[[Tensor], Tensor], inputs: Inputs, layers: Sequence[str], machine: Machine):
+        if layers and not isinstance(teacher, nn.Module):
+            raise TypeError(f"a teacher with layers must be a torch network; got {type(teacher).__name__}")
+        self.teacher, self.inputs, self.layers, self.machine = teacher, inputs, list(layers), machine
+
+    @torch.no_grad()
+    def __call__(self, epoch: int, rows: Tensor) -> dict[str, Any]:
+        if not self.layers:
+            return {"teacher_logits": predict(self.teacher, self.inputs(epoch, rows), machine=self.machine)}
+        with listening(self.teacher, self.layers) as heard, eval_mode(), self.machine.precision():
+            logits = self.teacher(self.inputs(epoch, rows)).float()
+        return {"teacher_logits": logits, "teacher_features": tuple(heard)}
+
+
+@dataclass(frozen=True, eq=False)
+class Estimator:
+    """An estimator with `predict_proba`, such as scikit-learn's, as a teacher: logits are logarithms of probabilities.
+
+    Its `classes_` are matched with the data's: class indices, or names. A class that it does not know has probability
+    0. `eps` is added to every probability, since a forest is often certain: it decides how certain the logits are.
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}; got {dtype}")
-    origin = {name: str(value) for name, value in {**(origin or {}), **views.recipe(), "dtype": dtype}.items()}
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
 
-    def label(epoch: int) -> Tensor:
-        path = folder / f"epoch-{epoch:03}.safetensors" if folder is not None else None
-        if path is not None and path.exists():
-            return read_labels(path, origin)
-        rows, start = torch.arange(len(views), device=views.mean.device).split(batch_size), perf_counter()
-        logits = torch.cat([predict(teacher, views(epoch, part), batch_size, machine) for part in rows])
-        return keep_labels(path, logits.to(DTYPES[dtype]), {**origin, "seconds": f"{perf_counter() - start:.2f}"})
+    model: Any
+    class_names: tuple[str, ...]
+    num_classes: int
+    eps: float = EPS
 
-    epochs = tqdm(range(num_epochs), desc="teacher labels the views", unit="epoch", disable=not progress)
-    return LabelStore(torch.stack([label(epoch) for epoch in epochs]).to(views.mean.device))
+    def __call__(self, inputs: Tensor) -> Tensor:
+        found = np.asarray(self.model.predict_proba(inputs.flatten(1).cpu().numpy()))
+        probabilities = torch.zeros(len(inputs), self.num_classes)
+        probabilities[:, self.columns()] = torch.as_tensor(found, dtype=torch.float32)
+        return logits_from(probabilities, eps=self.eps)
+
+    def columns(self) -> list[int]:
+        """For each class of the estimator its index in the data."""
+        names = {name: index for index, name in enumerate(self.class_names)}
+        indices = {index: index for index in range(self.num_classes)}
+        known = names if all(isinstance(one, str) for one in self.model.classes_) else indices
+        odd = [one for one in self.model.classes_ if one not in known]
+        if odd:
+            raise ValueError(f"classes_ of the teacher must be classes of the data, {list(known)}; got {odd}")
+        return [known[one] for one in self.model.classes_]
 
 
-def keep_labels(path: Path | None, logits: Tensor, metadata: dict[str, str]) -> Tensor:
-    if path is not None:
-        with replacing(path) as temporary:
-            temporary.write_bytes(save({"logits": logits.cpu().contiguous()}, metadata=metadata))
+@dataclass(frozen=True, eq=False)
+class StoredTeacher:
+    """Logits that somebody computed before: `(N, C)` of the training rows, and of other splits where they are there."""
+
+    splits: Mapping[str, Tensor]
+
+
+def teacher_of(teacher: Any, data: Dataset, num_classes: int) -> Callable[[Tensor], Tensor] | StoredTeacher:
+    """A network or callable as it is, an estimator or stored logits as something that answers."""
+    if isinstance(teacher, StoredTeacher | Estimator | nn.Module):
+        return teacher
+    if isinstance(teacher, Tensor | np.ndarray | Mapping):
+        splits = teacher if isinstance(teacher, Mapping) else {"train": teacher}
+        return stored_teacher({name: torch.as_tensor(logits) for name, logits in splits.items()}, data)
+    if hasattr(teacher, "predict_proba"):
+        estimator = Estimator(teacher, data.class_names, num_classes)
+        estimator.columns()
+        return estimator
+    if callable(teacher):
+        return teacher
+    raise TypeError(
+        "teacher must be a torch network, a callable from inputs to logits, an estimator with predict_proba, stored "
+        f"logits, or a run; got {type(teacher).__name__}"
+    )
+
+
+def stored_teacher(splits: Mapping[str, Tensor], data: Dataset) -> StoredTeacher:
+    sizes = {name: len(part.inputs) for name, part in data.splits()}
+    for name, logits in splits.items():
+        if len(logits) != sizes.get(name):
+            there = f"the {sizes[name]} inputs of {name}" if name in sizes else f"a split of {', '.join(sizes)}"
+            raise ValueError(f"stored logits must have a row for each of {there}; got {name} with {len(logits)}")
+        check_logits(teacher_logits=logits)
+    return StoredTeacher(splits)
+
+
+def ask(
+    teacher: Callable[[Tensor], Tensor] | StoredTeacher,
+    data: Dataset,
+    inputs: Inputs,
+    epoch: int,
+    dtype: str = "float32",
+    machine: Machine = Machine(),
+) -> Tensor:
+    """The teacher's logits of an epoch's views of all training rows, `(N, C)`."""
+    if isinstance(teacher, StoredTeacher):
+        return teacher.splits["train"].to(DTYPES[dtype])
+    rows = torch.arange(len(data.train.inputs), device=data.train.inputs.device).split(1000)
+    logits = torch.cat([predict(teacher, inputs(epoch, part), machine=machine).to(DTYPES[dtype]) for part in rows])
+    if not logits.isfinite().all():
+        raise ValueError(f"the teacher's logits must be finite in {dtype}; scale them, or ask for float32")
     return logits
 
 
-def labelling_seconds(folder: Path) -> float:
-    """How long the teacher took for all labels of a folder."""
-    metadata = [safe_open(path, framework="pt").metadata() for path in sorted(folder.glob("epoch-*.safetensors"))]
-    return sum(float(found["seconds"]) for found in metadata)
-
-
-def read_labels(path: Path, origin: Mapping[str, str]) -> Tensor:
-    """The logits of a file, refused if anything that decides them differs."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            found, logits = file.metadata() or {}, file.get_tensor("logits")
-    except SafetensorError as problem:
-        raise ValueError(f"{path} is no whole file of labels; delete it, and they are made anew") from problem
-    for name in {**found, **origin}.keys() - {"seconds"}:
-        if found.get(name) != origin.get(name):
-            raise ValueError(f"{path} holds labels for {name} = {found.get(name)}, not {origin.get(name)}; delete it")
-    return logits
+def answers_on(
+    teacher: Callable[[Tensor], Tensor] | StoredTeacher, data: Dataset, split: str, machine: Machine = Machine()
+) -> Tensor | None:
+    """The teacher's logits of a split as it is, `(N, C)`; None where stored ones do not cover it."""
+    if isinstance(teacher, StoredTeacher):
+        return teacher.splits.get(split)
+    return predict(teacher, data.inputs(split), machine=machine).cpu()

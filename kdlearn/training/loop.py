@@ -1,191 +1,264 @@
-"""The one training loop, for teacher and student alike."""
+"""The one training loop, for teacher and student alike, for one network and for a stack of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from contextlib import contextmanager
-from copy import deepcopy
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.nn.modules.module import register_module_forward_pre_hook
 from tqdm.auto import tqdm
 
-from kdlearn.data import Batch, StackedBatches
+from kdlearn.data.batches import Batch
 from kdlearn.formulas.labels import full_precision
 from kdlearn.training.checkpoints import Position, interrupts_noted, load_checkpoint, save_checkpoint
 from kdlearn.training.machine import Machine
-from kdlearn.training.optimizers import Adam, Recipe
-from kdlearn.training.processes import forward_of, rank
-from kdlearn.training.strategies import Strategy
+from kdlearn.training.optimizers import Adam, Optimizer, Recipe, recipe_of
+from kdlearn.training.processes import forward_of
+from kdlearn.training.strategies import Strategy, mean_loss
+
+Measure = Callable[[nn.Module, int], dict[str, Any]]
+
+
+class Learner(Protocol):
+    """What the loop trains: all its weights in one module, and the loss of a batch, `()` or one for each network."""
+
+    whole: nn.Module
+
+    def loss(self, batch: Any) -> Tensor: ...
+
+
+class Source(Protocol):
+    """Where batches come from, in stretches after each of which a training is measured and kept."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, stretch: int, done: int) -> Iterator[Any]: ...
+
+    def share_done(self, stretch: int, done: int) -> float: ...
 
 
 def train(
-    model: nn.Module,
-    batches: Iterable[Batch],
+    network: nn.Module,
+    batches: Iterable[Batch | tuple[Tensor, Tensor]],
     strategy: Strategy,
     *,
     num_epochs: int,
-    optimizer: Recipe = Adam(),
+    optimizer: Optimizer = Adam(),
     machine: Machine = Machine(),
     evaluate: Callable[[nn.Module], dict[str, Any]] | None = None,
     checkpoint: Path | None = None,
     settings: Any = None,
+    seed: int | None = None,
     progress: bool = True,
 ) -> list[dict[str, Any]]:
     """Train a teacher or a student on what the strategy says, in place; it is left in `train()` mode.
 
     Args:
-        batches: iterated once an epoch: `Batches`, `ViewBatches`, or any iterable of `Batch`; its order comes back
-            after an interruption if it is a function of its attribute `epoch`, as it is with these two.
-        optimizer: how weights are stepped, and the schedule of the learning rate.
-        machine: on which device, and in which precision; model and batches must be there already.
-        evaluate: what it returns for the model after an epoch is added to the curve.
+        batches: iterated once an epoch: a `Stream`, or any iterable of `Batch` or of `(inputs, labels)`; its order comes
+            back after an interruption if it is a function of its attribute `epoch`, as a `Stream`'s is.
+        optimizer: `Adam()`, `NesterovSGD()`, or torch's: a function of the parameters, such as
+            `functools.partial(torch.optim.AdamW, lr=1e-3)`.
+        machine: on which device, and in which precision; network and batches must be there already.
+        evaluate: what it returns for the network after an epoch is added to the curve.
         checkpoint: a file that is written after each epoch and on Ctrl-C; where it is there, the training goes on from
             it and ends as if it had never stopped. The caller deletes it.
         settings: plain values that a checkpoint must share, such as the strategy and the seed.
+        seed: of dropout and of what the strategy prepares; None takes torch's own random numbers as they stand.
         progress: whether to show a bar with the time left.
 
     Returns:
         The learning curve: for each epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what
         `evaluate` gave. A loss that is no longer finite is a FloatingPointError.
     """
-    stepper = optimizer.optimizer(model)
-    forward, position = forward_of(model, machine), Position()
+    source, options = Epochs(batches, num_epochs), {"checkpoint": checkpoint, "settings": settings, "progress": progress}
+    measure = None if evaluate is None else lambda network, epoch: evaluate(network)
+    with random_numbers_of(seed):
+        learner = OneNetwork(network, strategy, machine, source.example)
+        return fit(learner, source, recipe_of(optimizer), measure=measure, machine=machine, **options)
+
+
+class Epochs:
+    """Any iterable as a source: an epoch is once through it."""
+
+    def __init__(self, batches: Iterable[Any], num_epochs: int) -> None:
+        self.iterable, self.num_epochs = batches, num_epochs
+
+    def __len__(self) -> int:
+        return self.num_epochs
+
+    def batches(self, stretch: int, done: int) -> Iterator[Batch]:
+        if hasattr(self.iterable, "epoch"):
+            self.iterable.epoch = stretch
+        return map(as_batch, islice(self.iterable, done, None))
+
+    def share_done(self, stretch: int, done: int) -> float:
+        """One without a length counts an epoch when it is over, so its learning rate stays the same."""
+        share = min(done / len(self.iterable), 1) if isinstance(self.iterable, Sized) else 0
+        return (stretch + share) / self.num_epochs
+
+    def example(self) -> Batch:
+        return next(self.batches(0, 0))
+
+
+def as_batch(found: Any) -> Batch:
+    if isinstance(found, Batch):
+        return found
+    if isinstance(found, tuple | list) and len(found) == 2:
+        return Batch(inputs=found[0], labels=found[1])
+    raise TypeError(f"batches must give kdlearn.Batch or pairs (inputs, labels); got {type(found).__name__}")
+
+
+class OneNetwork:
+    """A network, and what its strategy trains along with it."""
+
+    def __init__(
+        self, network: nn.Module, strategy: Strategy, machine: Machine, example: Callable[[], Batch]
+    ) -> None:
+        self.network, self.strategy, self.machine, self.trained = network, strategy, machine, None
+        self.layers = [student for student, _ in strategy.layers]
+        if type(strategy).prepare is not Strategy.prepare:
+            with torch.no_grad(), eval_mode():
+                _, heard = self.answer(network, example())
+            self.trained = strategy.prepare(heard)
+        self.whole = network if self.trained is None else nn.ModuleList([network, self.trained])
+        self.forward = forward_of(network, machine)
+
+    def loss(self, batch: Batch) -> Tensor:
+        return mean_loss(self.strategy, *self.answer(self.forward, batch))
+
+    def answer(self, forward: Callable[[Tensor], Tensor], batch: Batch) -> tuple[Tensor, Batch]:
+        """The logits, and the batch with what the layers gave."""
+        with listening(self.network, self.layers) as heard, self.machine.precision():
+            logits = forward(batch.inputs)
+        return logits, batch._replace(student_features=tuple(heard) or None, trained=self.trained)
+
+
+@contextmanager
+def listening(network: nn.Module, layers: list[str]) -> Iterator[list[Tensor]]:
+    """The outputs of the named layers, in this order, of the one forward pass within."""
+    heard: list[Any] = [None] * len(layers)
+
+    def listener(place: int) -> Callable[..., None]:
+        return lambda module, inputs, output: heard.__setitem__(place, output)
+
+    handles = [layer_of(network, name).register_forward_hook(listener(place)) for place, name in enumerate(layers)]
+    try:
+        yield heard
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def layer_of(network: nn.Module, name: str) -> nn.Module:
+    found = dict(network.named_modules())
+    if name not in found:
+        raise ValueError(f"layers must name a layer of the network; {name!r} is none of {', '.join(filter(None, found))}")
+    return found[name]
+
+
+def fit(
+    learner: Learner,
+    source: Source,
+    recipe: Recipe,
+    *,
+    measure: Measure | None = None,
+    machine: Machine = Machine(),
+    checkpoint: Path | None = None,
+    settings: Any = None,
+    progress: bool = False,
+) -> list[dict[str, Any]]:
+    """The loop: `measure(network, stretch)` after each stretch, whose number counts from 1. Returns the curve."""
+    stepper, position = recipe.optimizer(learner.whole), Position()
     if checkpoint is not None and checkpoint.exists():
-        position = load_checkpoint(checkpoint, model, stepper, settings)
+        position = load_checkpoint(checkpoint, learner.whole, stepper, settings)
 
-    def save() -> None:
-        if checkpoint is not None and rank() == 0:
-            save_checkpoint(checkpoint, model, stepper, position, settings)
+    def keep() -> None:
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, learner.whole, stepper, position, settings)
 
-    bar = {"desc": "training", "unit": "epoch", "leave": False, "disable": not progress}
-    epochs = tqdm(total=num_epochs, initial=position.epoch, **bar)
-    with epochs, interrupts_noted() as interrupted:
-        while position.epoch < num_epochs:
-            model.train()  # an evaluation may have left it in eval() mode
-            for batch in remaining(batches, position):
-                set_learning_rate(stepper, optimizer.schedule(share_done(batches, position) / num_epochs))
-                position.losses.append(step(forward, batch, strategy, stepper, machine))
+    bar = tqdm(total=len(source), initial=position.epoch, desc="training", leave=False, disable=not progress)
+    with bar, interrupts_noted() as interrupted:
+        while position.epoch < len(source):
+            learner.whole.train()  # an evaluation may have left it in eval() mode
+            for batch in source.batches(position.epoch, len(position.losses)):
+                factor = recipe.schedule(source.share_done(position.epoch, len(position.losses)))
+                position.losses.append(update(learner, batch, stepper, factor))
                 if interrupted.is_set():
-                    save()
+                    keep()
                     raise KeyboardInterrupt
-            finish_epoch(position, optimizer, evaluate(model) if evaluate else {})
-            epochs.update()
-            save()
-    model.train()
+            end_stretch(position, recipe)
+            position.curve[-1] |= measure(learner.whole, position.epoch) if measure else {}
+            keep()
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+            bar.update()
+    learner.whole.train()
     return position.curve
 
 
-def remaining(batches: Iterable[Batch], position: Position) -> Iterator[Batch]:
-    """What is left of the present epoch."""
-    if hasattr(batches, "epoch"):
-        batches.epoch = position.epoch
-    return islice(batches, len(position.losses), None)
-
-
-def share_done(batches: Iterable[Batch], position: Position) -> float:
-    """How many epochs are done. One without a length counts when it is over, so its learning rate stays the same."""
-    return position.epoch + (len(position.losses) / len(batches) if isinstance(batches, Sized) else 0)
-
-
-def set_learning_rate(stepper: torch.optim.Optimizer, factor: float) -> None:
+def update(learner: Learner, batch: Any, stepper: torch.optim.Optimizer, factor: float = 1.0) -> Tensor:
+    """One step at `factor` times the learning rate. Networks in a stack share nothing: the gradient of the sum is each one's."""
     for group in stepper.param_groups:
         group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
-
-
-def step(
-    forward: Callable[[Tensor], Tensor],
-    batch: Batch,
-    strategy: Strategy,
-    stepper: torch.optim.Optimizer,
-    machine: Machine = Machine(),
-) -> Tensor:
-    """One update. The loss is one number, or one for each of several students that share nothing but the loop."""
-    with machine.precision():
-        logits = forward(batch.images)
-    loss = strategy(logits, batch)
+    loss = learner.loss(batch)
     stepper.zero_grad()
     loss.sum().backward()
     stepper.step()
     return loss.detach()
 
 
-def finish_epoch(position: Position, optimizer: Recipe, evaluation: dict[str, Any]) -> None:
-    """Add a point to the curve and stand at the beginning of the next epoch."""
+def end_stretch(position: Position, recipe: Recipe) -> None:
+    """Add a point to the curve and stand at the beginning of the next stretch."""
     losses, position.losses = torch.stack([loss.cpu() for loss in position.losses]), []
     position.epoch += 1
     if not losses.isfinite().all():
-        rate = optimizer.learning_rate
+        rate = getattr(recipe, "learning_rate", "its value")
         raise FloatingPointError(f"the loss is not finite in epoch {position.epoch}; lower learning_rate={rate}")
-    position.curve.append({"epoch": position.epoch, "loss": losses.mean(dim=0).tolist(), **evaluation})
-
-
-def train_together(
-    students: Sequence[nn.Module], batches: Sequence[Iterable[Batch]], strategy: Strategy, **options: Any
-) -> list[dict[str, Any]]:
-    """`train` for several students of one architecture at once, each on its own batches: far faster than in turn.
-
-    The students never meet: their losses are added, and a sum's gradient on one student's weights is that student's.
-    Adam acts on each weight alone, so each ends where it would have ended by itself, within rounding. For networks
-    without BatchNorm and dropout. `options` as in `train`; a curve's `loss` holds one number a student.
-    """
-
-    def loss_of_each(logits: Tensor, batch: Batch) -> Tensor:
-        dims = Batch(*(None if values is None else 0 for values in batch))
-        return vmap(strategy, in_dims=(0, dims))(logits, batch)
-
-    stacked = StackedNetworks(students)
-    curve = train(stacked, StackedBatches(batches), loss_of_each, **options)
-    stacked.hand_back(students)
-    return curve
-
-
-class StackedNetworks(nn.Module):
-    """Several networks of one architecture as one, with a leading dimension on every weight, input and output."""
-
-    def __init__(self, networks: Sequence[nn.Module]) -> None:
-        super().__init__()
-        weights, buffers = stack_module_state(list(networks))
-        if buffers:
-            raise ValueError(f"networks must have no buffers, such as BatchNorm's; got {', '.join(buffers)}")
-        self.names = list(weights)
-        self.weights = nn.ParameterList(weights.values())
-        self.skeleton = [deepcopy(networks[0]).to("meta")]  # in a list, so that its weights are not registered
-
-    def forward(self, images: Tensor) -> Tensor:
-        weights = dict(zip(self.names, self.weights, strict=True))
-        return vmap(lambda weights, images: functional_call(self.skeleton[0], weights, (images,)))(weights, images)
-
-    @torch.no_grad()
-    def hand_back(self, networks: Sequence[nn.Module]) -> None:
-        """Copy the weights into the networks."""
-        for name, stack in zip(self.names, self.weights, strict=True):
-            for network, weight in zip(networks, stack, strict=True):
-                network.get_parameter(name).copy_(weight)
+    position.curve.append({"epoch": position.epoch, "loss": losses.mean(dim=0).tolist()})
 
 
 @torch.no_grad()
 def predict(
-    model: Callable[[Tensor], Tensor], images: Tensor, batch_size: int = 1000, machine: Machine = Machine()
+    network: Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 1000, machine: Machine = Machine()
 ) -> Tensor:
-    """The logits `(N, C)` of images `(N, …)`, in float32 or wider, in `eval()` mode and without a gradient.
+    """The logits `(N, C)` of inputs `(N, …)`, in float32 or wider, in `eval()` mode and without a gradient.
 
-    `model` is a network, which is left as it was, or any callable from images to logits, such as a pretrained network
-    with its own preprocessing.
+    `network` is a network, which is left as it was, or any callable from inputs to logits, such as a pretrained network
+    with its own preprocessing: what networks it calls are in `eval()` mode while they answer.
     """
-    with eval_mode(model), machine.precision():
-        return torch.cat([full_precision(model(part)) for part in images.split(batch_size)])
+    with eval_mode(), machine.precision():
+        return torch.cat([full_precision(network(part)) for part in inputs.split(batch_size)])
 
 
 @contextmanager
-def eval_mode(model: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    modes = [(module, module.training) for module in model.modules()] if isinstance(model, nn.Module) else []
-    for module, _ in modes:
-        module.training = False
+def eval_mode() -> Iterator[None]:
+    """Whatever module is called within is in `eval()` mode, and afterwards as it was."""
+    trained: list[nn.Module] = []
+
+    def stop_training(module: nn.Module, inputs: Any) -> None:
+        if module.training:
+            trained.append(module)
+            module.training = False
+
+    handle = register_module_forward_pre_hook(stop_training)
     try:
         yield
     finally:
-        for module, mode in modes:
-            module.training = mode
+        handle.remove()
+        for module in trained:
+            module.training = True
+
+
+def random_numbers_of(seed: int | None) -> Any:
+    """Dropout as a function of the seed, and torch's random numbers afterwards as they were."""
+    return nullcontext() if seed is None else seeded_numbers(seed)
+
+
+@contextmanager
+def seeded_numbers(seed: int) -> Iterator[None]:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

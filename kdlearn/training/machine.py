@@ -1,10 +1,12 @@
 """Where and how to compute, decided by what the machine can do and recorded with each result."""
 
 import shutil
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,12 +14,33 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Machine:
-    """A device, whether layers compute in bfloat16, whether networks are compiled, how many processes share a batch."""
+    """A device, whether layers compute in bfloat16, whether networks are compiled, how many processes share a batch.
+
+    `threads` on a CPU; None takes what torch has set.
+    """
 
     device: str = "cpu"
     autocast: bool = False
     compiled: bool = False
     processes: int = 1
+    threads: int | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """What of it decides the bits of a result."""
+        kind = self.device.partition(":")[0]
+        threads = (self.threads or torch.get_num_threads()) if kind == "cpu" else None
+        shared = {"autocast": self.autocast, "compiled": self.compiled, "processes": self.processes}
+        return {"device": kind, "threads": threads, **shared}
+
+    @contextmanager
+    def threading(self) -> Iterator[None]:
+        """torch on this machine's number of threads, and afterwards as before."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads or before)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def place(self, model: nn.Module) -> nn.Module:
         """The model on the device, its filters with their channels last, which convolutions prefer."""

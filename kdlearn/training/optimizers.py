@@ -1,36 +1,68 @@
 """How weights are stepped, and how the step length changes along a training."""
 
-from dataclasses import dataclass
-from typing import Protocol
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import nn
 
+from kdlearn.formulas.arguments import check_number
 
+
+@runtime_checkable
 class Recipe(Protocol):
-    """An optimiser for a model, and its schedule."""
+    """An optimiser for a network, and its schedule.
 
-    learning_rate: float
+    `constant`: the learning rate stays the same, so that a training can be read at several lengths. `elementwise`: each
+    weight is stepped by its own gradients alone, so that many networks can be stepped as one.
+    """
 
-    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer: ...
+    constant: bool
+    elementwise: bool
+
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer: ...
 
     def schedule(self, progress: float) -> float:
         """By what the learning rate is multiplied when this share of all steps, in [0, 1), is done."""
         ...
 
+    def settings(self) -> dict[str, Any]:
+        """What decides it, as plain values."""
+        ...
+
+
+Optimizer = Recipe | Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] | torch.optim.Optimizer
+
 
 @dataclass(frozen=True)
 class Adam:
-    """Kingma & Ba 2015 (arXiv 1412.6980), at one learning rate throughout."""
+    """Kingma & Ba 2015 (arXiv 1412.6980), at one learning rate throughout; without `weight_decay` if it is 0.
+
+    Weight decay is decoupled from the gradient (Loshchilov & Hutter 2019, arXiv 1711.05101).
+    """
 
     learning_rate: float = 3e-3
+    weight_decay: float = 0.0
+    constant: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
 
-    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.Adam(model.parameters(), lr=self.learning_rate)
+    def __post_init__(self) -> None:
+        check_rate("learning_rate", self.learning_rate)
+        check_rate("weight_decay", self.weight_decay, lowest=0)
+
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        weights = [weight for weight in network.parameters() if weight.requires_grad]
+        fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
+        return torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused)
 
     def schedule(self, progress: float) -> float:
         return 1.0
+
+    def settings(self) -> dict[str, Any]:
+        return {"optimizer": "Adam", **asdict(self)}
 
 
 @dataclass(frozen=True)
@@ -45,11 +77,18 @@ class NesterovSGD:
     momentum: float = 0.85
     weight_decay: float = 0.001
     shift_factor: float = 32.0
+    constant: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = True
 
-    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    def __post_init__(self) -> None:
+        check_rate("learning_rate", self.learning_rate)
+        for name in ("momentum", "weight_decay", "shift_factor"):
+            check_rate(name, getattr(self, name), lowest=0)
+
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
         shifts = [norm.bias for norm in norms if norm.bias is not None]
-        others = [weight for weight in model.parameters() if not any(weight is shift for shift in shifts)]
+        others = [weight for weight in network.parameters() if not any(weight is shift for shift in shifts)]
         groups = [
             {"params": [weight for weight in others if weight.requires_grad], "weight_decay": self.weight_decay},
             {"params": shifts, "lr": self.learning_rate * self.shift_factor},
@@ -58,3 +97,83 @@ class NesterovSGD:
 
     def schedule(self, progress: float) -> float:
         return float(np.interp(progress, (0, 0.23, 1), (0.2, 1, 0.07)))
+
+    def settings(self) -> dict[str, Any]:
+        return {"optimizer": "NesterovSGD", **asdict(self)}
+
+
+ELEMENTWISE = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Adagrad)
+
+
+@dataclass(frozen=True)
+class TorchOptimizer:
+    """torch's own, by a function of the parameters, at a constant learning rate."""
+
+    build: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+    constant: ClassVar[bool] = True
+
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        return self.build(weight for weight in network.parameters() if weight.requires_grad)
+
+    def schedule(self, progress: float) -> float:
+        return 1.0
+
+    @property
+    def example(self) -> torch.optim.Optimizer:
+        return self.build([nn.Parameter(torch.zeros(2, 2))])
+
+    @property
+    def elementwise(self) -> bool:
+        return type(self.example) in ELEMENTWISE
+
+    def settings(self) -> dict[str, Any]:
+        """The class and every option, wherever the function took them from."""
+        made = self.example
+        kind = type(made)
+        options = {name: value for name, value in made.defaults.items() if name not in ("foreach", "fused")}
+        rate = options.pop("lr", math.nan)
+        return {"optimizer": f"{kind.__module__}.{kind.__qualname__}", "learning_rate": float(rate), **options}
+
+
+@dataclass(frozen=True)
+class Made:
+    """An optimiser of torch that exists already: it steps the weights that it was made for, of one network."""
+
+    made: torch.optim.Optimizer
+    constant: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = False
+
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        stepped = {id(weight) for group in self.made.param_groups for weight in group["params"]}
+        if not any(id(weight) in stepped for weight in network.parameters()):
+            raise ValueError(
+                "optimizer must step the weights of this network; it was made for other ones. "
+                "functools.partial(torch.optim.SGD, lr=0.1) makes one when they are there"
+            )
+        return self.made
+
+    def schedule(self, progress: float) -> float:
+        return 1.0
+
+    def settings(self) -> dict[str, Any]:
+        return {"optimizer": type(self.made).__qualname__, **self.made.defaults}
+
+
+def recipe_of(optimizer: Optimizer) -> Recipe:
+    """Ours as it is; torch's by a function of the parameters, or as one that was made for the network."""
+    if isinstance(optimizer, torch.optim.Optimizer):
+        return Made(optimizer)
+    if isinstance(optimizer, Recipe):
+        return optimizer
+    if callable(optimizer):
+        return TorchOptimizer(optimizer)
+    raise TypeError(
+        f"optimizer must be Adam(), NesterovSGD(), or a function of the parameters such as "
+        f"functools.partial(torch.optim.SGD, lr=0.1); got {type(optimizer).__name__}"
+    )
+
+
+def check_rate(name: str, value: float, lowest: float = math.ulp(0.0)) -> None:
+    check_number(name, value)
+    if not lowest <= value < math.inf:
+        raise ValueError(f"{name} must be {'above' if lowest else 'at least'} 0 and finite; got {value}")

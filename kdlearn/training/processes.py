@@ -42,11 +42,6 @@ def share() -> slice:
     return slice(rank(), None, distributed.get_world_size()) if distributed.is_initialized() else slice(None)
 
 
-def wait_for_all() -> None:
-    if distributed.is_initialized():
-        distributed.barrier()
-
-
 def forward_of(model: nn.Module, machine: Machine) -> Callable[[Tensor], Tensor]:
     """How a training calls the model: through the gradients' average where processes share it, compiled if that helps.
 

@@ -1,99 +1,284 @@
-"""A label strategy: which labels a student sees, and the loss that follows from it.
+"""A label strategy: which labels a student sees, and the loss of each that follows from it.
 
-A strategy turns `(student_logits, batch)` into a loss. Which fields of the batch it reads is the whole difference.
+`strategy(student_logits, batch)` gives one value for each label, `(N,)` or `(N, time)`; the loop takes the mean over
+`batch.mask`, or over all. A strategy of your own is a subclass with a `name`, what it `reads`, and `__call__`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, ClassVar
 
-from torch import Tensor
-from torch.nn.functional import cross_entropy
+import torch
+from torch import Tensor, nn
 
-from kdlearn.data import CERTAIN, Batch
-from kdlearn.formulas.labels import full_precision, hard_labels, smooth_labels
-from kdlearn.formulas.losses import distillation_loss, hard_label_loss, soft_label_loss
+from kdlearn.data.batches import Batch
+from kdlearn.formulas.arguments import check_temperature, check_weight
+from kdlearn.formulas.labels import evenly_spread, full_precision, hard_labels, log_soft_labels, smooth_labels
+from kdlearn.formulas.losses import (
+    decoupled_loss,
+    distillation_loss,
+    hard_label_loss,
+    jensen_shannon_loss,
+    logit_matching_loss,
+    reverse_kl_loss,
+    soft_label_loss,
+    standardised_logits,
+)
 
-Strategy = Callable[[Tensor, Batch], Tensor]
 
+class Strategy:
+    """What a student learns from.
 
-@dataclass(frozen=True)
-class GroundTruth:
-    """The data set's class indices: learning without a teacher, and how a teacher itself is trained."""
+    `name` is what people see, `word` what the command line takes (None: `module:Class`), `reads` the fields of the batch
+    that it needs, `layers` pairs of names of a student's and a teacher's layer whose outputs it wants as
+    `batch.student_features` and `batch.teacher_features`. Its settings are its dataclass fields, or its attributes.
 
-    name: ClassVar[str] = "ground truth"
+    >>> class Mine(Strategy):
+    ...     name, reads = "mine", ("teacher_logits",)
+    ...     def __call__(self, student_logits, batch):
+    ...         return (student_logits - batch.teacher_logits).abs().sum(dim=-1)
+    """
+
+    name: ClassVar[str]
+    word: ClassVar[str | None] = None
+    reads: ClassVar[tuple[str, ...]] = ()
+    layers: tuple[tuple[str, str], ...] = ()
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        return hard_label_loss(student_logits, batch.labels)
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(self, student_logits, batch)")
+
+    def prepare(self, example: Batch) -> nn.Module | None:
+        """What is trained along with the student, such as a projection, made anew for each run; `batch.trained`."""
+        return None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What tells two strategies of one class apart."""
+        if is_dataclass(self):
+            return {field.name: getattr(self, field.name) for field in fields(self)}
+        return dict(vars(self))
+
+    @property
+    def asks_teacher(self) -> bool:
+        return any(field.startswith("teacher") for field in self.reads)
 
 
 @dataclass(frozen=True)
-class SmoothedGroundTruth:
-    """The data set's class indices with a little doubt, the same for every class and image."""
+class GroundTruth(Strategy):
+    """The data set's class indices: learning without a teacher, and how a teacher itself is trained."""
+
+    name = "ground truth"
+    word = "ground-truth"
+    reads = ("labels",)
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        return hard_label_loss(student_logits, batch.labels, reduction="none", mask=batch.mask)
+
+
+@dataclass(frozen=True)
+class SmoothedGroundTruth(Strategy):
+    """The data set's class indices with a little doubt, the same for every class and row."""
 
     smoothing: float = 0.1
-    name: ClassVar[str] = "smoothed ground truth"
+    name = "smoothed ground truth"
+    word = "smoothed"
+    reads = ("labels",)
+
+    def __post_init__(self) -> None:
+        check_weight("smoothing", self.smoothing)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
         labels = smooth_labels(batch.labels, student_logits.shape[-1], self.smoothing)
-        return cross_entropy(full_precision(student_logits), labels)
+        return -(labels * log_soft_labels(student_logits, 1.0)).sum(dim=-1)
 
 
 @dataclass(frozen=True)
-class TeachersHardLabels:
-    """The teacher's arg max: reads no ground truth, so unlabelled images will do."""
+class TeachersHardLabels(Strategy):
+    """The teacher's arg max: reads no ground truth, so unlabelled rows will do."""
 
-    name: ClassVar[str] = "teacher's hard labels"
+    name = "teacher's hard labels"
+    word = "hard"
+    reads = ("teacher_logits",)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        return hard_label_loss(student_logits, hard_labels(batch.teacher_logits))
+        labels = hard_labels(batch.teacher_logits)
+        return hard_label_loss(student_logits, labels, reduction="none", mask=batch.mask)
 
 
 @dataclass(frozen=True)
-class SoftLabels:
-    """The teacher's probabilities at a temperature: reads no ground truth, so unlabelled images will do."""
+class Softened(Strategy):
+    """What strategies with a temperature share."""
 
     temperature: float = 4.0
-    name: ClassVar[str] = "soft labels"
+    reads = ("teacher_logits",)
 
-    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        return soft_label_loss(student_logits, batch.teacher_logits, self.temperature)
+    def __post_init__(self) -> None:
+        check_temperature(self.temperature)
 
 
 @dataclass(frozen=True)
-class TruthWhereKnown:
-    """Another strategy, but cross-entropy on the images whose teacher's logits are certain: `LabelStore.knowing`.
+class SoftLabels(Softened):
+    """The teacher's probabilities at a temperature: reads no ground truth, so unlabelled rows will do."""
+
+    name = "soft labels"
+    word = "soft"
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        return soft_label_loss(
+            student_logits, batch.teacher_logits, self.temperature, reduction="none", mask=batch.mask
+        )
+
+
+@dataclass(frozen=True)
+class SoftLabelsAndGroundTruth(Softened):
+    """The teacher's probabilities at a temperature, and the data set's class indices."""
+
+    soft_weight: float = 0.9
+    name = "soft labels + ground truth"
+    word = "both"
+    reads = ("teacher_logits", "labels")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_weight("soft_weight", self.soft_weight)
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        weights = {"temperature": self.temperature, "soft_weight": self.soft_weight}
+        return distillation_loss(
+            student_logits, batch.teacher_logits, batch.labels, **weights, reduction="none", mask=batch.mask
+        )
+
+
+@dataclass(frozen=True)
+class EvenlySpread(Softened):
+    """A control: soft labels of the teacher's entropy whose doubt is the same for every class but the arg max.
+
+    What is left of a gain when these replace the soft labels needs no knowledge of which classes look alike.
+    """
+
+    name = "same entropy, spread evenly"
+    word = "evenly"
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        labels = evenly_spread(log_soft_labels(batch.teacher_logits, self.temperature).exp())
+        log_q = log_soft_labels(student_logits, self.temperature)
+        cost = torch.special.entr(labels).sum(dim=-1) + (labels * log_q).sum(dim=-1)
+        return -(self.temperature**2) * cost
+
+
+@dataclass(frozen=True)
+class DecoupledLabels(Softened):
+    """KL in its two parts, target and the other classes, with a weight each. Zhao et al. 2022 (arXiv 2203.08679)."""
+
+    target_weight: float = 1.0
+    nontarget_weight: float = 8.0
+    name = "decoupled"
+    word = "decoupled"
+    reads = ("teacher_logits", "labels")
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        weights = {"target_weight": self.target_weight, "nontarget_weight": self.nontarget_weight}
+        options = {**weights, "temperature": self.temperature, "reduction": "none", "mask": batch.mask}
+        return decoupled_loss(student_logits, batch.teacher_logits, batch.labels, **options)
+
+
+@dataclass(frozen=True)
+class LogitMatching(Strategy):
+    """The squared distance of centred logits: soft labels in the limit of a high temperature."""
+
+    name = "logit matching"
+    word = "logits"
+    reads = ("teacher_logits",)
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        return logit_matching_loss(student_logits, batch.teacher_logits, reduction="none", mask=batch.mask)
+
+
+@dataclass(frozen=True)
+class StandardisedSoftLabels(Softened):
+    """Soft labels of logits with mean 0 and deviation 1 in each row, both sides. Sun et al. 2024 (arXiv 2403.01427)."""
+
+    name = "standardised logits"
+    word = "standardised"
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        student, teacher = standardised_logits(student_logits), standardised_logits(batch.teacher_logits)
+        return soft_label_loss(student, teacher, self.temperature, reduction="none", mask=batch.mask)
+
+
+@dataclass(frozen=True)
+class ReverseDivergence(Softened):
+    """KL(student ‖ teacher): the student is punished for what the teacher finds unlikely, and may leave classes out."""
+
+    name = "reverse divergence"
+    word = "reverse"
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        return reverse_kl_loss(
+            student_logits, batch.teacher_logits, self.temperature, reduction="none", mask=batch.mask
+        )
+
+
+@dataclass(frozen=True)
+class JensenShannon(Softened):
+    """Between both directions of KL: the distance of teacher and student from their mixture."""
+
+    teacher_share: float = 0.5
+    name = "Jensen–Shannon"
+    word = "jensen-shannon"
+
+    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        options = {"teacher_share": self.teacher_share, "reduction": "none", "mask": batch.mask}
+        return jensen_shannon_loss(student_logits, batch.teacher_logits, self.temperature, **options)
+
+
+@dataclass(frozen=True)
+class TruthWhereKnown(Strategy):
+    """Cross-entropy with ground truth where `batch.known` says that there is one, another strategy elsewhere.
 
     A known label enters at temperature 1. Softened like the others, it would ask the student for logits T times as far
     apart, and T² would multiply its gradient.
     """
 
     otherwise: Strategy
+    reads = ("labels", "teacher_logits")
+
+    @property
+    def name(self) -> str:
+        return f"{self.otherwise.name}, ground truth where known"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.otherwise.settings
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        known = batch.teacher_logits.amax(dim=1) == CERTAIN
-        truth = TeachersHardLabels()
-        parts = [
-            strategy(student_logits[rows], batch._replace(teacher_logits=batch.teacher_logits[rows])) * rows.sum()
-            for strategy, rows in ((truth, known), (self.otherwise, ~known))
-            if rows.any()
-        ]
-        return sum(parts) / len(known)
+        labels = batch.labels if batch.known is None else torch.where(batch.known, batch.labels, 0)
+        truth = hard_label_loss(student_logits, labels, reduction="none", mask=batch.mask)
+        if batch.known is None:
+            return truth
+        return torch.where(batch.known, truth, self.otherwise(student_logits, batch))
 
 
-@dataclass(frozen=True)
-class SoftLabelsAndGroundTruth:
-    """The teacher's probabilities at a temperature, and the data set's class indices."""
+def subclasses(kind: type = Strategy) -> list[type[Strategy]]:
+    return [found for one in kind.__subclasses__() for found in (one, *subclasses(one))]
 
-    temperature: float = 4.0
-    soft_weight: float = 0.9
-    name: ClassVar[str] = "soft labels + ground truth"
 
-    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        return distillation_loss(
-            student_logits,
-            batch.teacher_logits,
-            batch.labels,
-            temperature=self.temperature,
-            soft_weight=self.soft_weight,
+def strategies_by_word() -> Mapping[str, type[Strategy]]:
+    """The strategies that the command line knows by a word, in the order in which they are defined."""
+    return {one.word: one for one in subclasses() if one.word and one.__module__ == __name__}
+
+
+def mean_loss(strategy: Strategy, student_logits: Tensor, batch: Batch) -> Tensor:
+    """The mean over the labels that count, of the last dimensions: what the loop minimises."""
+    values = strategy(student_logits, batch)
+    expected = student_logits.shape[:-1]
+    if not isinstance(values, Tensor) or values.shape != expected:
+        came = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
+        raise ValueError(
+            f"strategy {strategy.name!r} must give one value for each label, shape {tuple(expected)}; got {came}. "
+            'kdlearn\'s losses do so with reduction="none", torch\'s too'
         )
+    values = full_precision(values)
+    if batch.mask is None:
+        return values.mean()
+    return torch.where(batch.mask, values, 0).sum() / batch.mask.sum().clamp_min(1)

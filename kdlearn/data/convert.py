@@ -1,0 +1,143 @@
+"""A user's own data as a `Dataset`: tensors, arrays, torch data sets, loaders, or a folder of images."""
+
+from collections.abc import Callable, Mapping, Sized
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, default_collate
+
+from kdlearn.data.dataset import Dataset, Examples
+from kdlearn.data.image_folder import available_memory, check_memory
+
+SPLITS = ("train", "test", "validation")
+ACCEPTED = (
+    "a kdlearn.Dataset, a folder of images, or a mapping of train, test and perhaps validation to a pair "
+    "(inputs, labels), a torch data set or a DataLoader"
+)
+
+
+class Read(NamedTuple):
+    """Inputs, and labels as they came: numbers or names."""
+
+    inputs: Tensor
+    labels: Any
+
+
+def dataset_of(data: Any) -> Dataset:
+    """A `Dataset` of what a user has.
+
+    Of a `DataLoader` the data set and the collate function are taken; the order is ours, so that rows can be paired.
+    Labels may be names, which are numbered in their order; a fourth entry "unlabelled" of the mapping holds inputs
+    without labels. What cannot be used is a TypeError or ValueError that says what can.
+    """
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, str | Path):
+        from kdlearn.data.images import load_images
+
+        return load_images(data)
+    if not isinstance(data, Mapping):
+        raise TypeError(f"data must be {ACCEPTED}; got {type(data).__name__}")
+    odd = [name for name in data if name not in (*SPLITS, "unlabelled")]
+    if odd or not {"train", "test"} <= data.keys():
+        raise ValueError(f"data must map train and test, and perhaps validation and unlabelled; got {', '.join(data)}")
+    parts = {name: read(name, data[name]) for name in SPLITS if data.get(name) is not None}
+    names = class_names_of(parts)
+    examples = {name: Examples(part.inputs, numbered(name, part.labels, names)) for name, part in parts.items()}
+    if data.get("unlabelled") is not None:
+        examples["train"] = with_unlabelled(examples["train"], as_tensor("unlabelled", data["unlabelled"]))
+    check_alike(examples)
+    return Dataset(**examples, class_names=names)
+
+
+def batch_size_of(data: Any) -> int | None:
+    """That of a DataLoader for the training split; None if there is none."""
+    loader = data.get("train") if isinstance(data, Mapping) else None
+    return loader.batch_size if isinstance(loader, DataLoader) else None
+
+
+def read(name: str, part: Any) -> Read:
+    """The inputs and labels of a split."""
+    if isinstance(part, Examples):
+        return Read(part.inputs, part.labels)
+    if isinstance(part, DataLoader):
+        return read_items(name, part.dataset, part.collate_fn or default_collate)
+    if isinstance(part, tuple | list) and len(part) == 2:
+        inputs, labels = as_tensor(f"inputs of {name}", part[0]), part[1]
+        if labels is not None and len(inputs) != len(labels):
+            raise ValueError(f"{name} must have a label for each of {len(inputs)} inputs; got {len(labels)}")
+        return Read(inputs, labels)
+    if hasattr(part, "__getitem__") and isinstance(part, Sized):
+        return read_items(name, part, default_collate)
+    raise TypeError(f"{name} must be a pair (inputs, labels), a torch data set or a DataLoader; got {type(part).__name__}")
+
+
+def read_items(name: str, items: Any, collate: Callable[[list[Any]], Any]) -> Read:
+    """All items of a map-style data set, read once."""
+    if not isinstance(items, Sized) or len(items) == 0:
+        raise ValueError(f"{name} must be a data set with a length and at least one item, so that its rows can be paired")
+    first, again = collate([items[0]]), collate([items[0]])
+    if not isinstance(first, tuple | list) or len(first) != 2:
+        raise TypeError(f"{name} must give pairs (inputs, label); got {type(first).__name__} from its collate function")
+    if not torch.equal(torch.as_tensor(first[0]), torch.as_tensor(again[0])):
+        raise ValueError(
+            f"{name} gives another input each time that it is read: take its augmentation away, and say "
+            "views=kdlearn.Views(...) instead, so that teacher and student see the same view"
+        )
+    check_memory(2 * len(items) * torch.as_tensor(first[0]).nbytes, available_memory())
+    parts = [collate([items[i] for i in range(at, min(at + 256, len(items)))]) for at in range(0, len(items), 256)]
+    labels = [part[1] for part in parts]
+    joined = torch.cat(labels) if isinstance(labels[0], Tensor) else [one for part in labels for one in part]
+    return Read(torch.cat([torch.as_tensor(part[0]) for part in parts]), joined)
+
+
+def as_tensor(name: str, values: Any) -> Tensor:
+    try:
+        found = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError) as problem:
+        raise TypeError(f"{name} must be a tensor or an array of numbers; got {type(values).__name__}") from problem
+    if found.ndim < 1 or len(found) == 0:
+        raise ValueError(f"{name} must hold at least one row; got shape {tuple(found.shape)}")
+    return found.float() if found.dtype == torch.float64 else found
+
+
+def class_names_of(parts: Mapping[str, Read]) -> tuple[str, ...]:
+    """The names of the training labels in their order; empty where labels are numbers."""
+    labels = parts["train"].labels
+    found = np.asarray(labels) if labels is not None and not isinstance(labels, Tensor) else None
+    return tuple(str(one) for one in np.unique(found)) if found is not None and found.dtype.kind in "UOS" else ()
+
+
+def numbered(name: str, labels: Any, names: tuple[str, ...]) -> Tensor | None:
+    """Class indices int64."""
+    if labels is None:
+        return None
+    if not names:
+        found = torch.as_tensor(np.asarray(labels) if not isinstance(labels, Tensor) else labels)
+        if found.is_floating_point() or found.dtype == torch.bool:
+            raise TypeError(f"labels of {name} must be class indices or names; got {found.dtype}")
+        return found.long()
+    places = {one: index for index, one in enumerate(names)}
+    odd = sorted({str(one) for one in labels} - places.keys())
+    if odd:
+        raise ValueError(f"labels of {name} must be among those of train, {', '.join(names)}; got {', '.join(odd)}")
+    return torch.tensor([places[str(one)] for one in labels])
+
+
+def with_unlabelled(train: Examples, inputs: Tensor) -> Examples:
+    """Rows whose ground truth is not known behind those where it is."""
+    if train.labels is None:
+        raise ValueError("unlabelled goes beside labelled rows; train has no labels itself")
+    labels = torch.cat([train.labels, train.labels.new_zeros(len(inputs), *train.labels.shape[1:])])
+    known = torch.arange(len(labels)) < len(train.labels)
+    return Examples(torch.cat([train.inputs, inputs.to(train.inputs.dtype)]), labels, known)
+
+
+def check_alike(examples: Mapping[str, Examples]) -> None:
+    shapes = {name: (tuple(part.inputs.shape[1:]), part.inputs.dtype) for name, part in examples.items()}
+    if len(set(shapes.values())) > 1:
+        told = ", ".join(f"{name} {shape} {dtype}" for name, (shape, dtype) in shapes.items())
+        raise ValueError(f"inputs of all splits must have the same shape and type; got {told}")

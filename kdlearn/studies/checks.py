@@ -1,0 +1,187 @@
+"""What can be found out before anything is trained or written: networks, samples, strategies, optimisers, settings."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kdlearn.data.batches import Batch
+from kdlearn.studies.run import Run
+from kdlearn.training.answers import DTYPES
+from kdlearn.training.loop import OneNetwork, layer_of, seeded_numbers
+from kdlearn.training.machine import Machine
+from kdlearn.training.together import can_be_stacked
+
+ROWS = 4  # of an example batch
+
+
+class Checks:
+    """Checks of runs, those that share a network and a strategy once."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine, self.done = machine, {}
+
+    def once(self, name: Any, make: Callable[[], Any]) -> Any:
+        if name not in self.done:
+            self.done[name] = make()
+        return self.done[name]
+
+    def of(self, run: Run) -> None:
+        """A ValueError or TypeError that says what to do, for a run that could not be carried out."""
+        check_numbers(run)
+        self.once(("data", id(run.data), run.measured_on), lambda: check_data(run))
+        check_sample(run)
+        self.once(self.name("update", run), lambda: self.check_update(run))
+
+    def name(self, what: str, run: Run) -> tuple:
+        # A teacher of another data set of the same shape has the same layers and classes.
+        strategy = (type(run.strategy), repr(sorted(run.strategy.settings.items(), key=str)), run.strategy.layers)
+        shape = (run.data.train.inputs.shape[1:], run.data.train.inputs.dtype, run.data.class_names)
+        return what, id(run.network), strategy, shape, repr(run.recipe.settings()), type(run.teacher), id(run.start)
+
+    def structure(self, run: Run) -> str:
+        """What networks of one stack share."""
+        return self.once(("structure", id(run.network)), lambda: structure_of(run.build()))
+
+    def can_be_stacked(self, run: Run) -> bool:
+        if self.machine.autocast or self.machine.compiled or self.machine.processes > 1:
+            return False
+        if run.asks_teacher and not run.stores_answers:
+            return False
+        return self.once(self.name("stack", run), lambda: self.stacks(run))
+
+    def stacks(self, run: Run) -> bool:
+        network = run.build()
+        return can_be_stacked(network, run.strategy, run.recipe, example_of(run, num_classes(network, run)))
+
+    def check_update(self, run: Run) -> None:
+        """One update on a few rows: what fails in it would fail after the teacher's training."""
+        network = run.build()
+        classes = num_classes(network, run)
+        check_labels_fit(run, classes)
+        check_layers(run, network)
+        if isinstance(run.teacher, Run) and run.asks_teacher:
+            taught = num_classes(run.teacher.build(), run.teacher)
+            if taught != classes:
+                raise ValueError(f"teacher and student must name the same classes; they name {taught} and {classes}")
+        run.recipe.optimizer(network)
+        if not run.strategy.layers:
+            check_loss(run, network, example_of(run, classes))
+
+
+def check_numbers(run: Run) -> None:
+    lengths = run.lengths
+    if not lengths or any(not isinstance(n, int) or n < 1 for n in lengths) or list(lengths) != sorted(set(lengths)):
+        raise ValueError(f"lengths must be whole numbers of updates, at least 1, rising; got {lengths}")
+    for name, lowest in (("seed", 0), ("replicate", 0), ("batch_size", 1), ("sample", 1)):
+        value = getattr(run, name)
+        if value is not None and (not isinstance(value, int) or value < lowest):
+            raise ValueError(f"{name} must be a whole number of at least {lowest}; got {value!r}")
+    if run.answers not in (*DTYPES, "live"):
+        raise ValueError(f'answers must be one of {", ".join(DTYPES)} and live; got {run.answers!r}')
+    if run.asks_teacher and run.teacher is None:
+        raise ValueError(f"strategy {run.strategy.name!r} reads a teacher's answers: give a teacher")
+    if len(lengths) > 1 and not run.recipe.constant:
+        raise ValueError("an optimiser whose learning rate changes has one length a run; compare makes one for each")
+
+
+def check_data(run: Run) -> None:
+    """Labels are there where they are read, and every class that is measured is one that can be learned."""
+    if run.measured is None or len(run.measured.inputs) == 0:
+        raise ValueError(f"data must have a {run.measured_on} split to measure on; it has none")
+    if run.measured.labels is None:
+        raise ValueError(f"data must have labels of {run.measured_on} to measure on; they are None")
+    for name, part in run.data.splits():
+        if part.inputs.is_floating_point() and not bool(part.inputs.isfinite().all()):
+            raise ValueError(f"inputs of {name} must be finite; they hold NaN or infinity")
+
+
+def check_sample(run: Run) -> None:
+    train = run.data.train
+    if "labels" in run.strategy.reads and train.labels is None:
+        raise ValueError(f"strategy {run.strategy.name!r} reads ground truth; data.train.labels is None")
+    if "labels" in run.strategy.reads and "known" not in run.strategy.reads and run.asks_teacher:
+        if train.known is not None and type(run.strategy).__name__ != "TruthWhereKnown" and not bool(train.known.all()):
+            raise ValueError(
+                f"strategy {run.strategy.name!r} reads the ground truth of every row, which is not known: wrap another "
+                "one in TruthWhereKnown(...)"
+            )
+    if run.sample is None:
+        return
+    if train.labels is None:
+        raise ValueError("sample draws by the classes of ground truth, and data.train.labels is None")
+    there = train.labels if train.known is None or run.asks_teacher else train.labels[train.known]
+    classes = len(there.unique())
+    if not classes <= run.sample <= len(there):
+        raise ValueError(f"sample must lie in {classes} … {len(there)}, a row a class at least; got {run.sample}")
+    _ = run.rows
+
+
+def num_classes(network: nn.Module, run: Run) -> int:
+    """How many logits a network gives for these inputs; that it gives `(N, C)` is checked."""
+    inputs = run.data.inputs("train", slice(0, ROWS))
+    try:
+        with torch.no_grad():
+            logits = network.eval()(inputs)
+    except (RuntimeError, ValueError, TypeError, IndexError) as problem:
+        raise ValueError(f"the network cannot take inputs of shape {tuple(inputs.shape)}: {problem}") from problem
+    finally:
+        network.train()
+    if not isinstance(logits, Tensor) or logits.ndim < 2 or len(logits) != len(inputs) or logits.shape[-1] < 2:
+        came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"the network must give logits of at least two classes, ({len(inputs)}, C); got {came}")
+    if not logits.isfinite().all():
+        raise ValueError("the network's first logits must be finite; its first weights or the inputs are not")
+    return logits.shape[-1]
+
+
+def check_labels_fit(run: Run, classes: int) -> None:
+    for name, part in run.data.splits():
+        if part.labels is None:
+            continue
+        counted = part.labels if part.mask is None else part.labels[part.mask]
+        if counted.dtype != torch.int64 or int(counted.min()) < 0 or int(counted.max()) >= classes:
+            reach = f"{counted.dtype} from {int(counted.min())} to {int(counted.max())}"
+            raise ValueError(f"labels of {name} must be int64 in 0 … {classes - 1}, the network's classes; got {reach}")
+
+
+def check_layers(run: Run, network: nn.Module) -> None:
+    for student, teacher in run.strategy.layers:
+        layer_of(network, student)
+        if isinstance(run.teacher, Run):
+            layer_of(run.teacher.build(), teacher)
+        elif not isinstance(run.teacher, nn.Module):
+            raise TypeError(f"a strategy with layers needs a torch network for a teacher; got {type(run.teacher).__name__}")
+        else:
+            layer_of(run.teacher, teacher)
+
+
+def example_of(run: Run, classes: int) -> Batch:
+    """A few rows, with logits drawn for the teacher's."""
+    train, rows = run.data.train, run.rows[:ROWS]
+    inputs = run.data.inputs("train", rows)
+    shape = (len(rows), classes) if train.labels is None else (*train.labels[rows].shape, classes)
+    drawn = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    told = {name: None if one is None else one[rows].cpu() for name, one in train._asdict().items() if name != "inputs"}
+    return Batch(inputs=inputs.cpu(), teacher_logits=drawn.to(torch.float32), **told)
+
+
+def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
+    """The strategy gives one finite value for each label, and a finite gradient."""
+    with seeded_numbers(0):
+        learner = OneNetwork(network.train(), run.strategy, Machine(), lambda: example)
+        loss = learner.loss(example)
+        if not loss.isfinite():
+            raise ValueError(f"strategy {run.strategy.name!r} {run.strategy.settings} must give a finite loss; got {loss}")
+        if not loss.requires_grad:
+            raise ValueError(f"strategy {run.strategy.name!r} must be a function of student_logits; its loss has no gradient")
+        loss.backward()
+    gradients = [weight.grad for weight in learner.whole.parameters() if weight.grad is not None]
+    if not all(bool(gradient.isfinite().all()) for gradient in gradients):
+        raise ValueError(f"strategy {run.strategy.name!r} {run.strategy.settings} must give a finite gradient")
+
+
+def structure_of(network: nn.Module) -> str:
+    weights = [(name, tuple(weight.shape), str(weight.dtype), weight.requires_grad) for name, weight in network.named_parameters()]
+    return repr((network, [type(module).__qualname__ for module in network.modules()], weights))

@@ -1,0 +1,245 @@
+"""What a comparison found: a table, and differences with their intervals."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kdlearn.data.files import read_table, write_table
+from kdlearn.formulas.intervals import Interval, crossed_interval, holm, interval
+
+REPEATED = ("teacher", "replicate", "seed")  # what a difference averages over
+FEW = 5  # replicates; fewer are shown as dots
+SHARES = {"accuracy", "agreement", "macro_recall", "macro_f1"}
+
+Arm = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A row for each run and length, and what can be asked of it.
+
+    Args:
+        table: `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, then what was measured, from the column
+            `metric` on.
+        metric: the column that differences are about.
+        share: whether the metric is a share, which is shown in points.
+        against: the strategy that others are compared with.
+        notes: what a reader needs to know and would not ask.
+        scores: of each candidate on validation, where something was chosen.
+    """
+
+    table: pd.DataFrame
+    metric: str = "accuracy"
+    share: bool = True
+    against: str = "ground truth"
+    notes: tuple[str, ...] = ()
+    scores: pd.DataFrame | None = field(default=None)
+
+    @property
+    def settings(self) -> list[str]:
+        """The columns that tell arms apart: all before the metric that a difference does not average over."""
+        columns = list(self.table.columns)
+        return [name for name in columns[: columns.index(self.metric)] if name not in (*REPEATED, "length")]
+
+    @property
+    def lengths(self) -> list[int]:
+        return sorted(int(length) for length in self.table["length"].unique())
+
+    def difference(self, a: Arm, b: Arm | None = None, *, length: int | None = None, **where: Any) -> Interval:
+        """Mean of a - b with its 95 % interval, in points where the metric is a share.
+
+        Pairs share teacher, replicate and seed; where `b` has no teacher, every teacher's `a` is paired with it. The
+        interval is over what the claim is about: replicates if there are several, else teachers and seeds as crossed
+        factors, else the seeds of this one teacher.
+
+        Args:
+            a, b: the name of a strategy, or columns and their values, such as `{"strategy": "soft labels",
+                "temperature": 2.0}`; `b` is `against` if it is not said.
+            length: number of updates; the longest unless told.
+            where: further columns, for both sides where they have them.
+
+        Raises:
+            ValueError: a name fits nothing, or several arms, which are told apart.
+        """
+        pairs = self.pairs(a, self.against if b is None else b, length, where)
+        return interval_of(pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"])))
+
+    @property
+    def scale(self) -> float:
+        return 100.0 if self.share else 1.0
+
+    def pairs(self, a: Arm, b: Arm, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
+        """One row a pair: teacher, replicate, seed, and both values."""
+        mine, other = (self.rows_of(arm, length, where)[[*REPEATED, self.metric]] for arm in (a, b))
+        shared = [name for name in REPEATED if name != "teacher" or not without_teacher(mine, other)]
+        one, another = sides(mine, other, shared, self.metric)
+        found = one.merge(another, on=shared, validate="many_to_many")
+        if found.empty:
+            raise ValueError(f"{a} and {b} must share replicates and seeds to be paired; they share none")
+        return found
+
+    def rows_of(self, arm: Arm, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
+        """The rows of one arm at one length."""
+        rows = self.named(arm)
+        for name, value in where.items():
+            if name not in self.table:
+                raise ValueError(f"where must name columns of the table, {', '.join(self.settings)}; got {name}")
+            rows = rows[(rows[name] == value) | rows[name].isna()]
+        wanted = max(self.lengths) if length is None else length
+        if wanted not in self.lengths:
+            raise ValueError(f"length must be one of {self.lengths}; got {wanted}")
+        rows = rows[rows["length"] == wanted]
+        if rows.empty:
+            raise ValueError(f"nothing in the table is {arm!r} with {dict(where)} at length {wanted}")
+        self.refuse_several(rows, arm)
+        return rows
+
+    def named(self, arm: Arm) -> pd.DataFrame:
+        if isinstance(arm, str):
+            if arm in set(self.table["strategy"]):
+                return self.table[self.table["strategy"] == arm]
+            labels = self.labels()
+            if arm in set(labels):
+                return self.table[labels == arm]
+            names = ", ".join(map(repr, dict.fromkeys([*self.table["strategy"], *labels])))
+            raise ValueError(f"{arm!r} is no strategy of the table; there are {names}")
+        rows = self.table
+        for name, value in arm.items():
+            if name not in rows:
+                raise ValueError(f"{name!r} is no column of the table, {', '.join(self.settings)}")
+            rows = rows[rows[name] == value]
+        return rows
+
+    def refuse_several(self, rows: pd.DataFrame, arm: Arm) -> None:
+        for name in self.settings:
+            values = sorted(rows[name].unique(), key=str)
+            if len(values) > 1:
+                told = " and ".join(shown(value) for value in values)
+                raise ValueError(f"{arm!r} fits several arms: {name} takes {told}: say which, {name}={values[0]!r}")
+
+    def labels(self) -> pd.Series:
+        """For each row the name of its arm: its strategy, and the settings in which strategies of its name differ."""
+        names = self.table["strategy"].astype(str).copy()
+        for strategy, rows in self.table.groupby("strategy", sort=False):
+            telling = [name for name in self.settings if name != "strategy" and rows[name].nunique(dropna=False) > 1]
+            for name in telling:
+                names[rows.index] += [f", {SHORT.get(name, name)} = {shown(value)}" for value in rows[name]]
+        return names
+
+    def summary(self, length: int | None = None) -> pd.DataFrame:
+        """A row an arm: `arm`, `value` and `difference` to `against` as intervals, `replicates`, `seeds`, `teachers`."""
+        length = max(self.lengths) if length is None else length
+        labels = self.labels()
+        rows = [self.summary_row(arm, length) for arm in dict.fromkeys(labels[self.table["length"] == length])]
+        return pd.DataFrame(rows)
+
+    def summary_row(self, arm: str, length: int) -> dict[str, Any]:
+        rows = self.table[(self.labels() == arm) & (self.table["length"] == length)]
+        value = interval_of(rows.assign(value=self.scale * rows[self.metric]))
+        counts = {f"{name}s": rows[name].nunique() for name in REPEATED}
+        return {"arm": arm, "value": value, "difference": self.against_difference(arm, length), **counts}
+
+    def against_difference(self, arm: str, length: int) -> Interval | None:
+        try:
+            reference = self.labels()[self.table["strategy"] == self.against].unique()
+            if len(reference) != 1 or arm == reference[0]:
+                return None
+            return self.difference(arm, reference[0], length=length)
+        except ValueError:
+            return None
+
+    def planned(self, claims: Mapping[str, tuple[Arm, Arm]], **options: Any) -> pd.DataFrame:
+        """Planned differences as one family: interval, p value, and p value corrected by Holm's procedure."""
+        found = {name: self.difference(a, b, **options) for name, (a, b) in claims.items()}
+        corrected = holm({name: one.p_value for name, one in found.items()})
+        return pd.DataFrame(
+            [
+                {"claim": name, "mean": one.mean, "low": one.low, "high": one.high, "p": one.p_value, "holm": corrected[name]}
+                for name, one in found.items()
+            ]
+        )
+
+    def save(self, path: str | Path) -> None:
+        """One Parquet file, whole or not there."""
+        about = {"metric": self.metric, "share": self.share, "against": self.against, "notes": " | ".join(self.notes)}
+        write_table(Path(path), self.table.assign(**{f"about_{name}": value for name, value in about.items()}), "comparison")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Comparison":
+        """What `save` wrote; a damaged file is a ValueError."""
+        table = read_table(Path(path), "comparison")
+        about = {name: table.pop(f"about_{name}").iloc[0] for name in ("metric", "share", "against", "notes")}
+        notes = tuple(filter(None, about["notes"].split(" | ")))
+        return cls(table, about["metric"], bool(about["share"]), about["against"], notes)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    __repr__ = __str__
+
+    def lines(self) -> Iterator[str]:
+        """The printed table: a line an arm, for each length, then the notes."""
+        unit = f"{self.metric} in %" if self.share else self.metric
+        points = "in points, " if self.share else ""
+        yield f"{unit}; difference to {self.against} {points}paired; ± 95 % interval over {self.over()}"
+        for length in self.lengths:
+            yield f"\nafter {length:,} updates"
+            yield from table_lines(self.summary(length), 1 if self.share else 3)
+        if self.notes:
+            yield ""
+            yield from (f"Note: {note}" for note in self.notes)
+
+    def over(self) -> str:
+        """What the intervals cover."""
+        counts = {name: self.table.loc[self.table[name] != "", name].nunique() for name in REPEATED}
+        seeds = f"{counts['seed']} seeds" if counts["seed"] > 1 else "1 seed"
+        if counts["replicate"] > 1:
+            return f"{counts['replicate']} replicates, each with {seeds}"
+        if counts["teacher"] > 1:
+            return f"{counts['teacher']} teachers × {seeds}"
+        return f"{seeds}, of this teacher" if counts["teacher"] else seeds
+
+
+SHORT = {"temperature": "T", "soft_weight": "weight", "learning_rate": "rate"}
+
+
+def shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def without_teacher(mine: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Whether one side was taught by nobody, so that it is paired with every teacher's."""
+    return any(not (side["teacher"] != "").any() for side in (mine, other))
+
+
+def sides(mine: pd.DataFrame, other: pd.DataFrame, shared: Sequence[str], metric: str) -> Iterator[pd.DataFrame]:
+    """Both sides with a column of values each; the teacher's name stays on the side that has one."""
+    for side, name in ((mine, "value_a"), (other, "value_b")):
+        columns = list(shared) if "teacher" in shared or not (side["teacher"] != "").any() else ["teacher", *shared]
+        yield side.rename(columns={metric: name})[[*columns, name]]
+
+
+def interval_of(values: pd.DataFrame) -> Interval:
+    """Mean of the column `value` and its interval over replicates, over crossed teachers and seeds, or over seeds."""
+    if values["replicate"].nunique() > 1:
+        means = values.groupby("replicate")["value"].mean()
+        return interval(means)
+    if "teacher" in values and values["teacher"].nunique() > 1:
+        crossed = values.pivot_table(index="teacher", columns="seed", values="value", aggfunc="mean")
+        if crossed.isna().any(axis=None):
+            raise ValueError("every teacher must have taught every seed for an interval over both; some pairs are missing")
+        return crossed_interval(crossed.to_numpy())
+    means = values.groupby("seed")["value"].mean()
+    return interval(means) if len(means) > 1 else Interval(float(means.iloc[0]), float("nan"))
+
+
+def table_lines(summary: pd.DataFrame, digits: int) -> Iterator[str]:
+    width = max(map(len, summary["arm"])) + 2
+    for _, row in summary.iterrows():
+        value, difference = f"{row['value']:.{digits}f}", row["difference"]
+        told = "" if difference is None else f"{difference:+.{digits}f}"
+        yield f"  {row['arm']:{width}}{value:>14}{told:>18}".rstrip()

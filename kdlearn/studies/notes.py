@@ -1,0 +1,50 @@
+"""What a reader of a comparison needs to know and would not ask."""
+
+from collections.abc import Iterator
+
+from kdlearn.studies.comparison import FEW, Comparison
+from kdlearn.studies.tuning import Chosen
+
+SHORT_TRAINING = 200  # updates
+STILL_RISING = 0.5  # points that doubling the length must not add to the reference
+
+
+def notes_of(comparison: Comparison, chosen: Chosen | None, batch_size: int) -> Iterator[str]:
+    yield from about_teachers(comparison)
+    yield from about_length(comparison)
+    for arm in chosen.at_the_end if chosen else ():
+        yield f"the choice for {arm} lies at the end of its grid: a wider grid may choose otherwise."
+
+
+def about_teachers(comparison: Comparison) -> Iterator[str]:
+    table = comparison.table
+    taught = table[table["teacher"] != ""]
+    replicates, teachers = table["replicate"].nunique(), taught["teacher"].nunique()
+    if 1 < replicates < FEW:
+        yield f"only {replicates} replicates: too few for an interval to be trusted; look at each of them."
+    if replicates == 1 and teachers == 1:
+        yield "one teacher: the intervals say what holds for this teacher on these data, not for teachers in general."
+    if 1 < teachers < FEW:
+        yield f"only {teachers} teachers: intervals over so few are wide and rest on their being alike."
+    if taught.empty:
+        return
+    own = taught[f"teacher_{comparison.metric}"].mean()
+    alone = table.loc[table["strategy"] == comparison.against, comparison.metric]
+    if len(alone) and own <= alone.mean():
+        yield (
+            f"the teacher ({comparison.scale * own:.1f}) is no better than the student by {comparison.against} "
+            f"({comparison.scale * alone.mean():.1f})."
+        )
+
+
+def about_length(comparison: Comparison) -> Iterator[str]:
+    """Whether the reference has been trained for long enough to be compared with."""
+    last = comparison.lengths[-1]
+    rows = comparison.table[comparison.table["strategy"] == comparison.against]
+    means = rows.groupby("length")[comparison.metric].mean() * comparison.scale
+    half = [length for length in comparison.lengths if length <= last / 2]
+    if half and comparison.share and means[last] - means[half[-1]] >= STILL_RISING:
+        gain = means[last] - means[half[-1]]
+        yield f"{comparison.against} still gained {gain:.1f} points between {half[-1]:,} and {last:,} updates: up to {last:,} only."
+    elif not half and last < SHORT_TRAINING:
+        yield f"only {last:,} updates: what is found may be about the beginning of a training."

@@ -1,0 +1,182 @@
+"""From runs to tasks: teachers first, then what they answer, then their students; small networks in stacks.
+
+The plan alone decides the stacks, so that the same plan gives the same bits however many workers carry it out.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from kdlearn.data.dataset import Dataset
+from kdlearn.data.files import write_tensors
+from kdlearn.data.views import Views
+from kdlearn.studies.carry_out import Task, answers_file, network_of, num_classes_of
+from kdlearn.studies.checks import Checks
+from kdlearn.studies.keys import Keys, digest, tensors_key
+from kdlearn.studies.run import Run
+from kdlearn.training.answers import StoredTeacher, answers_on, ask, teacher_of
+from kdlearn.training.machine import Machine
+from kdlearn.training.together import kind_of
+
+LARGEST_STACK = 240  # networks: beyond some hundred a stack is no faster, and tasks of this size keep workers busy
+
+
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """A teacher's answers on a data set: of some epochs of views, and of the splits that students are measured on."""
+
+    name: str
+    data: Dataset
+    views: Views | None
+    dtype: str
+    epochs: tuple[int, ...]
+    splits: tuple[str, ...]
+
+    def answers(self, teacher: Callable[[Tensor], Tensor] | StoredTeacher, machine: Machine) -> dict[str, Tensor]:
+        data = self.data.to(machine.device)
+        inputs = self.views.of(data) if self.views else lambda epoch, rows: data.inputs("train", rows)
+        found = {str(epoch): ask(teacher, data, inputs, epoch, self.dtype, machine).cpu() for epoch in self.epochs}
+        on_splits = {split: answers_on(teacher, data, split, machine) for split in self.splits}
+        return found | {split: logits for split, logits in on_splits.items() if logits is not None}
+
+
+def keep_answers(folder: Path, name: str, answers: Mapping[str, Tensor]) -> None:
+    for what, logits in answers.items():
+        file = answers_file(folder, name, what)
+        if not file.exists():
+            write_tensors(file, {"logits": logits.contiguous()}, file.stem)
+
+
+def ask_network(asking: Asking, run: Run, weights: str, task: Task) -> None:
+    """What a worker does between teachers and students: ask a trained network."""
+    wanted = [str(epoch) for epoch in asking.epochs] + list(asking.splits)
+    if all(answers_file(task.folder, asking.name, what).exists() for what in wanted):
+        return
+    with task.machine.threading():
+        network = task.machine.place(network_of(run, task, weights))
+        keep_answers(task.folder, asking.name, asking.answers(network, task.machine))
+
+
+class Plan:
+    """What a study does, in which order. Building it trains nothing and writes nothing."""
+
+    def __init__(self, runs: Sequence[Run], machine: Machine) -> None:
+        self.machine, self.requested = machine, list(runs)
+        self.checks = Checks(machine)
+        self.all = list(with_teachers(self.requested))
+        for run in self.all:
+            self.checks.of(run)
+        self.told = self.ask_those_that_only_answer()
+        self.keys = Keys(machine, {id(teacher): tensors_key(found) for teacher, found in self.told.values()})
+        self.unique = {self.keys.of(run): run for run in self.all}
+        self.weights: dict[str, str] = {}  # key of a teacher's run -> name of its weights
+
+    @cached_property
+    def levels(self) -> list[list[Task]]:
+        """Tasks by the depth of their teachers; those of one level do not need each other."""
+        depths = defaultdict(list)
+        for key, run in self.unique.items():
+            depths[run.depth].append((key, run))
+        return [list(self.tasks(depths[depth])) for depth in sorted(depths)]
+
+    def tasks(self, level: Sequence[tuple[str, Run]]) -> Iterator[Task]:
+        """The tasks of a level; the folder is put in when they are carried out."""
+        stacks = defaultdict(list)
+        for key, run in level:
+            stacks[self.signature(key, run)].append((key, run))
+        for members in stacks.values():
+            members.sort(key=lambda member: kind_of(member[1].strategy))  # a stable sort: else as they were given
+            for start in range(0, len(members), LARGEST_STACK):
+                yield self.task(members[start : start + LARGEST_STACK])
+
+    def signature(self, key: str, run: Run) -> str:
+        """What runs of one stack share; a run that is trained alone has a signature of its own."""
+        if not self.checks.can_be_stacked(run):
+            return key
+        train, measured = run.data.train, run.measured
+        shapes = [(one.shape[1:], str(one.dtype)) if one is not None else None for one in (*train, *measured)]
+        told = [asdict(run.views) if run.views else None, run.lengths, run.batch_size, run.measured_on]
+        about = [self.checks.structure(run), shapes, len(measured.inputs), told, run.recipe.settings()]
+        return digest([*about, run.metric.__qualname__, run.answers])
+
+    def task(self, members: Sequence[tuple[str, Run]]) -> Task:
+        runs = [run for _, run in members]
+        answers, teachers = [self.answers_name(run) for run in runs], [self.weights_of_teacher(run) for run in runs]
+        key = digest([[key for key, _ in members], answers, teachers])
+        kept = {}
+        for place, (run_key, run) in enumerate(members):
+            if run.keep or run_key in self.teachers:
+                kept[place] = self.weights[run_key] = digest([run_key, key])
+        return Task(key, runs, Path(), self.machine, kept, answers, teachers)
+
+    @cached_property
+    def teachers(self) -> set[str]:
+        return {self.keys.of(run.teacher) for run in self.all if isinstance(run.teacher, Run) and run.asks_teacher}
+
+    def weights_of_teacher(self, run: Run) -> str | None:
+        """The name of the file of a teacher that is a run."""
+        return self.weights[self.keys.of(run.teacher)] if run.asks_teacher and isinstance(run.teacher, Run) else None
+
+    def answers_name(self, run: Run) -> str | None:
+        if not run.asks_teacher:
+            return None
+        teacher = self.weights_of_teacher(run) or self.keys.teacher(run)
+        return digest([teacher, run.data.key, asdict(run.views) if run.views else None, run.answers])
+
+    def askings(self, tasks: Sequence[Task]) -> list[tuple[Asking, Run, str]]:
+        """What must be asked of trained networks before these tasks, each once."""
+        wanted: dict[str, tuple[Run, str, list[Run]]] = {}
+        for task in tasks:
+            for run, name, weights in zip(task.runs, task.answers, task.teachers, strict=True):
+                if weights is not None:
+                    wanted.setdefault(name, (run.teacher, weights, []))[2].append(run)
+        return [(asking_of(name, runs), teacher, weights) for name, (teacher, weights, runs) in wanted.items()]
+
+    def ask_those_that_only_answer(self) -> dict[tuple[int, ...], tuple[Any, dict[str, Tensor]]]:
+        """The answers of teachers that are no runs, which are known by them."""
+        wanted: dict[tuple, list[Run]] = defaultdict(list)
+        for run in self.all:
+            if run.asks_teacher and not isinstance(run.teacher, Run):
+                wanted[id(run.teacher), id(run.data), run.views, run.answers].append(run)
+        found = {}
+        for name, runs in wanted.items():
+            teacher = teacher_of(runs[0].teacher, runs[0].data, num_classes_of(runs[0]))
+            found[name] = (runs[0].teacher, asking_of("", runs).answers(place(teacher, self.machine), self.machine))
+        return found
+
+    def keep_told(self, folder: Path) -> None:
+        """Write what `ask_those_that_only_answer` found."""
+        for run in self.all:
+            if run.asks_teacher and not isinstance(run.teacher, Run):
+                _, answers = self.told[id(run.teacher), id(run.data), run.views, run.answers]
+                keep_answers(folder, self.answers_name(run), answers)
+
+
+def place(teacher: Any, machine: Machine) -> Any:
+    return teacher.to(machine.device) if isinstance(teacher, nn.Module) else teacher
+
+
+def asking_of(name: str, runs: Sequence[Run]) -> Asking:
+    """One asking that is enough for all of these runs."""
+    first, stored = runs[0], [run for run in runs if run.stores_answers]
+    epochs = tuple(range(max((run.num_epochs for run in stored), default=0)))
+    splits = tuple(sorted({run.measured_on for run in runs}))
+    return Asking(name, first.data, first.views, first.answers, epochs, splits)
+
+
+def with_teachers(runs: Sequence[Run]) -> Iterator[Run]:
+    """Runs and the runs that teach them, each once, teachers first."""
+    seen: set[int] = set()
+    for run in runs:
+        behind = [run]
+        while isinstance(behind[-1].teacher, Run) and behind[-1].asks_teacher:
+            behind.append(behind[-1].teacher)
+        for one in reversed(behind):
+            if id(one) not in seen:
+                seen.add(id(one))
+                yield one

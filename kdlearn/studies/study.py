@@ -1,0 +1,204 @@
+"""A study: runs to a table, in this process or on any executor of processes."""
+
+import json
+import os
+import tempfile
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from kdlearn.data.files import read_json, remove_partials, write_json
+from kdlearn.studies.carry_out import Task, carry_out
+from kdlearn.studies.plan import Plan, ask_network
+from kdlearn.studies.run import Run
+from kdlearn.training.machine import Machine
+
+ABOUT, FOLDERS = "kdlearn-study.json", ("rows", "answers", "networks", "checkpoints")
+
+
+class UnreadableSource(UserWarning):
+    """What decides a run cannot be read, so results are not kept."""
+
+
+def study(
+    runs: Sequence[Run],
+    folder: str | Path | None = None,
+    *,
+    machine: Machine = Machine(),
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Carry out runs and the runs that teach them; a row for each run that was asked for, and each of its lengths.
+
+    Everything is built and checked before anything is trained or written.
+
+    Args:
+        folder: keeps what is done, so that a study that was stopped goes on; None keeps nothing. On an executor of other
+            machines all must see it.
+        machine: where to compute. On workers each computes on one thread.
+        workers: so many local processes; the table is the same for any number of them.
+        executor: any executor of processes, such as Dask's `Client.get_executor()`.
+        progress: whether to show a bar.
+
+    Returns:
+        `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, and what was measured: the metric,
+        `loss` (cross-entropy in nats), `agreement` with the teacher, `teacher_…` (its metric), `seconds`.
+    """
+    if not runs:
+        raise ValueError("runs must hold at least one run; it is empty")
+    spread = executor is not None or workers is not None
+    plan = Plan(runs, replace(machine, threads=1) if spread else machine)
+    if plan.keys.unreadable and folder is not None:
+        warnings.warn(not_kept(plan.keys.unreadable), UnreadableSource, stacklevel=2)
+        folder = None
+    with the_folder(folder) as place, the_executor(executor, workers) as mapped:
+        tables = carry_out_plan(plan, place, mapped, progress)
+    return table_of(plan, tables)
+
+
+def not_kept(names: Sequence[str]) -> str:
+    odd = ", ".join(sorted(set(names)))
+    return f"results are not kept, since the source of {odd} cannot be read: put it into a file or a notebook cell"
+
+
+@contextmanager
+def the_folder(folder: str | Path | None) -> Iterator[Path]:
+    """A folder of ours, made or recognised; a temporary one if none is given."""
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="kdlearn-") as temporary:
+            yield opened(Path(temporary))
+    else:
+        yield opened(Path(folder))
+
+
+def opened(folder: Path) -> Path:
+    """A folder in which this program may write: a new one, or one that it has written."""
+    check_folder(folder)
+    for name in FOLDERS:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    if not (folder / ABOUT).exists():
+        write_json(folder / ABOUT, {"what": "a study of kdlearn; its files are named by what decides them"})
+    remove_partials(folder, FOLDERS)
+    return folder.resolve()
+
+
+def check_folder(folder: Path) -> None:
+    """A ValueError for a folder that holds something else."""
+    if folder.is_file():
+        raise ValueError(f"folder must name a folder; {folder} is a file")
+    if folder.is_dir() and any(folder.iterdir()) and not is_study(folder):
+        raise ValueError(f"folder must be new, empty or a study of kdlearn; {folder} holds something else")
+
+
+def is_study(folder: Path) -> bool:
+    try:
+        return "what" in read_json(folder / ABOUT)
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+@contextmanager
+def the_executor(executor: Executor | None, workers: int | None) -> Iterator[Executor | None]:
+    if executor is not None or workers is None:
+        yield executor
+        return
+    if not isinstance(workers, int) or workers < 1:
+        raise ValueError(f"workers must be a whole number of at least 1; got {workers!r}")
+    from loky import ProcessPoolExecutor  # unlike the standard library's, it takes functions of a notebook
+
+    with ProcessPoolExecutor(workers, env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}) as pool:
+        yield pool
+
+
+def carry_out_plan(plan: Plan, folder: Path, executor: Executor | None, progress: bool) -> dict[str, pd.DataFrame]:
+    """The table of each task, by its key."""
+    if executor is not None:
+        check_shared(folder, executor)
+    plan.keep_told(folder)
+    tables = {}
+    bar = tqdm(total=sum(map(len, plan.levels)), desc="stacks of networks", disable=not progress)
+    with bar:
+        for level in plan.levels:
+            tasks = [replace(task, folder=folder) for task in level]
+            asked = [(*asking, replace(tasks[0], runs=())) for asking in plan.askings(level)]
+            run_all(ask_network, asked, executor)
+            found = run_all(carry_out, [(task,) for task in tasks], executor, bar.update)
+            tables |= {task.key: table for task, table in zip(tasks, found, strict=True)}
+    return tables
+
+
+def run_all(
+    function: Callable[..., Any],
+    arguments: Sequence[tuple],
+    executor: Executor | None,
+    done: Callable[[], Any] = lambda: None,
+) -> list[Any]:
+    if executor is None:
+        results = []
+        for given in arguments:
+            results.append(function(*given))
+            done()
+        return results
+    futures = [executor.submit(function, *given) for given in arguments]
+    try:
+        results = []
+        for future in futures:
+            results.append(future.result())
+            done()
+        return results
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def check_shared(folder: Path, executor: Executor) -> None:
+    """Workers on other machines must see the folder, or they would train what nobody can read."""
+    probe = folder / f"probe-{uuid.uuid4().hex}.json"
+    write_json(probe, {"host": os.uname().nodename if hasattr(os, "uname") else ""})
+    try:
+        if not executor.submit(os.path.exists, str(probe)).result():
+            raise ValueError(f"folder must be one that all workers see; a worker does not find {folder}")
+    finally:
+        probe.unlink()
+
+
+def table_of(plan: Plan, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The rows of the runs that were asked for, in that order, with what tells them apart in front."""
+    measured = {}
+    for level in plan.levels:
+        for task in level:
+            by_place = tables[task.key].groupby("place", sort=False)
+            for place, rows in by_place:
+                measured[plan.keys.of(task.runs[place])] = rows.drop(columns="place")
+    frames = [measured[plan.keys.of(run)].assign(**about(run)) for run in plan.requested]
+    table = pd.concat(frames, ignore_index=True)
+    front = list(dict.fromkeys(name for run in plan.requested for name in about(run)))
+    front = [name for name in front if name not in ("replicate", "seed")] + ["replicate", "seed", "length"]
+    return table[[*front, *(name for name in table.columns if name not in front)]]
+
+
+def about(run: Run) -> dict[str, Any]:
+    """What tells a run from others, as plain columns: names for people, settings, replicate and seed."""
+    settings = {name: plain(value) for name, value in run.strategy.settings.items()}
+    optimizer = run.recipe.settings()
+    told = {"learning_rate": float(optimizer.get("learning_rate", float("nan"))), "rows": len(run.rows)}
+    shared = {"replicate": run.replicate, "seed": run.seed}
+    return {"strategy": run.strategy.name, **settings, "teacher": "", **told, **run.names, **shared}
+
+
+def plain(value: Any) -> Any:
+    """Floats for numbers, words for the rest."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int | float):
+        return float(value)
+    return value if isinstance(value, str) else json.dumps(value, default=repr)

@@ -1,0 +1,189 @@
+"""Choosing on validation, with the same number of updates and tuning seeds for every arm."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kdlearn.studies.run import Run
+from kdlearn.studies.study import study
+from kdlearn.training.optimizers import Optimizer, recipe_of
+from kdlearn.training.strategies import Strategy
+
+if TYPE_CHECKING:
+    from kdlearn.studies.compare import Question
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is tried for each arm.
+
+    Args:
+        candidates: for each arm's name the strategies to choose from; an arm that is not named has its own alone.
+        learning_rates: shared by all arms; empty keeps the optimiser's own.
+        seeds: of tuning; none of the reported ones.
+        replicates: how many replicates tuning has, where the comparison has any; other ones than the reported.
+    """
+
+    candidates: Mapping[str, Sequence[Strategy]]
+    learning_rates: Sequence[float] = ()
+    seeds: Sequence[int] = (1000, 1001)
+    replicates: int = 4
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A strategy and an optimiser."""
+
+    strategy: Strategy
+    optimizer: Optimizer
+
+    @property
+    def learning_rate(self) -> float:
+        return float(recipe_of(self.optimizer).settings().get("learning_rate", np.nan))
+
+    @property
+    def temperature(self) -> float:
+        return float(self.strategy.settings.get("temperature", 1.0))
+
+    def tie(self) -> tuple[float, float]:
+        """Of equal ones the smaller rate is taken, then the temperature nearest 1."""
+        return self.learning_rate, abs(np.log(self.temperature))
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The choice of each arm at each length, and the arms whose choice lies at the end of its grid all the same."""
+
+    best: Mapping[tuple[str, int], Candidate]
+    at_the_end: Sequence[str] = ()
+
+    def of(self, name: str, strategy: Strategy, length: int) -> Candidate:
+        return self.best[name, length]
+
+
+def choose_settings(
+    question: "Question", choice: Choice, folder: str | Path | None, where: Mapping[str, Any]
+) -> tuple[Chosen, pd.DataFrame]:
+    """The best candidate of each arm and length on validation, and every score.
+
+    A choice at the end of a numeric grid extends the grid once, for every arm.
+    """
+    check_choice(question, choice)
+    grid = {name: list(candidates_of(question, choice, name)) for name in question.strategies}
+    scores = score(question, choice, grid, folder, where)
+    chosen = Chosen(dict(best_of(question, grid, scores)))
+    further = extended(grid, chosen)
+    if further:
+        grid = {name: [*grid[name], *further[name]] for name in grid}
+        scores = pd.concat([scores, score(question, choice, further, folder, where, len(scores))], ignore_index=True)
+        chosen = Chosen(dict(best_of(question, grid, scores)))
+    ends = [f"{name} at {length:,} updates" for (name, length) in chosen.best if at_end(grid[name], chosen.best[name, length])]
+    return replace(chosen, at_the_end=ends), scores
+
+
+def check_choice(question: "Question", choice: Choice) -> None:
+    odd = set(choice.candidates) - set(question.strategies)
+    if odd:
+        raise ValueError(f"choose must name strategies of the comparison, {list(question.strategies)}; got {sorted(odd)}")
+    several = [name for name, given in question.strategies.items() if len(given) > 1]
+    if several:
+        raise ValueError(f"with choose every strategy needs a name of its own; {several[0]!r} names several: use a mapping")
+    if set(choice.seeds) & set(question.seeds):
+        raise ValueError(f"seeds of tuning must not be reported ones; both hold {sorted(set(choice.seeds) & set(question.seeds))}")
+    if question.data(question.replicates[0]).validation is None:
+        raise ValueError("choose scores on validation, and data has none: give a validation split")
+
+
+def candidates_of(question: "Question", choice: Choice, name: str) -> Iterator[Candidate]:
+    strategies = choice.candidates.get(name) or question.strategies[name]
+    for optimizer in optimizers_of(question.optimizer, choice.learning_rates):
+        yield from (Candidate(strategy, optimizer) for strategy in strategies)
+
+
+def optimizers_of(optimizer: Optimizer, rates: Sequence[float]) -> list[Optimizer]:
+    if not rates:
+        return [optimizer]
+    if not hasattr(optimizer, "learning_rate"):
+        raise TypeError(f"learning_rates need Adam() or NesterovSGD() for an optimizer; got {type(optimizer).__name__}")
+    return [replace(optimizer, learning_rate=rate) for rate in rates]
+
+
+def score(
+    question: "Question",
+    choice: Choice,
+    grid: Mapping[str, Sequence[Candidate]],
+    folder: str | Path | None,
+    where: Mapping[str, Any],
+    begin: int = 0,
+) -> pd.DataFrame:
+    """A row for each candidate, length, teacher, replicate and tuning seed: `score` on validation."""
+    runs = [run for name, some in grid.items() for one in some for run in tuning_runs(question, choice, name, one)]
+    table = study(runs, folder, **where)
+    return table.rename(columns={question.metric_name: "score"})
+
+
+def tuning_runs(question: "Question", choice: Choice, name: str, candidate: Candidate) -> Iterator[Run]:
+    options: dict[str, Any] = {"measured_on": "validation", "seeds": list(choice.seeds)}
+    if question.given_replicates is not None:
+        first = max(question.replicates) + 1
+        options["replicates"] = range(first, first + choice.replicates)
+    lengths = question.stretches() if recipe_of(candidate.optimizer).constant else [(n,) for n in question.lengths]
+    yield from question.runs_of(name, candidate.strategy, candidate.optimizer, lengths, **options)
+
+
+def best_of(
+    question: "Question", grid: Mapping[str, Sequence[Candidate]], scores: pd.DataFrame
+) -> Iterator[tuple[tuple[str, int], Candidate]]:
+    for name, candidates in grid.items():
+        for length in question.lengths:
+            found = [(candidate, scores_of(candidate, name, length, scores)) for candidate in candidates]
+            yield (name, length), best(found)
+
+
+def scores_of(candidate: Candidate, name: str, length: int, scores: pd.DataFrame) -> np.ndarray:
+    rows = scores[(scores["strategy"] == name) & (scores["length"] == length)]
+    rows = rows[rows["learning_rate"].isna() | (rows["learning_rate"] == candidate.learning_rate)]
+    for setting, value in candidate.strategy.settings.items():
+        rows = rows[rows[setting] == value]
+    return rows.sort_values(["replicate", "teacher", "seed"])["score"].to_numpy()
+
+
+def best(found: Sequence[tuple[Candidate, np.ndarray]]) -> Candidate:
+    """The highest mean; of those within one paired standard error of it the smaller rate, then T nearest 1."""
+    top, highest = max(found, key=lambda one: one[1].mean())
+
+    def ties(values: np.ndarray) -> bool:
+        gaps = highest - values
+        return gaps.mean() <= (gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else 0)
+
+    return min((one for one, values in found if one is top or ties(values)), key=Candidate.tie)
+
+
+def extended(grid: Mapping[str, Sequence[Candidate]], chosen: Chosen) -> dict[str, list[Candidate]]:
+    """The candidates that one more rate brings, at the end where a choice lies; none if no choice lies at an end."""
+    rates = sorted({one.learning_rate for some in grid.values() for one in some})
+    if len(rates) < 2:
+        return {}
+    picked = {one.learning_rate for one in chosen.best.values()}
+    further = [rates[0] ** 2 / rates[1]] * (rates[0] in picked) + [rates[-1] ** 2 / rates[-2]] * (rates[-1] in picked)
+    return {
+        name: [
+            Candidate(strategy, replace(some[0].optimizer, learning_rate=rate))
+            for rate in further
+            for strategy in dict.fromkeys(one.strategy for one in some)
+        ]
+        for name, some in grid.items()
+    } if further else {}
+
+
+def at_end(candidates: Sequence[Candidate], picked: Candidate) -> bool:
+    """Whether a choice lies at the end of a grid of rates or temperatures."""
+    ends = False
+    for of in (lambda one: one.learning_rate, lambda one: one.temperature):
+        values = sorted({of(one) for one in candidates})
+        ends |= len(values) > 1 and of(picked) in (values[0], values[-1])
+    return ends

@@ -1,7 +1,6 @@
 """A folder of images by class, decoded once: checked, read in a fixed order, and cached by the content of its files."""
 
 import hashlib
-import json
 import math
 import os
 from contextlib import suppress
@@ -12,13 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from kdlearn.data.batches import Examples
-from kdlearn.data.files import replacing
+from kdlearn.data.dataset import Examples
+from kdlearn.data.files import read_tensors, write_tensors
+from kdlearn.data.views import Views
 
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # not all that Pillow knows: for EPS it runs Ghostscript
 SPLITS = ("train", "test")
@@ -31,17 +29,8 @@ class Whole(NamedTuple):
     test: Examples
     class_names: tuple[str, ...]
 
-    def key(self) -> str:
-        """SHA-256 of class names, shapes, images and labels."""
-        tensors = [*self.train, *self.test]
-        shapes = [(str(tensor.dtype), *tensor.shape) for tensor in tensors]
-        digest = hashlib.sha256(json.dumps([self.class_names, shapes]).encode())
-        for tensor in tensors:
-            digest.update(tensor.view(torch.uint8).numpy())
-        return digest.hexdigest()
 
-
-def read_folder(folder: Path, cache: Path | None, progress: bool) -> Whole:
+def read_folder(folder: Path, cache: Path | None, num_validation: int, progress: bool) -> Whole:
     """The images of `folder`; from the file `cache`, by default hidden in the folder, if it was made of these files."""
     if not folder.is_dir():
         raise FileNotFoundError(f"source must be 'cifar10', 'mnist' or a folder of images; there is no folder {folder}")
@@ -52,14 +41,15 @@ def read_folder(folder: Path, cache: Path | None, progress: bool) -> Whole:
     paths = [[path for paths in classes.values() for path in paths] for classes in listed]
     labels = [torch.arange(len(train)).repeat_interleave(torch.tensor([*map(len, split.values())])) for split in listed]
     first = read_image(paths[0][0])
-    check_memory(2 * first.nbytes * sum(map(len, paths)), available_memory())  # two copies when validation is held out
-    cache, files = cache or folder / ".kdlearn-cache.safetensors", digest_files(paths)
-    whole = read_cache(cache, files, labels, tuple(train))
-    if whole is None:
-        images = [decode(split, first.shape, progress) for split in paths]
-        whole = Whole(*map(Examples, images, labels), tuple(train))
-        write_cache(cache, files, whole)
-    return whole
+    needed = needed_memory(first.transpose(2, 0, 1).shape, *map(len, paths), num_validation)
+    check_memory(needed, available_memory())
+    cache, decided_by = cache or folder / ".kdlearn-cache.safetensors", {"files": digest_files(paths)}
+    images = read_cache(cache, decided_by)
+    if images is None:
+        images = {split: decode(listed, first.shape, progress) for split, listed in zip(SPLITS, paths, strict=True)}
+        with suppress(OSError):  # where there is no place for it, images are decoded each time
+            write_tensors(cache, images, decided_by)
+    return Whole(*(Examples(images[split], part) for split, part in zip(SPLITS, labels, strict=True)), tuple(train))
 
 
 def list_split(folder: Path, split: str) -> dict[str, list[str]]:
@@ -95,10 +85,27 @@ def available_memory() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
 
 
+def needed_memory(image: tuple[int, ...], num_train: int, num_test: int, num_validation: int) -> int:
+    """Bytes at most: the decoded images `(channels, height, width)`, and the largest of what stands beside them.
+
+    That is first a copy that is written to the cache, then copies of the training images when some are held out, then
+    the padded ones of `Views()`.
+    """
+    decoded = math.prod(image) * (num_train + num_test)
+    held_out = math.prod(image) * num_train if num_validation else 0
+    return decoded + max(decoded, held_out, padded_memory(image, num_train - num_validation))
+
+
+def padded_memory(image: tuple[int, ...], count: int) -> int:
+    """Bytes that `Views()` needs for its borders."""
+    channels, height, width = image
+    return count * channels * (height + 2 * Views().pixels) * (width + 2 * Views().pixels)
+
+
 def check_memory(needed: int, available: float) -> None:
     if needed > available:
         raise ValueError(
-            f"the decoded images need {needed / 2**30:.3g} GiB of memory, {available / 2**30:.3g} GiB are free. "
+            f"the images need {needed / 2**30:.3g} GiB of memory, {available / 2**30:.3g} GiB are free. "
             "kdlearn.train takes any iterable of Batch: make one that reads from the disk, or make the images smaller"
         )
 
@@ -143,21 +150,9 @@ def decode(paths: list[str], shape: tuple[int, ...], progress: bool) -> Tensor:
     return torch.from_numpy(images)
 
 
-def read_cache(cache: Path, files: str, labels: list[Tensor], class_names: tuple[str, ...]) -> Whole | None:
+def read_cache(cache: Path, decided_by: dict[str, str]) -> dict[str, Tensor] | None:
     """None where the cache is absent, of other files, cut short or altered."""
     try:
-        with safe_open(cache, "pt") as file:
-            about = file.metadata() or {}
-            if about.get("files") != files:
-                return None
-            whole = Whole(*map(Examples, map(file.get_tensor, SPLITS), labels), class_names)
-    except (OSError, SafetensorError):
+        return read_tensors(cache, decided_by)
+    except (OSError, ValueError):
         return None
-    return whole if whole.key() == about.get("key") else None
-
-
-def write_cache(cache: Path, files: str, whole: Whole) -> None:
-    """Left undone where there is no place for it: the images are then decoded each time."""
-    images = {"train": whole.train.images, "test": whole.test.images}
-    with suppress(OSError, SafetensorError), replacing(cache) as temporary:
-        save_file(images, temporary, metadata={"files": files, "key": whole.key()})

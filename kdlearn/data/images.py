@@ -2,28 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from kdlearn.data.batches import Examples, stratified_sample
+from kdlearn.data.dataset import Dataset, Examples, Normalise, stratified_sample
 from kdlearn.data.digits import load_digits
-from kdlearn.data.image_folder import Whole, check_memory, read_folder
+from kdlearn.data.image_folder import Whole, check_memory, padded_memory, read_folder
 
 NAMED = ("cifar10", "mnist")
-
-
-class ImageSplits(NamedTuple):
-    """Images `(N, channels, height, width)` uint8 with labels `(N,)` int64, and what must be known to use them."""
-
-    train: Examples
-    validation: Examples  # held out of the training part, stratified; no rows if none were asked for
-    test: Examples
-    class_names: tuple[str, ...]
-    mean: tuple[float, ...]  # a channel, of the training split, where a pixel lies in [0, 1]
-    deviation: tuple[float, ...]
-    key: str  # SHA-256 of all images, labels and class names before the validation images are held out
 
 
 def load_images(
@@ -36,53 +23,65 @@ def load_images(
     device: str | torch.device = "cpu",
     cache: Path | None = None,
     progress: bool = False,
-) -> ImageSplits:
+) -> Dataset:
     """The data set "cifar10" or "mnist", or a folder that holds `train/<class>/*` and `test/<class>/*`.
 
     The named sets lie under `root` (by default the folder in the variable KDLEARN_DATA, or `data`); `download` fetches
     them. A folder's images are 8-bit, all grey or all RGB, of one size; its classes are numbered by name. They are
     decoded once and kept in the file `cache` (by default hidden in the folder), which serves as long as no image
-    changes. `num_validation` images are held out of the training part by `seed`.
+    changes. `num_validation` images are held out of the training part by `seed`, stratified; 0: there is no validation
+    split. Inputs are `(N, channels, height, width)` uint8; `normalise` knows the training split's mean and deviation.
 
     What is missing is a FileNotFoundError, what cannot be used a ValueError, a failed download an OSError.
     """
-    whole = read_named(source, root, download) if source in NAMED else read_folder(Path(source), cache, progress)
+    named = source in NAMED
+    whole = read_named(source, root, download) if named else read_folder(Path(source), cache, num_validation, progress)
     train, validation = hold_out(whole.train, whole.class_names, num_validation, seed)
-    mean, deviation = pixel_statistics(train.images)
     if torch.device(device).type == "cuda":
-        check_memory(whole.train.images.nbytes + whole.test.images.nbytes, torch.cuda.mem_get_info(device)[0])
-    splits = (Examples(part.images.to(device), part.labels.to(device)) for part in (train, validation, whole.test))
-    return ImageSplits(*splits, whole.class_names, mean, deviation, whole.key())
+        needed = sum(part.inputs.nbytes for part in (whole.train, whole.test))
+        needed += padded_memory(train.inputs.shape[1:], len(train.inputs))
+        check_memory(needed, torch.cuda.mem_get_info(device)[0])
+    name = source if named else Path(source).resolve().name
+    return dataset_of(train, whole.test, validation, whole.class_names, name).to(device)
 
 
-def stand_in() -> ImageSplits:
+def stand_in() -> Dataset:
     """scikit-learn's digits, enlarged to CIFAR-10's 3×32×32: for code that waits for it. Their numbers mean nothing."""
     digits = load_digits()
-    low, high = digits.train.images.min(), digits.train.images.max()
+    low, high = digits.train.inputs.min(), digits.train.inputs.max()
 
     def enlarged(part: Examples) -> Examples:
-        pixels = (255 * (part.images - low) / (high - low)).round().clamp(0, 255).byte()
+        pixels = (255 * (part.inputs - low) / (high - low)).round().clamp(0, 255).byte()
         return Examples(pixels.repeat(1, 3, 1, 1).repeat_interleave(4, 2).repeat_interleave(4, 3), part.labels)
 
-    splits = [enlarged(part) for part in digits]
-    return ImageSplits(*splits, tuple("0123456789"), *pixel_statistics(splits[0].images), "stand-in")
+    splits = [enlarged(part) for part in (digits.train, digits.test, digits.validation)]
+    return dataset_of(*splits, digits.class_names, "stand-in")
 
 
-def hold_out(train: Examples, class_names: tuple[str, ...], size: int, seed: int) -> tuple[Examples, Examples]:
-    """The training part without `size` images, and those; classes keep their shares."""
+def dataset_of(
+    train: Examples, test: Examples, validation: Examples | None, class_names: tuple[str, ...], name: str
+) -> Dataset:
+    """Pixels as a data set that normalises them by the training split."""
+    normalise = Normalise(*pixel_statistics(train.inputs))
+    return Dataset(train, test, validation, class_names=class_names, normalise=normalise, name=name)
+
+
+def hold_out(train: Examples, class_names: tuple[str, ...], size: int, seed: int) -> tuple[Examples, Examples | None]:
+    """The training part without `size` images, and those (None for 0); classes keep their shares."""
+    if size == 0:
+        return train, None
     total, classes = len(train.labels), len(class_names)
+    fewest, label = train.labels.bincount().min(dim=0)
+    if fewest < 2:
+        raise ValueError(f"num_validation must be 0: class {class_names[label]} has a single training image")
+    if not classes <= size <= total - classes:
+        raise ValueError(
+            f"num_validation must be 0 or {classes} … {total - classes}, so that each of {classes} classes "
+            f"can have an image on both sides; got {size}"
+        )
     held = torch.zeros(total, dtype=torch.bool)
-    if size != 0:
-        fewest, label = train.labels.bincount().min(dim=0)
-        if fewest < 2:
-            raise ValueError(f"num_validation must be 0: class {class_names[label]} has a single training image")
-        if not classes <= size <= total - classes:
-            raise ValueError(
-                f"num_validation must be 0 or {classes} … {total - classes}, so that each of {classes} classes "
-                f"can have an image on both sides; got {size}"
-            )
-        held[stratified_sample(train.labels, size, seed)] = True
-    return tuple(Examples(train.images[rows], train.labels[rows]) for rows in (~held, held))
+    held[stratified_sample(train.labels, size, seed)] = True
+    return train.take(~held), train.take(held)
 
 
 def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

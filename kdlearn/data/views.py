@@ -1,157 +1,137 @@
 """Views: every image of every epoch shifted and mirrored its own way, and made again whenever they are asked for.
 
-Order and initialisation are the student's; the views belong to the study. So a teacher can label the views of an epoch
-once, and every student that sees them finds its labels in a `LabelStore`.
+Order and initialisation are the student's; the views belong to the data. So a teacher can answer for the views of an
+epoch once, and every student that sees them reads its answers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
+from torch.nn.functional import pad
 
-from kdlearn.data.batches import Batch, generator_of
+from kdlearn.data.dataset import Dataset, generator_of
 
 SHIFTS, SIDES = 1, 2  # two streams of random numbers, apart from the one that shuffles
-CERTAIN = 1000.0  # the logit of a class that is known; the others' are 0
+BORDERS = ("reflect", "darkest")
 
 
+@dataclass(frozen=True)
 class Views:
-    """`views(epoch, rows)`: normalised images `(len(rows), channels, height, width)`, float32.
-
-    A view is a function of (`seed`, epoch, index) alone, the same on every device: the image moved by -`pixels` …
-    `pixels` in both directions, what enters at the border being its reflection, and, if `flip`, mirrored in every other
-    epoch, so that two epochs together show both sides (Jordan 2024, arXiv 2404.00498). `pixels=0, flip=False` leaves
-    the images as they are.
+    """How images are augmented: a recipe, which `of` applies to a data set.
 
     Args:
-        images: `(N, channels, height, width)` uint8, on the device on which the views are wanted.
-        mean: one number a channel, of pixels in [0, 1].
-        deviation: likewise.
+        pixels: an image is moved by -`pixels` … `pixels` in both directions.
+        flip: it is mirrored in every other epoch, so that two epochs together show both sides (Jordan 2024, arXiv
+            2404.00498). `Views(pixels=0, flip=False)` leaves the images as they are.
+        seed: of the views alone; students that share it see the same.
+        period: epoch e shows view e mod `period`, so that answers for that many epochs serve longer trainings; None:
+            each epoch its own.
+        border: what enters: "reflect", the image's reflection, or "darkest", the smallest value of all images.
     """
 
-    def __init__(
-        self,
-        images: Tensor,
-        mean: Sequence[float],
-        deviation: Sequence[float],
-        *,
-        seed: int = 0,
-        pixels: int = 2,
-        flip: bool = True,
-    ) -> None:
-        if images.ndim != 4 or images.dtype != torch.uint8:
-            came = f"{tuple(images.shape)} {images.dtype}"
-            raise TypeError(f"images must be (N, channels, height, width) uint8; got {came}")
-        if not 0 <= pixels < min(images.shape[-2:]):
-            raise ValueError(f"pixels must lie in 0 … {min(images.shape[-2:]) - 1}, inside the image; got {pixels}")
-        self.seed, self.pixels, self.flip = seed, pixels, flip
-        self.mean, self.deviation = (
-            255 * torch.as_tensor(values, dtype=torch.float32, device=images.device).view(-1, 1, 1)
-            for values in (mean, deviation)
-        )
-        sides = torch.randint(2, (len(images),), generator=generator_of(seed, 0, SIDES)).to(images.device)
-        self.mirrored = sides.bool() & flip  # in even epochs; in odd ones the others are
+    pixels: int = 2
+    flip: bool = True
+    seed: int = 0
+    period: int | None = None
+    border: str = "reflect"
+
+    def __post_init__(self) -> None:
+        for name, least in {"pixels": 0, "seed": 0, "period": 1}.items():
+            value = getattr(self, name)
+            if name == "period" and value is None:
+                continue
+            if not isinstance(value, Integral) or value < least:
+                raise ValueError(f"{name} must be a whole number of at least {least}; got {value!r}")
+            object.__setattr__(self, name, int(value))  # NumPy's numbers print otherwise, and a recipe is hashed
+        if not isinstance(self.flip, bool):
+            raise ValueError(f"flip must be True or False; got {self.flip!r}")
+        if self.border not in BORDERS:
+            raise ValueError(f"border must be one of {', '.join(BORDERS)}; got {self.border!r}")
+
+    def of(self, data: Dataset, split: str = "train") -> "BoundViews":
+        """The views of a split, on its device.
+
+        Inputs that are not images `(N, channels, height, width)` larger than `pixels`, uint8 or floating, are a
+        ValueError.
+        """
+        part = getattr(data, split)
+        if part is None:
+            raise ValueError(f"split must be one that the data set has; {data.name} has no {split} examples")
+        return BoundViews(self, part.inputs, data.normalise)
+
+
+class BoundViews:
+    """`views(epoch, rows)`: what a network takes, floating `(len(rows), channels, height, width)`; by `Views.of`.
+
+    A view is a function of (seed, epoch, row) alone, the same on every device.
+    """
+
+    def __init__(self, recipe: Views, images: Tensor, normalise: Callable[[Tensor], Tensor] | None = None) -> None:
+        check_images(recipe, images)
+        self.recipe, self.normalise = recipe, normalise
+        sides = torch.randint(2, (len(images),), generator=generator_of(recipe.seed, 0, SIDES)).to(images.device)
+        self.mirrored = sides.bool() & recipe.flip  # in even epochs; in odd ones the others are
         height, width = images.shape[-2:]
-        padded = images[:, :, reflected(height, pixels)][..., reflected(width, pixels)]
-        padded[self.mirrored] = padded[self.mirrored].flip(-1)  # so that an epoch mirrors whole batches or nothing
+        padded = self.padded(images)
         self.windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, channels, down, right, height, width)
         self.drawn_for: int | None = None
+
+    def padded(self, images: Tensor) -> Tensor:
+        """The images with their borders, the mirrored ones mirrored, so that an epoch mirrors whole batches or nothing.
+
+        In parts, so that no second copy of all is needed.
+        """
+        count, channels, height, width = images.shape
+        added, darkest = 2 * self.recipe.pixels, images.min().item()
+        padded = images.new_empty(count, channels, height + added, width + added)
+        parts = (values.split(1024) for values in (images, padded, self.mirrored))
+        for source, target, mirrored in zip(*parts, strict=True):
+            target.copy_(with_border(source, self.recipe, darkest))
+            target[mirrored] = target[mirrored].flip(-1)
+        return padded
 
     def __len__(self) -> int:
         return len(self.windows)
 
     def __call__(self, epoch: int, rows: Tensor) -> Tensor:
+        epoch = epoch % self.recipe.period if self.recipe.period else epoch
         down, right = (values[rows] for values in self.draw(epoch))
-        right = torch.where(self.mirrored[rows], 2 * self.pixels - right, right)
+        right = torch.where(self.mirrored[rows], 2 * self.recipe.pixels - right, right)
         images = self.windows[rows, :, down, right]
-        if self.flip and epoch % 2:
+        if self.recipe.flip and epoch % 2:
             images = images.flip(-1)
-        return images.float().sub_(self.mean).div_(self.deviation)
+        if self.normalise is not None:
+            return self.normalise(images)
+        return images if images.is_floating_point() else images.float()
 
     def draw(self, epoch: int) -> Tensor:
         """For each image how far down and right its window lies before it is mirrored: `(2, N)`."""
         if self.drawn_for != epoch:
-            size, generator = (2, len(self)), generator_of(self.seed, epoch, SHIFTS)
-            self.drawn = torch.randint(2 * self.pixels + 1, size, generator=generator).to(self.mean.device)
-            self.drawn_for = epoch
+            size, generator = (2, len(self)), generator_of(self.recipe.seed, epoch, SHIFTS)
+            drawn = torch.randint(2 * self.recipe.pixels + 1, size, generator=generator)
+            self.drawn, self.drawn_for = drawn.to(self.windows.device), epoch
         return self.drawn
 
-    def recipe(self) -> dict[str, int | bool]:
-        """What decides the views besides the images, for a label store to remember."""
-        return {"view_seed": self.seed, "pixels": self.pixels, "flip": self.flip}
+
+def check_images(recipe: Views, images: Tensor) -> None:
+    if images.ndim != 4 or 0 in images.shape or not (images.dtype == torch.uint8 or images.is_floating_point()):
+        expected = "images (N, channels, height, width), uint8 or floating"
+        raise ValueError(f"inputs must be {expected}; got {tuple(images.shape)} {images.dtype}. Others take views=None")
+    if recipe.pixels >= (size := min(images.shape[-2:])):
+        raise ValueError(f"pixels must lie in 0 … {size - 1}, inside the image; got {recipe.pixels}")
+
+
+def with_border(images: Tensor, recipe: Views, darkest: float) -> Tensor:
+    if recipe.border == "darkest":
+        return pad(images, (recipe.pixels,) * 4, value=darkest)
+    down, right = (reflected(size, recipe.pixels).to(images.device) for size in images.shape[-2:])
+    return images[:, :, down][..., right]
 
 
 def reflected(size: int, pixels: int) -> Tensor:
     """The places of a row with its reflection at both ends: 2 1 0 1 2 3 … for two pixels."""
     places = torch.arange(-pixels, size + pixels).abs()
     return torch.where(places < size, places, 2 * (size - 1) - places)
-
-
-class LabelStore:
-    """`store(epoch, rows)`: the teacher's logits `(len(rows), C)` of those views, in float32.
-
-    Args:
-        logits: `(epochs, N, C)`, by `kdlearn.label_views`.
-    """
-
-    def __init__(self, logits: Tensor) -> None:
-        self.logits = logits
-
-    def __len__(self) -> int:
-        return len(self.logits)
-
-    def __call__(self, epoch: int, rows: Tensor) -> Tensor:
-        return self.logits[epoch, rows].float()
-
-    def knowing(self, rows: Tensor, labels: Tensor) -> "LabelStore":
-        """The same store, but what it says of `rows` `(n,)` is their ground truth `(n,)`, without a doubt."""
-        logits = self.logits.clone()
-        logits[:, rows] = CERTAIN * one_hot(labels, logits.shape[-1]).to(logits.dtype)
-        return LabelStore(logits)
-
-
-class ViewBatches:
-    """Shuffled batches of views; each time through is an epoch, whose order is a function of (`seed`, epoch).
-
-    Args:
-        views: what the images look like in each epoch, the same for every student of a study.
-        labels: `(N,)` int64 ground truth; None where the student must not see it.
-        batch_size: how many images a batch; the last one may be smaller.
-        seed: the student's.
-        rows: the images that this student sees; by default all.
-        store: the teacher's logits of the views. A student that trains for more epochs sees the store's epochs again.
-        share: the rows of each batch that are made here, `slice(rank, None, num_processes)` where processes share them.
-    """
-
-    def __init__(
-        self,
-        views: Views,
-        labels: Tensor | None,
-        batch_size: int,
-        *,
-        seed: int,
-        rows: Tensor | None = None,
-        store: LabelStore | None = None,
-        share: slice = slice(None),
-    ) -> None:
-        rows = torch.arange(len(views)) if rows is None else rows
-        if any(size % (share.step or 1) for size in (batch_size, len(rows) % batch_size)):
-            sizes = f"batches of {batch_size} and the last of {len(rows) % batch_size or batch_size} images"
-            raise ValueError(f"batch_size must leave batches that {share.step} processes can share evenly; got {sizes}")
-        self.views, self.labels, self.store, self.rows = views, labels, store, rows.to(views.mean.device)
-        self.batch_size, self.seed, self.share, self.epoch = batch_size, seed, share, 0
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
-
-    def __iter__(self) -> Iterator[Batch]:
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        order = torch.randperm(len(self.rows), generator=generator_of(self.seed, epoch)).to(self.rows.device)
-        seen = epoch if self.store is None else epoch % len(self.store)
-        for rows in self.rows[order].split(self.batch_size):
-            yield self.batch(seen, rows[self.share])
-
-    def batch(self, epoch: int, rows: Tensor) -> Batch:
-        labels = None if self.labels is None else self.labels[rows]
-        return Batch(self.views(epoch, rows), labels, None if self.store is None else self.store(epoch, rows))

@@ -1,10 +1,14 @@
 """A small, fast convolutional network for small images, after airbench94 (Jordan, 2024, arXiv 2404.00498)."""
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import unfold
+
+if TYPE_CHECKING:  # it loads scikit-learn, which networks do without
+    from kdlearn.data.dataset import Dataset
 
 
 class Airbench(nn.Sequential):
@@ -50,12 +54,25 @@ def norm(width: int) -> nn.BatchNorm2d:
     return layer
 
 
+def whitening_images(data: "Dataset", size: int = 5000, seed: int = 0) -> Tensor:
+    """`size` training images (all, if there are fewer) as a network takes them, drawn by the seed.
+
+    Drawn, because a folder of images comes sorted by class: its first rows are of one class alone.
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1; got {size}")
+    stored = data.train.inputs
+    rows = torch.randperm(len(stored), generator=torch.Generator().manual_seed(seed))[:size]
+    return data.inputs("train", rows.to(stored.device))
+
+
 @torch.no_grad()
 def whiten(model: Airbench, images: Tensor, epsilon: float = 5e-4) -> None:
     """Set the first layer so that its outputs, on 2×2 patches of the images, are uncorrelated and of variance 1.
 
     Args:
-        images: `(N, channels, height, width)` training images, normalised, else a ValueError; 5,000 are used.
+        images: `(N, channels, height, width)`, normalised, else a ValueError: a sample of all classes, such as
+            `whitening_images(data)`; all of them are used.
         epsilon: added to the variances λ, so that what hardly varies is not blown up.
 
     The filters are v / √(λ + epsilon) for the eigenvectors v of the patches' second moments, the largest λ first, then
@@ -63,13 +80,15 @@ def whiten(model: Airbench, images: Tensor, epsilon: float = 5e-4) -> None:
     large, and halves as in (1, −2, 1), are common): the same filters on every machine.
     """
     layer, channels = model[0], model[0].in_channels
-    if images.ndim != 4 or images.shape[1] != channels or not images.is_floating_point():
+    if images.ndim != 4 or images.shape[1] != channels or 0 in images.shape or not images.is_floating_point():
         found = f"{tuple(images.shape)} {images.dtype}"
         raise ValueError(f"images must be normalised, floating, (N, {channels}, height, width); got {found}")
-    images = images[:5000].cpu()
-    patches = (unfold(some.double(), kernel_size=2) for some in images.split(250))  # each (n, 4 · channels, places)
+    patches = (
+        unfold(some.cpu().double(), kernel_size=2) for some in images.split(250)
+    )  # each (n, 4 · channels, places)
     moments = torch.stack([(some @ some.mT / some.shape[2]).sum(dim=0) for some in patches]).sum(dim=0) / len(images)
     variances, vectors = torch.linalg.eigh(moments)
+    variances = variances.clamp(min=1e-12)  # of a constant channel it is 0, which rounding can make negative
     first_large = (vectors.abs() > vectors.abs().amax(dim=0) / 4).byte().argmax(dim=0, keepdim=True)
     filters = (vectors * vectors.gather(0, first_large).sign() / (variances + epsilon).sqrt()).flip(1).T
     layer.weight.copy_(torch.cat([filters, -filters]).view_as(layer.weight))

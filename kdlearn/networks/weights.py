@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from kdlearn.data.files import replacing
+from kdlearn.data.files import is_sealed, read_tensors, write_tensors
 
 
 @torch.no_grad()
@@ -40,15 +40,19 @@ def set_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     model.load_state_dict(weights)
 
 
-def save_weights(path: Path, model: nn.Module) -> None:
-    """Write parameters and buffers as safetensors; `path` is whole or as it was before."""
-    weights = {name: tensor.contiguous().cpu().clone() for name, tensor in model.state_dict().items()}
-    with replacing(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(weights))
+def save_weights(path: Path, model: nn.Module, decided_by: Mapping[str, str] | str = "") -> None:
+    """Write parameters and buffers as safetensors, with their hash and what decides them; whole or as it was before."""
+    write_tensors(path, model.state_dict(), decided_by)
 
 
-def load_weights(path: Path) -> dict[str, Tensor]:
-    """What `save_weights` wrote, on the CPU; a file that is no whole safetensors file is a ValueError."""
+def load_weights(path: Path, decided_by: Mapping[str, str] | str | None = None) -> dict[str, Tensor]:
+    """Weights of a safetensors file, on the CPU.
+
+    A file by `save_weights` that is altered, or decided by something else, is a ValueError. Files of other programs
+    carry no hash: they are taken if they are whole, unless it is said what must have decided them.
+    """
+    if decided_by is not None or is_sealed(path):
+        return {name: tensor.clone() for name, tensor in read_tensors(path, decided_by).items()}
     try:
         return safetensors.torch.load(path.read_bytes())
     except (safetensors.SafetensorError, KeyError) as problem:  # a KeyError is a type that torch does not have

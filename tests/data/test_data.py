@@ -1,35 +1,38 @@
-"""Data: splits that are disjoint and stratified, batches that come back with their seed, one view an image."""
+"""Data sets: splits that are disjoint and stratified, inputs as a network takes them, a key of the content."""
+
+from dataclasses import replace
 
 import pytest
 import torch
 
-from kdlearn.data import Batch, Batches, Examples, StackedBatches, load_digits, random_shift, stratified_sample
+from kdlearn.data import Dataset, Examples, Normalise, load_digits, stratified_sample
 
 
-def numbered(size: int = 10) -> Examples:
-    return Examples(torch.arange(size * 4.0).reshape(size, 1, 2, 2), torch.arange(size))
+def parts(data: Dataset) -> list[Examples]:
+    return [part for _, part in data.splits()]
 
 
 def test_digits_are_split_without_overlap_and_stratified():
     digits = load_digits()
-    assert [len(split.images) for split in digits] == [1200, 197, 400]
-    together = torch.cat([split.images for split in digits]).flatten(1)
+    assert [len(part.inputs) for part in parts(digits)] == [1200, 197, 400]
+    together = torch.cat([part.inputs for part in parts(digits)]).flatten(1)
     assert len(together.unique(dim=0)) == 1797
-    for split in digits:
-        shares = split.labels.bincount(minlength=10) / len(split.labels)
+    for part in parts(digits):
+        shares = part.labels.bincount(minlength=10) / len(part.labels)
         assert (shares - 0.1).abs().max() < 0.01
 
 
 def test_digits_are_normalised_by_the_training_split():
     digits = load_digits()
-    assert digits.train.images.mean().item() == pytest.approx(0, abs=1e-5)
-    assert digits.train.images.std().item() == pytest.approx(1, abs=1e-5)
-    assert digits.test.images.mean().item() != pytest.approx(0, abs=1e-5)
+    assert digits.train.inputs.mean().item() == pytest.approx(0, abs=1e-5)
+    assert digits.train.inputs.std().item() == pytest.approx(1, abs=1e-5)
+    assert digits.test.inputs.mean().item() != pytest.approx(0, abs=1e-5)
 
 
 def test_splits_depend_on_the_seed_alone():
-    assert torch.equal(load_digits(1).train.images, load_digits(1).train.images)
-    assert not torch.equal(load_digits(1).train.images, load_digits(2).train.images)
+    assert load_digits(1).key == load_digits(1).key != load_digits(2).key
+    assert torch.equal(load_digits(1).train.inputs, load_digits(1).train.inputs)
+    assert not torch.equal(load_digits(1).train.inputs, load_digits(2).train.inputs)
 
 
 def test_a_stratified_sample_keeps_shares_and_has_no_repeats():
@@ -40,76 +43,38 @@ def test_a_stratified_sample_keeps_shares_and_has_no_repeats():
     assert not torch.equal(rows, stratified_sample(labels, 20, seed=4))
 
 
-def test_an_epoch_shows_each_image_once_with_its_own_label_and_logits():
-    logits = torch.arange(10.0).unsqueeze(1)
-    batches = list(Batches(numbered(), 4, seed=0, teacher_logits=logits))
-    assert [len(batch.images) for batch in batches] == [4, 4, 2]
-    labels = torch.cat([batch.labels for batch in batches])
-    assert labels.sort().values.tolist() == list(range(10)) and labels.tolist() != list(range(10))
-    assert torch.equal(torch.cat([batch.images for batch in batches])[:, 0, 0, 0], 4.0 * labels)
-    assert torch.equal(torch.cat([batch.teacher_logits for batch in batches])[:, 0], labels.float())
+def test_pixels_are_normalised_and_a_constant_channel_is_finite():
+    pixels = torch.randint(256, (50, 3, 4, 4), dtype=torch.uint8)
+    pixels[:, 1] = 77
+    values = pixels.double().transpose(0, 1).flatten(1) / 255
+    normalise = Normalise(tuple(values.mean(1).tolist()), tuple(values.std(1, correction=0).tolist()))
+    made = normalise(pixels)
+    torch.testing.assert_close(made.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(made.std((0, 2, 3), correction=0), torch.tensor([1.0, 0.0, 1.0]), atol=1e-5, rtol=0)
 
 
-def test_the_order_is_a_function_of_seed_and_epoch():
-    def orders(seed: int, epochs: int) -> list[list[int]]:
-        batches = Batches(numbered(), 10, seed=seed)
-        return [next(iter(batches)).labels.tolist() for _ in range(epochs)]
-
-    first, second = orders(0, 2)
-    assert orders(0, 2) == [first, second] and first != second and orders(1, 1) != [first]
+@pytest.fixture
+def small() -> Dataset:
+    examples = Examples(torch.arange(8).byte().view(2, 1, 2, 2), torch.tensor([0, 1]))
+    return Dataset(examples, examples, class_names=("a", "b"), normalise=Normalise((0.5,), (0.25,)))
 
 
-def test_the_number_of_batches_counts_the_last_small_one():
-    assert [len(Batches(numbered(size), 4, seed=0)) for size in (8, 9)] == [2, 3]
+def test_inputs_are_normalised_rows_of_a_split(small):
+    expected = (small.train.inputs[1:].double() / 255 - 0.5) / 0.25
+    torch.testing.assert_close(small.inputs("train", torch.tensor([1])).double(), expected, atol=1e-6, rtol=0)
+    assert torch.equal(small.inputs("test", slice(1, 2)), small.inputs("train")[1:])
 
 
-def test_unlabelled_images_have_no_sentinel_label():
-    batch = next(iter(Batches(Examples(numbered().images, None), 4, seed=0)))
-    assert batch.labels is None and batch.teacher_logits is None
-
-
-def test_rows_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="teacher_logits must have a row for each of 10 images; got 9"):
-        Batches(numbered(), 4, seed=0, teacher_logits=torch.zeros(9, 3))
-    with pytest.raises(ValueError, match="labels must have a row"):
-        Batches(Examples(numbered().images, torch.arange(3)), 4, seed=0)
-    with pytest.raises(ValueError, match="not to augmented views"):
-        Batches(numbered(), 4, seed=0, teacher_logits=torch.zeros(10, 3), augment=random_shift)
-
-
-def test_stacked_batches_give_each_seed_its_own():
-    parts = [Batches(numbered(), 4, seed=seed) for seed in range(3)]
-    for stacked, *single in zip(
-        StackedBatches(parts), *(Batches(numbered(), 4, seed=s) for s in range(3)), strict=True
-    ):
-        assert stacked.teacher_logits is None
-        assert torch.equal(stacked.images, torch.stack([batch.images for batch in single]))
-        assert torch.equal(stacked.labels, torch.stack([batch.labels for batch in single]))
-
-
-def test_stacked_batches_of_different_length_are_refused():
-    with pytest.raises(ValueError, match="longer than argument 1"):
-        list(StackedBatches([Batches(numbered(4), 4, seed=0), Batches(numbered(8), 4, seed=0)]))
-
-
-def test_each_image_is_shifted_by_itself_and_darkness_enters(device):
-    image = torch.zeros(8, 8)
-    image[3, 4] = 1
-    images = image.expand(500, 1, 8, 8).to(device) - 0.5
-    moved = random_shift(images, torch.Generator().manual_seed(0))
-    places = {tuple(place) for place in (moved[:, 0] > 0).nonzero()[:, 1:].tolist()}
-    assert places == {(row, column) for row in (2, 3, 4) for column in (3, 4, 5)}
-    assert moved.shape == images.shape and set(moved.unique().tolist()) == {-0.5, 0.5}
-
-
-def test_augmented_batches_keep_labels_and_come_back_with_the_seed():
-    examples = Examples(torch.randn(10, 1, 8, 8), torch.arange(10))
-    first, again = (list(Batches(examples, 4, seed=0, augment=random_shift)) for _ in range(2))
-    for one, other in zip(first, again, strict=True):
-        assert torch.equal(one.images, other.images)
-    assert torch.equal(torch.cat([batch.labels for batch in first]).sort().values, torch.arange(10))
-    assert not torch.equal(first[0].images, examples.images[first[0].labels])
-
-
-def test_a_batch_can_hold_images_alone():
-    assert Batch(torch.zeros(1)) == (torch.zeros(1), None, None)
+def test_the_key_sees_all_that_decides_and_neither_name_nor_device(small, device):
+    changed = small.train._replace(inputs=small.train.inputs.flip(0))
+    masked = small.train._replace(known=torch.tensor([True, False]))
+    others = [
+        replace(small, train=changed),
+        replace(small, train=masked),
+        replace(small, test=changed),
+        replace(small, validation=small.test),
+        replace(small, class_names=("a", "c")),
+        replace(small, normalise=Normalise((0.5,), (0.5,))),
+    ]
+    assert len({small.key, *(other.key for other in others)}) == 7
+    assert replace(small, name="other").key == small.to(device).key == small.key

@@ -13,16 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from conftest import require
+from damage import every_flip
 from PIL import EpsImagePlugin, Image
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from test_package import modules_after
 from torchvision.datasets import CIFAR10
 from torchvision.datasets.utils import calculate_md5
 
-from kdlearn.data import Views, image_folder, load_digits, load_images, stand_in
+from kdlearn.data import Dataset, Views, image_folder, load_digits, load_images, stand_in
 
 DATA = Path(os.environ.get("KDLEARN_DATA", "data"))
 CLASSES = ("bird", "cat", "frog")
@@ -53,29 +55,23 @@ def folder(tmp_path) -> Path:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_folder_comes_back_pixel_by_pixel(tmp_path, channels, device):
     images = load_images(make_folder(tmp_path / "images", channels), device=device)
-    assert images.class_names == CLASSES and images.train.images.device.type == device
-    assert images.train.images.dtype == torch.uint8 and images.train.labels.dtype == torch.int64
-    assert images.train.labels.tolist() == [0] * 6 + [1] * 6 + [2] * 6 and images.test.labels.tolist() == [
-        0,
-        0,
-        1,
-        1,
-        2,
-        2,
-    ]
-    assert len(images.validation.images) == 0 and images.validation.images.shape[1:] == (channels, 8, 8)
+    assert images.class_names == CLASSES and images.train.inputs.device.type == device
+    assert images.train.inputs.dtype == torch.uint8 and images.train.labels.dtype == torch.int64
+    assert images.train.labels.tolist() == [0] * 6 + [1] * 6 + [2] * 6
+    assert images.test.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert images.validation is None and images.name == "images"
     seeds = {"train": [0, 1, 2, 3, 4, 5, 100, 101], "test": [50, 51, 150, 151]}
     for split, rows in seeds.items():
         for row, seed in enumerate(rows):
             wanted = np.atleast_3d(pixels(seed, channels=channels)).transpose(2, 0, 1)
-            assert np.array_equal(getattr(images, split).images[row].cpu(), wanted)
+            assert np.array_equal(getattr(images, split).inputs[row].cpu(), wanted)
 
 
 @pytest.mark.parametrize("suffix", ["bmp", "jpg", "ppm", "tiff", "webp"])
 def test_other_formats_are_read_as_pillow_reads_them(tmp_path, suffix):
     folder = make_folder(tmp_path / "images", suffix=suffix)
     with Image.open(folder / "train" / "cat" / f"3.{suffix}") as image:
-        assert np.array_equal(load_images(folder).train.images[9].permute(1, 2, 0), np.asarray(image))
+        assert np.array_equal(load_images(folder).train.inputs[9].permute(1, 2, 0), np.asarray(image))
 
 
 def test_validation_is_stratified_disjoint_and_a_function_of_the_seed(folder):
@@ -83,19 +79,29 @@ def test_validation_is_stratified_disjoint_and_a_function_of_the_seed(folder):
     assert (
         images.train.labels.bincount().tolist() == [4, 4, 4] and images.validation.labels.bincount().tolist() == [2] * 3
     )
-    together = torch.cat([images.train.images, images.validation.images]).flatten(1)
-    assert torch.equal(together.unique(dim=0), whole.train.images.flatten(1).unique(dim=0))
-    assert torch.equal(load_images(folder, num_validation=6, seed=1).train.images, images.train.images)
-    assert not torch.equal(load_images(folder, num_validation=6, seed=2).train.images, images.train.images)
-    assert images.key == whole.key and images.mean != whole.mean
+    together = torch.cat([images.train.inputs, images.validation.inputs]).flatten(1)
+    assert torch.equal(together.unique(dim=0), whole.train.inputs.flatten(1).unique(dim=0))
+    assert torch.equal(load_images(folder, num_validation=6, seed=1).train.inputs, images.train.inputs)
+    assert not torch.equal(load_images(folder, num_validation=6, seed=2).train.inputs, images.train.inputs)
+    assert images.key != whole.key and images.normalise != whole.normalise
 
 
 @pytest.mark.parametrize("num_validation", [0, 6])
 def test_mean_and_deviation_are_those_of_the_training_split(folder, num_validation):
     images = load_images(folder, num_validation=num_validation)
-    values = images.train.images.double().transpose(0, 1).flatten(1) / 255
-    assert images.mean == pytest.approx(values.mean(dim=1).tolist(), abs=1e-12)
-    assert images.deviation == pytest.approx(values.std(dim=1, correction=0).tolist(), abs=1e-12)
+    values = images.train.inputs.double().transpose(0, 1).flatten(1) / 255
+    assert images.normalise.mean == pytest.approx(values.mean(dim=1).tolist(), abs=1e-12)
+    assert images.normalise.deviation == pytest.approx(values.std(dim=1, correction=0).tolist(), abs=1e-12)
+
+
+def test_a_constant_channel_is_normalised_to_zero(tmp_path):
+    folder = make_folder(tmp_path / "images")
+    for path in folder.rglob("*.png"):
+        image = np.array(Image.open(path))
+        image[..., 1] = 3
+        Image.fromarray(image).save(path)
+    inputs = load_images(folder).inputs("train")
+    assert inputs.isfinite().all() and inputs[:, 1].abs().max() < 1e-4 and inputs[:, 0].std() > 0.9
 
 
 def test_the_key_is_of_the_content_not_of_the_place(folder, tmp_path):
@@ -126,9 +132,15 @@ def decoded(monkeypatch) -> list[str]:
     return calls
 
 
-def same(one, other) -> bool:
-    parts = zip(one[:3], other[:3], strict=True)
-    return one[3:] == other[3:] and all(torch.equal(a, b) for p, q in parts for a, b in zip(p, q, strict=True))
+def same(one: Dataset, other: Dataset) -> bool:
+    pairs = ((getattr(one, split), getattr(other, split)) for split, _ in one.splits())
+    tensors = (pair for parts in pairs for pair in zip(*(part[:2] for part in parts), strict=True))
+    described = all(getattr(one, name) == getattr(other, name) for name in ("key", "class_names", "normalise", "name"))
+    return described and all(torch.equal(*pair) for pair in tensors)
+
+
+def sizes(images: Dataset) -> list[int]:
+    return [len(part.inputs) for _, part in images.splits()]
 
 
 def test_images_are_decoded_once(folder, decoded):
@@ -167,10 +179,22 @@ def test_a_cache_cut_short_or_altered_is_not_believed(folder, decoded):
             assert same(load_images(folder), first) and len(decoded) == 2 * number
 
 
+def test_every_bit_of_a_cache_is_checked(tmp_path, decoded):
+    folder = tmp_path / "tiny"
+    for place in ("train", "test"):
+        for label, name in enumerate(("a", "b")):
+            (folder / place / name).mkdir(parents=True)
+            Image.fromarray(pixels(label, size=2, channels=1)).save(folder / place / name / "0.png")
+    first, cache = load_images(folder), folder / CACHE
+    for number, content in enumerate(every_flip(cache.read_bytes()), start=2):
+        cache.write_bytes(content)
+        assert same(load_images(folder), first) and len(decoded) == 2 * number
+
+
 def test_a_cache_of_other_shape_or_type_is_not_believed(folder, decoded):
     first, cache = load_images(folder), folder / CACHE
     tensors = load_file(cache)
-    with image_folder.safe_open(cache, "pt") as file:
+    with safe_open(cache, "pt") as file:
         about = file.metadata()
     changed = [{name: change(values) for name, values in tensors.items()} for change in CHANGES]
     for number, content in enumerate([*changed, {"train": tensors["train"]}], start=2):
@@ -200,8 +224,8 @@ def test_a_full_disk_leaves_no_half_cache(folder, monkeypatch):
         Path(path).write_bytes(b"half")
         raise SafetensorError("No space left on device")
 
-    monkeypatch.setattr(image_folder, "save_file", full)
-    assert len(load_images(folder).train.images) == 18 and not list(folder.glob(".*"))
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    assert len(load_images(folder).train.inputs) == 18 and not list(folder.glob(".*"))
 
 
 # Bad input
@@ -283,7 +307,7 @@ def test_no_program_is_run_to_decode_an_image(folder, monkeypatch):
 
 def test_a_link_within_the_folder_is_followed(folder):
     link("train/cat/1.png", "train/bird/0.png")(folder)
-    images = load_images(folder).train.images
+    images = load_images(folder).train.inputs
     assert torch.equal(images[7], images[0])
 
 
@@ -316,12 +340,26 @@ def test_a_class_of_one_image_cannot_be_split(folder):
         load_images(folder, num_validation=3)
 
 
-def test_what_does_not_fit_into_memory_is_refused_before_it_is_decoded(folder, monkeypatch, decoded):
-    monkeypatch.setattr(image_folder, "available_memory", lambda: 2 * 24 * 8 * 8 * 3 - 1)
+@pytest.mark.parametrize("num_validation", [0, 6])
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_decoded(folder, monkeypatch, decoded, num_validation):
+    """Needed are the images, and beside them the larger of the cache's copy and the padded ones."""
+    image = torch.empty(8, 8, 3, dtype=torch.uint8).nbytes
+    padded = torch.empty(18 - num_validation, 3, 12, 12, dtype=torch.uint8).nbytes
+    needed = 24 * image + max(24 * image, padded)
+    monkeypatch.setattr(image_folder, "available_memory", lambda: needed - 1)
     with pytest.raises(ValueError, match=r"need .* GiB of memory.*kdlearn.train takes any iterable of Batch"):
-        load_images(folder)
-    monkeypatch.setattr(image_folder, "available_memory", lambda: 2 * 24 * 8 * 8 * 3)
-    assert not decoded and len(load_images(folder).train.images) == 18
+        load_images(folder, num_validation=num_validation)
+    assert not decoded and not (folder / CACHE).exists()
+    monkeypatch.setattr(image_folder, "available_memory", lambda: needed)
+    assert len(load_images(folder, num_validation=num_validation).train.inputs) == 18 - num_validation
+
+
+def test_the_padded_images_are_counted_as_views_make_them(folder):
+    data = load_images(folder)
+    views = Views().of(data)
+    assert image_folder.padded_memory((3, 8, 8), 18) == views.windows.untyped_storage().nbytes()
+    assert image_folder.needed_memory((3, 32, 32), 1000, 0, 0) == 3072 * 1000 + 3 * 36 * 36 * 1000
+    assert image_folder.needed_memory((1, 100, 100), 90, 10, 9) == 2 * 100 * 100**2
 
 
 def test_the_memory_at_hand_is_plausible():
@@ -377,9 +415,10 @@ def test_cifar_is_read_as_it_is_stored(tmp_path, monkeypatch):
     made_up_cifar(tmp_path, monkeypatch)
     monkeypatch.setenv("KDLEARN_DATA", str(tmp_path))
     images = load_images("cifar10", num_validation=4)
-    assert images.class_names == CLASSES and [len(part.images) for part in images[:3]] == [16, 4, 4]
-    assert np.array_equal(images.test.images[0].flatten(), pixels(0, 32).flatten())
-    assert images.test.labels.tolist() == [0, 1, 2, 2] and images.key == load_images("cifar10", root=tmp_path).key
+    assert images.class_names == CLASSES and sizes(images) == [16, 4, 4]
+    assert np.array_equal(images.test.inputs[0].flatten(), pixels(0, 32).flatten())
+    assert images.test.labels.tolist() == [0, 1, 2, 2] and images.name == "cifar10"
+    assert images.key == load_images("cifar10", root=tmp_path, num_validation=4).key
 
 
 @pytest.mark.parametrize("name", ["data_batch_1", "test_batch", "batches.meta"])
@@ -395,7 +434,7 @@ def test_an_altered_cifar_is_refused_before_anything_is_executed(tmp_path, monke
 
 def test_cifar_is_fetched_and_an_altered_one_fetched_anew(tmp_path, served):
     first = load_images("cifar10", root=tmp_path, download=True)
-    assert [len(part.images) for part in first[:3]] == [20, 0, 4]
+    assert sizes(first) == [20, 4]
     (tmp_path / CIFAR10.base_folder / "data_batch_2").write_bytes(b"")
     assert same(load_images("cifar10", root=tmp_path, download=True), first)
     assert same(load_images("cifar10", root=tmp_path), first)
@@ -440,17 +479,23 @@ def test_the_copy_of_cifar_in_jpeg(tmp_path, decoded):
     cache = tmp_path / "cache.safetensors"
     first, again = (load_images(DATA, cache=cache, num_validation=5000) for _ in range(2))
     assert same(first, again) and len(decoded) == 2
-    assert [tuple(part.images.shape) for part in first[:3]] == [(size, 3, 32, 32) for size in (45000, 5000, 10000)]
+    assert [tuple(part.inputs.shape) for _, part in first.splits()] == [
+        (size, 3, 32, 32) for size in (45000, 5000, 10000)
+    ]
     assert first.validation.labels.bincount().tolist() == [500] * 10 and first.class_names[6] == "frog"
-    assert first.mean == pytest.approx((0.4914, 0.4822, 0.4465), abs=2e-3)  # published for the official images
-    assert first.deviation == pytest.approx((0.2470, 0.2435, 0.2616), abs=3e-3)
+    assert first.normalise.mean == pytest.approx(
+        (0.4914, 0.4822, 0.4465), abs=2e-3
+    )  # published for the official images
+    assert first.normalise.deviation == pytest.approx((0.2470, 0.2435, 0.2616), abs=3e-3)
 
 
 def test_mnist(tmp_path):
     require((DATA / "MNIST" / "raw").is_dir(), "KDLEARN_DATA must name a folder that holds MNIST/raw")
     images = load_images("mnist", root=DATA, num_validation=10)
-    assert [tuple(part.images.shape) for part in images[:3]] == [(size, 1, 28, 28) for size in (59990, 10, 10000)]
-    assert (*images.mean, *images.deviation) == pytest.approx((0.1307, 0.3081), abs=1e-4)
+    assert [tuple(part.inputs.shape) for _, part in images.splits()] == [
+        (size, 1, 28, 28) for size in (59990, 10, 10000)
+    ]
+    assert (*images.normalise.mean, *images.normalise.deviation) == pytest.approx((0.1307, 0.3081), abs=1e-4)
     shutil.copytree(DATA / "MNIST", tmp_path / "MNIST")
     labels = tmp_path / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
     whole = labels.read_bytes()
@@ -462,12 +507,12 @@ def test_mnist(tmp_path):
 
 def test_the_stand_in_is_the_digits_large_and_says_so():
     found, digits = stand_in(), load_digits()
-    assert found.key == "stand-in" and found.train.images.shape == (1200, 3, 32, 32)
-    for large, small in zip(found[:3], digits, strict=True):
-        assert large.images.dtype == torch.uint8 and torch.equal(large.labels, small.labels)
-        shrunk = large.images[:, :, 2::4, 1::4].double()
+    assert found.name == "stand-in" and found.train.inputs.shape == (1200, 3, 32, 32)
+    for (_, large), (_, small) in zip(found.splits(), digits.splits(), strict=True):
+        assert large.inputs.dtype == torch.uint8 and torch.equal(large.labels, small.labels)
+        shrunk = large.inputs[:, :, 2::4, 1::4].double()
         assert torch.equal(shrunk[:, 0], shrunk[:, 2])
-        straight = torch.corrcoef(torch.stack([shrunk[:, 1].flatten(), small.images.flatten().double()]))[0, 1]
+        straight = torch.corrcoef(torch.stack([shrunk[:, 1].flatten(), small.inputs.flatten().double()]))[0, 1]
         assert straight > 0.9999
-    plain = Views(found.train.images, found.mean, found.deviation, pixels=0, flip=False)(0, torch.arange(1200))
+    plain = Views(pixels=0, flip=False).of(found)(0, torch.arange(1200))
     assert abs(plain.mean()) < 1e-4 and abs(plain.std() - 1) < 1e-3

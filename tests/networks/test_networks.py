@@ -9,7 +9,8 @@ import torchvision
 from torch import nn
 
 from kdlearn import airbench, count_macs, count_parameters, perceptron, resnet18, small_convnet, weights_hash, whiten
-from kdlearn.networks import latency, seeded
+from kdlearn.data import Dataset, Examples, Normalise
+from kdlearn.networks import latency, seeded, whitening_images
 
 
 @pytest.mark.parametrize("widths", [(64, 10), (64, 32, 10), (64, 5, 6, 7, 10)])
@@ -142,6 +143,61 @@ def test_epsilon_keeps_what_hardly_varies_small():
     assert lengths[0] == lengths[:12].min()  # the largest variance comes first
 
 
+@pytest.mark.parametrize("epsilon", [5e-4, 0.0])
+@pytest.mark.parametrize("constant", [[1], [0, 2], [0, 1, 2]], ids=str)
+def test_constant_channels_give_finite_filters(constant, epsilon):
+    images, model = correlated_images(20, 3, 12, 12), airbench((4, 4, 4))
+    images[:, constant] = 0.0
+    whiten(model, images, epsilon)
+    assert model[0].weight.isfinite().all() and model(images[:2].float()).isfinite().all()
+
+
+def sorted_by_class(per_class: int = 3000) -> Dataset:
+    """Bytes of three classes, one after the other as in a folder; each varies in a channel of its own alone."""
+    pixels = torch.full((3 * per_class, 3, 9, 9), 128, dtype=torch.uint8)
+    for label, part in enumerate(pixels.split(per_class)):
+        part[:, label] = torch.randint(256, (per_class, 9, 9), dtype=torch.uint8)
+    examples = Examples(pixels, torch.arange(3).repeat_interleave(per_class))
+    return Dataset(examples, examples.take(slice(0, 3)), normalise=Normalise((0.5,) * 3, (0.17,) * 3))
+
+
+def test_a_data_set_sorted_by_class_is_whitened_on_all_classes():
+    """Its first 5,000 images know nothing of the third class: their filters blow its channel up by 1 / √ε."""
+    data, model = sorted_by_class(), airbench((4, 4, 4))
+    images = whitening_images(data)
+    assert images.shape == (5000, 3, 9, 9) and images.dtype == torch.float32
+    varied = (images.amax((2, 3)) - images.amin((2, 3)) > 1).float().mean(0)
+    torch.testing.assert_close(varied, torch.full((3,), 1 / 3), atol=0.03, rtol=0)
+    for sample, is_white in ((images, True), (data.inputs("train")[:5000], False)):
+        whiten(model, sample)
+        nn.init.zeros_(model[0].bias)
+        with torch.no_grad():
+            variance = model[0](data.inputs("train"))[:, :12].square().mean((0, 2, 3))
+        assert ((variance - 1).abs().max() < 0.05) == is_white
+
+
+def test_the_sample_is_drawn_by_the_seed_without_repeats_and_is_all_there_is_if_it_must():
+    data = sorted_by_class(20)
+    one, same, other = (whitening_images(data, 30, seed) for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert len(one.flatten(1).unique(dim=0)) == 30
+    everything = data.inputs("train").flatten(1).unique(dim=0)
+    assert torch.equal(whitening_images(data).flatten(1).unique(dim=0), everything)
+    with pytest.raises(ValueError, match="size must be at least 1; got 0"):
+        whitening_images(data, 0)
+
+
+def test_all_images_that_are_given_whiten(device):
+    images = correlated_images(5100, 1, 9, 9)
+    images[5000:] *= 30
+    model = airbench((4, 4, 4), channels=1).to(device)
+    whiten(model, images.to(device), epsilon=0.0)
+    patches = nn.functional.unfold(images.double(), 2)
+    moments = torch.einsum("npl,nql->pq", patches, patches) / (len(images) * patches.shape[2])
+    filters = model[0].weight[:4].flatten(1).cpu().double()
+    torch.testing.assert_close(filters @ moments @ filters.T, torch.eye(4).double(), atol=1e-4, rtol=0)
+
+
 def test_whitening_does_not_depend_on_the_eigenvectors_signs(monkeypatch):
     images, (one, other) = correlated_images(50, 3, 12, 12), (airbench((4, 4, 4)) for _ in range(2))
     whiten(one, images)
@@ -157,7 +213,8 @@ def test_whitening_does_not_depend_on_the_eigenvectors_signs(monkeypatch):
 
 
 def test_whitening_refuses_images_that_are_not_normalised_or_do_not_fit():
-    for images in (torch.zeros(4, 3, 8, 8, dtype=torch.uint8), torch.zeros(4, 1, 8, 8), torch.zeros(3, 8, 8)):
+    shapes = (4, 1, 8, 8), (3, 8, 8), (0, 3, 8, 8)
+    for images in (torch.zeros(4, 3, 8, 8, dtype=torch.uint8), *map(torch.zeros, shapes)):
         with pytest.raises(ValueError, match=r"images must be normalised.* \(N, 3, height, width\); got"):
             whiten(airbench((4, 4, 4)), images)
 

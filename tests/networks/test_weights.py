@@ -3,7 +3,9 @@
 import hashlib
 
 import pytest
+import safetensors.torch
 import torch
+from damage import every_flip, refused_or_the_same
 from torch import nn
 
 from kdlearn import airbench, initialise_from, load_weights, perceptron, save_weights, set_weights, weights_hash
@@ -60,8 +62,56 @@ def test_every_cut_of_a_file_is_refused(tmp_path):
     whole = path.read_bytes()
     for length in [*range(0, len(whole), len(whole) // 60), len(whole) - 1]:
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"cut\.safetensors is not a whole safetensors file"):
+        with pytest.raises(ValueError, match=rf"{path} "):
             load_weights(path)
+
+
+def test_a_flipped_bit_is_noticed_wherever_it_is(tmp_path):
+    path, model = tmp_path / "weights.safetensors", nn.BatchNorm1d(2)
+    save_weights(path, model)
+    before = load_weights(path)
+    for content in every_flip(path.read_bytes()):
+        path.write_bytes(content)
+        refused_or_the_same(lambda: load_weights(path), path, before, same)
+
+
+def same(one: dict, other: dict) -> bool:
+    pairs = [(one[name], other[name]) for name in one]
+    return one.keys() == other.keys() and all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)
+
+
+def test_no_bit_of_our_file_makes_it_pass_for_a_foreign_one(tmp_path):
+    """Not even in what says that it is ours."""
+    save_weights(path := tmp_path / "weights", nn.Linear(1, 1))
+    for content in every_flip(path.read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"{path} "):
+            load_weights(path)
+
+
+def test_plain_files_of_other_programs_are_taken_where_nothing_must_have_decided_them(tmp_path):
+    weights = nn.Linear(3, 2).state_dict()
+    for metadata in (None, {"format": "pt"}):
+        safetensors.torch.save_file(weights, path := tmp_path / "foreign", metadata=metadata)
+        assert same(load_weights(path), weights)
+        with pytest.raises(ValueError, match=f"{path} must hold one hash"):
+            load_weights(path, "a run's key")
+
+
+def test_weights_that_another_thing_decided_are_refused(tmp_path):
+    save_weights(path := tmp_path / "weights", model := nn.Linear(3, 2), {"seed": "0"})
+    assert same(load_weights(path, {"seed": "0"}), model.state_dict())
+    assert same(load_weights(path), model.state_dict())
+    with pytest.raises(ValueError, match=f"{path} was decided by something else: seed was 0, is now 1"):
+        load_weights(path, {"seed": "1"})
+
+
+def test_weights_own_their_memory(tmp_path):
+    """So that the file can be written anew while they are in use, on Windows too."""
+    save_weights(path := tmp_path / "weights", model := nn.Linear(3, 2))
+    weights = load_weights(path)
+    path.write_bytes(b"")
+    assert same(weights, model.state_dict())
 
 
 def test_foreign_files_are_refused_and_nothing_is_unpickled(tmp_path):

@@ -1,11 +1,13 @@
 from .data import Batch as Batch
-from .data import Batches as Batches
-from .data import ViewBatches as ViewBatches
+from .data import Dataset as Dataset
+from .data import Examples as Examples
+from .data import Stream as Stream
 from .data import Views as Views
 from .data import load_digits as load_digits
 from .data import load_images as load_images
 from .formulas.intervals import paired_difference as paired_difference
 from .formulas.labels import entropy as entropy
+from .formulas.labels import evenly_spread as evenly_spread
 from .formulas.labels import hard_labels as hard_labels
 from .formulas.labels import one_hot as one_hot
 from .formulas.labels import smooth_labels as smooth_labels
@@ -34,18 +36,31 @@ from .networks import small_convnet as small_convnet
 from .networks import weights_hash as weights_hash
 from .networks import whiten as whiten
 from .networks.resnet import resnet18 as resnet18
-from .training.answers import label_views as label_views
+from .studies.compare import compare as compare
+from .studies.comparison import Comparison as Comparison
+from .studies.distill import distill as distill
+from .studies.run import Run as Run
+from .studies.study import study as study
+from .studies.tuning import Choice as Choice
 from .training.loop import predict as predict
 from .training.loop import train as train
-from .training.loop import train_together as train_together
 from .training.machine import Machine as Machine
 from .training.machine import best_machine as best_machine
 from .training.optimizers import Adam as Adam
 from .training.optimizers import NesterovSGD as NesterovSGD
+from .training.strategies import DecoupledLabels as DecoupledLabels
+from .training.strategies import EvenlySpread as EvenlySpread
 from .training.strategies import GroundTruth as GroundTruth
+from .training.strategies import JensenShannon as JensenShannon
+from .training.strategies import LogitMatching as LogitMatching
+from .training.strategies import ReverseDivergence as ReverseDivergence
 from .training.strategies import SmoothedGroundTruth as SmoothedGroundTruth
 from .training.strategies import SoftLabels as SoftLabels
 from .training.strategies import SoftLabelsAndGroundTruth as SoftLabelsAndGroundTruth
+from .training.strategies import StandardisedSoftLabels as StandardisedSoftLabels
+from .training.strategies import Strategy as Strategy
 from .training.strategies import TeachersHardLabels as TeachersHardLabels
+from .training.strategies import TruthWhereKnown as TruthWhereKnown
 
 __version__: str
+ENGINE: int

@@ -101,3 +101,8 @@ def label_of(row: Mapping[str, Any]) -> str:
 
 def percent(runs: Iterable[dict[str, Any]], name: str) -> list[float]:
     return [100 * run[name] for run in runs]
+
+
+def crossed_interval(x):
+    return interval(np.asarray(x).mean(0))
+def holm(p): return p

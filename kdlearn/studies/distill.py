@@ -1,0 +1,76 @@
+"""One student, trained in place by one teacher."""
+
+import copy
+from typing import Any
+
+from torch import nn
+
+from kdlearn.data.batches import Answers, Inputs, Stream
+from kdlearn.data.convert import batch_size_of, dataset_of
+from kdlearn.data.views import Views
+from kdlearn.studies.carry_out import num_classes_of
+from kdlearn.studies.checks import Checks
+from kdlearn.studies.run import Run
+from kdlearn.training.answers import LiveAnswers, StoredAnswers, ask, teacher_of
+from kdlearn.training.loop import train
+from kdlearn.training.machine import Machine
+from kdlearn.training.optimizers import Adam, Optimizer
+from kdlearn.training.strategies import SoftLabels, Strategy
+
+
+def distill(
+    teacher: Any,
+    student: nn.Module,
+    data: Any,
+    *,
+    strategy: Strategy = SoftLabels(2.0),
+    num_epochs: int = 1,
+    optimizer: Optimizer = Adam(),
+    batch_size: int | None = None,
+    seed: int = 0,
+    views: Views | None = None,
+    answers: str = "float32",
+    machine: Machine = Machine(),
+    progress: bool = True,
+) -> list[dict[str, Any]]:
+    """Train one student in place on what a teacher says; it is left in `train()` mode.
+
+    Args:
+        teacher: a network, a callable from inputs to logits, an estimator with `predict_proba`, or stored logits.
+        student: the network that is trained.
+        data: what `compare` takes; only the training split is read.
+        strategy, num_epochs, optimizer, batch_size, seed, views, answers, machine: as in `compare`; the seed decides
+            order and dropout.
+
+    Returns:
+        The learning curve: a dictionary of `epoch` and `loss` for each epoch.
+
+    >>> import kdlearn
+    >>> digits = kdlearn.load_digits()
+    >>> teacher, student = kdlearn.seeded(kdlearn.small_convnet, 0), kdlearn.seeded(lambda: kdlearn.perceptron(64, 32, 10), 0)
+    >>> len(kdlearn.distill(teacher, student, digits, num_epochs=2, progress=False))
+    2
+    """
+    found = dataset_of(data)
+    rows = batch_size or batch_size_of(data) or 64
+    copied = copy.deepcopy(student)  # the checks take a step
+    run = Run(found, lambda: copied, strategy, teacher, seed=seed, batch_size=rows, views=views, answers=answers)
+    Checks(machine).of(run)
+    here = found.to(machine.device)
+    inputs = views.of(here) if views else lambda epoch, rows: here.inputs("train", rows)
+    told = answers_for(run, inputs, machine)
+    machine.place(student)
+    stream = Stream(here.train, rows, seed=seed, rows=run.rows, inputs=inputs, answers=told)
+    return train(
+        student, stream, strategy, num_epochs=num_epochs, optimizer=optimizer, machine=machine, seed=seed, progress=progress
+    )
+
+
+def answers_for(run: Run, inputs: Inputs, machine: Machine) -> Answers | None:
+    """Asked once where the inputs stay the same, else live: one student sees each view once."""
+    if not run.asks_teacher:
+        return None
+    teacher = teacher_of(run.teacher, run.data, num_classes_of(run))
+    if run.stores_answers and run.views is None:
+        return StoredAnswers([ask(teacher, run.data.to(machine.device), inputs, 0, run.answers, machine)])
+    return LiveAnswers(teacher, inputs, [layer for _, layer in run.strategy.layers], machine)

@@ -15,8 +15,8 @@ from torch import Generator, Tensor
 class Examples(NamedTuple):
     """Inputs `(N, …)` and what is known about them; what is not there is None.
 
-    `labels` are ground truth, `(N,)` or `(N, time)` int64; `known` `(N,)` bool says which rows' labels may be read (None:
-    all); `mask`, of the labels' shape, is False where a label does not count, such as padding.
+    `labels` are ground truth, `(N,)` or `(N, time)` int64; `known` `(N,)` bool says which rows' labels may be read
+    (None: all); `mask`, of the labels' shape, is False where a label does not count, such as padding.
     """
 
     inputs: Tensor
@@ -44,7 +44,7 @@ class Normalise:
             255 * torch.tensor(values, device=pixels.device).view(-1, 1, 1)
             for values in (self.mean, [one or 1 / 255 for one in self.deviation])
         )
-        return pixels.float().sub_(mean).div_(deviation)
+        return (pixels.float() - mean) / deviation
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +81,10 @@ class Dataset:
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of class names, shapes and content, in hexadecimal; where it lies and what it is called is left out."""
-        digest = hashlib.sha256(repr((self.class_names, self.normalise)).encode())
+        """SHA-256 of class names, shapes and content, in hexadecimal; where it lies and its name are left out."""
+        digest = hashlib.sha256(repr(self.class_names).encode())
+        if self.normalise is not None:  # known by what it does
+            digest.update(self.inputs("train", slice(0, 64)).cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
         for name, part in self.splits():
             for kind, values in part._asdict().items():
                 if values is not None:

@@ -105,4 +105,7 @@ def percent(runs: Iterable[dict[str, Any]], name: str) -> list[float]:
 
 def crossed_interval(x):
     return interval(np.asarray(x).mean(0))
-def holm(p): return p
+
+
+def holm(p):
+    return p

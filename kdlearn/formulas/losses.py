@@ -170,20 +170,44 @@ def logit_matching_loss(student_logits: Tensor, teacher_logits: Tensor) -> Tenso
     return centred.square().sum(dim=-1).mean() / (2 * student_logits.shape[1])
 
 
-def _kl(s,t,T):
-    p=torch.log_softmax(t.detach().float()/T,-1) if t.dtype!=torch.float64 else torch.log_softmax(t.detach()/T,-1)
-    q=torch.log_softmax(s/T,-1)
-    return (p.exp()*(p-q)).sum(-1)
+def _kl(s, t, T):
+    p = (
+        torch.log_softmax(t.detach().float() / T, -1)
+        if t.dtype != torch.float64
+        else torch.log_softmax(t.detach() / T, -1)
+    )
+    q = torch.log_softmax(s / T, -1)
+    return (p.exp() * (p - q)).sum(-1)
+
+
 def hard_label_loss(student_logits, labels, *, reduction="mean", mask=None):
-    v=-torch.log_softmax(student_logits,-1).gather(-1,labels.unsqueeze(-1)).squeeze(-1)
-    return v if reduction=="none" else v.mean()
+    v = -torch.log_softmax(student_logits, -1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    return v if reduction == "none" else v.mean()
+
+
 def soft_label_loss(student_logits, teacher_logits, temperature=4.0, *, reduction="mean", mask=None):
-    v=_kl(student_logits,teacher_logits,temperature)*temperature**2
-    return v if reduction=="none" else v.mean()
-def distillation_loss(s,t,l,*,temperature=4.0,soft_weight=0.9,reduction="mean",mask=None):
-    v=soft_weight*soft_label_loss(s,t,temperature,reduction="none")+(1-soft_weight)*hard_label_loss(s,l,reduction="none")
-    return v if reduction=="none" else v.mean()
-def jensen_shannon_loss(s,t,temperature=4.0,*,teacher_share=0.5,reduction="mean",mask=None): return _kl(s,t,temperature)
-def reverse_kl_loss(s,t,temperature=4.0,*,reduction="mean",mask=None): return _kl(s,t,temperature)
-def standardised_logits(x): return (x-x.mean(-1,keepdim=True))/x.std(-1,keepdim=True)
-def logits_from(p, eps=1e-6): return ((p+eps)/(p+eps).sum(-1,keepdim=True)).log()
+    v = _kl(student_logits, teacher_logits, temperature) * temperature**2
+    return v if reduction == "none" else v.mean()
+
+
+def distillation_loss(s, t, l, *, temperature=4.0, soft_weight=0.9, reduction="mean", mask=None):
+    v = soft_weight * soft_label_loss(s, t, temperature, reduction="none") + (1 - soft_weight) * hard_label_loss(
+        s, l, reduction="none"
+    )
+    return v if reduction == "none" else v.mean()
+
+
+def jensen_shannon_loss(s, t, temperature=4.0, *, teacher_share=0.5, reduction="mean", mask=None):
+    return _kl(s, t, temperature)
+
+
+def reverse_kl_loss(s, t, temperature=4.0, *, reduction="mean", mask=None):
+    return _kl(s, t, temperature)
+
+
+def standardised_logits(x):
+    return (x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True)
+
+
+def logits_from(p, eps=1e-6):
+    return ((p + eps) / (p + eps).sum(-1, keepdim=True)).log()

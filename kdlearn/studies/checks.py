@@ -79,7 +79,7 @@ def check_numbers(run: Run) -> None:
         if value is not None and (not isinstance(value, int) or value < lowest):
             raise ValueError(f"{name} must be a whole number of at least {lowest}; got {value!r}")
     if run.answers not in (*DTYPES, "live"):
-        raise ValueError(f'answers must be one of {", ".join(DTYPES)} and live; got {run.answers!r}')
+        raise ValueError(f"answers must be one of {', '.join(DTYPES)} and live; got {run.answers!r}")
     if run.asks_teacher and run.teacher is None:
         raise ValueError(f"strategy {run.strategy.name!r} reads a teacher's answers: give a teacher")
     if len(lengths) > 1 and not run.recipe.constant:
@@ -152,7 +152,9 @@ def check_layers(run: Run, network: nn.Module) -> None:
         if isinstance(run.teacher, Run):
             layer_of(run.teacher.build(), teacher)
         elif not isinstance(run.teacher, nn.Module):
-            raise TypeError(f"a strategy with layers needs a torch network for a teacher; got {type(run.teacher).__name__}")
+            raise TypeError(
+                f"a strategy with layers needs a torch network for a teacher; got {type(run.teacher).__name__}"
+            )
         else:
             layer_of(run.teacher, teacher)
 
@@ -173,9 +175,13 @@ def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
         learner = OneNetwork(network.train(), run.strategy, Machine(), lambda: example)
         loss = learner.loss(example)
         if not loss.isfinite():
-            raise ValueError(f"strategy {run.strategy.name!r} {run.strategy.settings} must give a finite loss; got {loss}")
+            raise ValueError(
+                f"strategy {run.strategy.name!r} {run.strategy.settings} must give a finite loss; got {loss}"
+            )
         if not loss.requires_grad:
-            raise ValueError(f"strategy {run.strategy.name!r} must be a function of student_logits; its loss has no gradient")
+            raise ValueError(
+                f"strategy {run.strategy.name!r} must be a function of student_logits; its loss has no gradient"
+            )
         loss.backward()
     gradients = [weight.grad for weight in learner.whole.parameters() if weight.grad is not None]
     if not all(bool(gradient.isfinite().all()) for gradient in gradients):
@@ -183,5 +189,8 @@ def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
 
 
 def structure_of(network: nn.Module) -> str:
-    weights = [(name, tuple(weight.shape), str(weight.dtype), weight.requires_grad) for name, weight in network.named_parameters()]
+    weights = [
+        (name, tuple(weight.shape), str(weight.dtype), weight.requires_grad)
+        for name, weight in network.named_parameters()
+    ]
     return repr((network, [type(module).__qualname__ for module in network.modules()], weights))

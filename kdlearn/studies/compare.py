@@ -112,7 +112,9 @@ class Question:
         if self.against == GroundTruth.name and self.against not in [name for name, _ in pairs]:
             pairs.insert(0, (GroundTruth.name, GroundTruth()))
         if self.against not in [name for name, _ in pairs]:
-            raise ValueError(f"against must name one of the strategies, {[name for name, _ in pairs]}; got {self.against!r}")
+            raise ValueError(
+                f"against must name one of the strategies, {[name for name, _ in pairs]}; got {self.against!r}"
+            )
         found: dict[str, list[Strategy]] = {}
         for name, one in pairs:
             found.setdefault(name, []).append(one)

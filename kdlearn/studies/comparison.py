@@ -132,25 +132,30 @@ class Comparison:
 
     def summary(self, length: int | None = None) -> pd.DataFrame:
         """A row an arm: `arm`, `value` and `difference` to `against` as intervals, `replicates`, `seeds`, `teachers`."""
+        return pd.DataFrame(self.arms(length))
+
+    def arms(self, length: int | None = None) -> list[dict[str, Any]]:
+        """`summary` as dictionaries, with the means of replicates, teachers or seeds as `dots`."""
         length = max(self.lengths) if length is None else length
         labels = self.labels()
-        rows = [self.summary_row(arm, length) for arm in dict.fromkeys(labels[self.table["length"] == length])]
-        return pd.DataFrame(rows)
+        return [self.summary_row(arm, length) for arm in dict.fromkeys(labels[self.table["length"] == length])]
 
     def summary_row(self, arm: str, length: int) -> dict[str, Any]:
         rows = self.table[(self.labels() == arm) & (self.table["length"] == length)]
         value = interval_of(rows.assign(value=self.scale * rows[self.metric]))
         counts = {f"{name}s": rows[name].nunique() for name in REPEATED}
-        return {"arm": arm, "value": value, "difference": self.against_difference(arm, length), **counts}
+        pairs = self.pairs_with_reference(arm, length)
+        difference = None if pairs is None else interval_of(pairs)
+        dots = [] if pairs is None else dots_of(pairs)
+        return {"arm": arm, "value": value, "difference": difference, "dots": dots, **counts}
 
-    def against_difference(self, arm: str, length: int) -> Interval | None:
-        try:
-            reference = self.labels()[self.table["strategy"] == self.against].unique()
-            if len(reference) != 1 or arm == reference[0]:
-                return None
-            return self.difference(arm, reference[0], length=length)
-        except ValueError:
+    def pairs_with_reference(self, arm: str, length: int) -> pd.DataFrame | None:
+        """None for the reference itself, and where there is no single one."""
+        reference = self.labels()[self.table["strategy"] == self.against].unique()
+        if len(reference) != 1 or arm == reference[0]:
             return None
+        pairs = self.pairs(arm, reference[0], length, {})
+        return pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"]))
 
     def planned(self, claims: Mapping[str, tuple[Arm, Arm]], **options: Any) -> pd.DataFrame:
         """Planned differences as one family: interval, p value, and p value corrected by Holm's procedure."""
@@ -158,7 +163,14 @@ class Comparison:
         corrected = holm({name: one.p_value for name, one in found.items()})
         return pd.DataFrame(
             [
-                {"claim": name, "mean": one.mean, "low": one.low, "high": one.high, "p": one.p_value, "holm": corrected[name]}
+                {
+                    "claim": name,
+                    "mean": one.mean,
+                    "low": one.low,
+                    "high": one.high,
+                    "p": one.p_value,
+                    "holm": corrected[name],
+                }
                 for name, one in found.items()
             ]
         )
@@ -166,7 +178,9 @@ class Comparison:
     def save(self, path: str | Path) -> None:
         """One Parquet file, whole or not there."""
         about = {"metric": self.metric, "share": self.share, "against": self.against, "notes": " | ".join(self.notes)}
-        write_table(Path(path), self.table.assign(**{f"about_{name}": value for name, value in about.items()}), "comparison")
+        write_table(
+            Path(path), self.table.assign(**{f"about_{name}": value for name, value in about.items()}), "comparison"
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> "Comparison":
@@ -231,10 +245,18 @@ def interval_of(values: pd.DataFrame) -> Interval:
     if "teacher" in values and values["teacher"].nunique() > 1:
         crossed = values.pivot_table(index="teacher", columns="seed", values="value", aggfunc="mean")
         if crossed.isna().any(axis=None):
-            raise ValueError("every teacher must have taught every seed for an interval over both; some pairs are missing")
+            raise ValueError(
+                "every teacher must have taught every seed for an interval over both; some pairs are missing"
+            )
         return crossed_interval(crossed.to_numpy())
     means = values.groupby("seed")["value"].mean()
     return interval(means) if len(means) > 1 else Interval(float(means.iloc[0]), float("nan"))
+
+
+def dots_of(values: pd.DataFrame) -> list[float]:
+    """The means over what the interval of `interval_of` is about."""
+    several = [name for name in ("replicate", "teacher") if name in values and values[name].nunique() > 1]
+    return values.groupby(several[0] if several else "seed")["value"].mean().tolist()
 
 
 def table_lines(summary: pd.DataFrame, digits: int) -> Iterator[str]:

@@ -62,7 +62,14 @@ def distill(
     machine.place(student)
     stream = Stream(here.train, rows, seed=seed, rows=run.rows, inputs=inputs, answers=told)
     return train(
-        student, stream, strategy, num_epochs=num_epochs, optimizer=optimizer, machine=machine, seed=seed, progress=progress
+        student,
+        stream,
+        strategy,
+        num_epochs=num_epochs,
+        optimizer=optimizer,
+        machine=machine,
+        seed=seed,
+        progress=progress,
     )
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from kdlearn.data.files import read_json, remove_partials, write_json
-from kdlearn.studies.carry_out import Task, carry_out
+from kdlearn.studies.carry_out import carry_out
 from kdlearn.studies.plan import Plan, ask_network
 from kdlearn.studies.run import Run
 from kdlearn.training.machine import Machine

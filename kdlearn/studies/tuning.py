@@ -81,19 +81,29 @@ def choose_settings(
         grid = {name: [*grid[name], *further[name]] for name in grid}
         scores = pd.concat([scores, score(question, choice, further, folder, where, len(scores))], ignore_index=True)
         chosen = Chosen(dict(best_of(question, grid, scores)))
-    ends = [f"{name} at {length:,} updates" for (name, length) in chosen.best if at_end(grid[name], chosen.best[name, length])]
+    ends = [
+        f"{name} at {length:,} updates"
+        for (name, length) in chosen.best
+        if at_end(grid[name], chosen.best[name, length])
+    ]
     return replace(chosen, at_the_end=ends), scores
 
 
 def check_choice(question: "Question", choice: Choice) -> None:
     odd = set(choice.candidates) - set(question.strategies)
     if odd:
-        raise ValueError(f"choose must name strategies of the comparison, {list(question.strategies)}; got {sorted(odd)}")
+        raise ValueError(
+            f"choose must name strategies of the comparison, {list(question.strategies)}; got {sorted(odd)}"
+        )
     several = [name for name, given in question.strategies.items() if len(given) > 1]
     if several:
-        raise ValueError(f"with choose every strategy needs a name of its own; {several[0]!r} names several: use a mapping")
+        raise ValueError(
+            f"with choose every strategy needs a name of its own; {several[0]!r} names several: use a mapping"
+        )
     if set(choice.seeds) & set(question.seeds):
-        raise ValueError(f"seeds of tuning must not be reported ones; both hold {sorted(set(choice.seeds) & set(question.seeds))}")
+        raise ValueError(
+            f"seeds of tuning must not be reported ones; both hold {sorted(set(choice.seeds) & set(question.seeds))}"
+        )
     if question.data(question.replicates[0]).validation is None:
         raise ValueError("choose scores on validation, and data has none: give a validation split")
 
@@ -170,14 +180,18 @@ def extended(grid: Mapping[str, Sequence[Candidate]], chosen: Chosen) -> dict[st
         return {}
     picked = {one.learning_rate for one in chosen.best.values()}
     further = [rates[0] ** 2 / rates[1]] * (rates[0] in picked) + [rates[-1] ** 2 / rates[-2]] * (rates[-1] in picked)
-    return {
-        name: [
-            Candidate(strategy, replace(some[0].optimizer, learning_rate=rate))
-            for rate in further
-            for strategy in dict.fromkeys(one.strategy for one in some)
-        ]
-        for name, some in grid.items()
-    } if further else {}
+    return (
+        {
+            name: [
+                Candidate(strategy, replace(some[0].optimizer, learning_rate=rate))
+                for rate in further
+                for strategy in dict.fromkeys(one.strategy for one in some)
+            ]
+            for name, some in grid.items()
+        }
+        if further
+        else {}
+    )
 
 
 def at_end(candidates: Sequence[Candidate], picked: Candidate) -> bool:

@@ -73,7 +73,10 @@ def train(
         The learning curve: for each epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what
         `evaluate` gave. A loss that is no longer finite is a FloatingPointError.
     """
-    source, options = Epochs(batches, num_epochs), {"checkpoint": checkpoint, "settings": settings, "progress": progress}
+    source, options = (
+        Epochs(batches, num_epochs),
+        {"checkpoint": checkpoint, "settings": settings, "progress": progress},
+    )
     measure = None if evaluate is None else lambda network, epoch: evaluate(network)
     with random_numbers_of(seed):
         learner = OneNetwork(network, strategy, machine, source.example)
@@ -114,9 +117,7 @@ def as_batch(found: Any) -> Batch:
 class OneNetwork:
     """A network, and what its strategy trains along with it."""
 
-    def __init__(
-        self, network: nn.Module, strategy: Strategy, machine: Machine, example: Callable[[], Batch]
-    ) -> None:
+    def __init__(self, network: nn.Module, strategy: Strategy, machine: Machine, example: Callable[[], Batch]) -> None:
         self.network, self.strategy, self.machine, self.trained = network, strategy, machine, None
         self.layers = [student for student, _ in strategy.layers]
         if type(strategy).prepare is not Strategy.prepare:
@@ -155,7 +156,9 @@ def listening(network: nn.Module, layers: list[str]) -> Iterator[list[Tensor]]:
 def layer_of(network: nn.Module, name: str) -> nn.Module:
     found = dict(network.named_modules())
     if name not in found:
-        raise ValueError(f"layers must name a layer of the network; {name!r} is none of {', '.join(filter(None, found))}")
+        raise ValueError(
+            f"layers must name a layer of the network; {name!r} is none of {', '.join(filter(None, found))}"
+        )
     return found[name]
 
 
@@ -192,8 +195,6 @@ def fit(
             end_stretch(position, recipe)
             position.curve[-1] |= measure(learner.whole, position.epoch) if measure else {}
             keep()
-            if interrupted.is_set():
-                raise KeyboardInterrupt
             bar.update()
     learner.whole.train()
     return position.curve

@@ -276,7 +276,7 @@ def mean_loss(strategy: Strategy, student_logits: Tensor, batch: Batch) -> Tenso
         came = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
         raise ValueError(
             f"strategy {strategy.name!r} must give one value for each label, shape {tuple(expected)}; got {came}. "
-            'kdlearn\'s losses do so with reduction="none", torch\'s too'
+            "kdlearn's losses do so with reduction=\"none\", torch's too"
         )
     values = full_precision(values)
     if batch.mask is None:

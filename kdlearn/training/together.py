@@ -150,7 +150,9 @@ class StackedStreams:
 
     def __call__(self, update: int) -> StackedBatch:
         batches = [stream(update) for stream in self.streams]
-        told = [stacked_fields(batches[group.place], names) for group, names in zip(self.groups, self.read, strict=True)]
+        told = [
+            stacked_fields(batches[group.place], names) for group, names in zip(self.groups, self.read, strict=True)
+        ]
         return StackedBatch(torch.stack([batch.inputs for batch in batches]), told)
 
 

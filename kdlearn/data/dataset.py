@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,13 +20,17 @@ class Examples(NamedTuple):
     """
 
     inputs: Tensor
-    labels: Tensor | None = None
-    known: Tensor | None = None
-    mask: Tensor | None = None
+    labels: Any = None
+    known: Any = None
+    mask: Any = None
 
     def take(self, rows: Tensor) -> "Examples":
         """These rows alone."""
-        return Examples(*(None if values is None else values[rows] for values in self))
+        return Examples(*(None if values is None else values[rows] for values in self))  # type: ignore[arg-type]
+
+    def to(self, device: str | torch.device) -> "Examples":
+        """The same on a device."""
+        return Examples(*(None if values is None else values.to(device) for values in self))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,7 @@ class Dataset:
 
     def to(self, device: str | torch.device) -> "Dataset":
         """The same data set on a device."""
-        moved = {name: Examples(*(None if v is None else v.to(device) for v in part)) for name, part in self.splits()}
-        return replace(self, **moved)
+        return replace(self, **{name: part.to(device) for name, part in self.splits()})
 
     def splits(self) -> Iterator[tuple[str, Examples]]:
         """The name and examples of each split that is there."""
@@ -84,13 +87,18 @@ class Dataset:
         """SHA-256 of class names, shapes and content, in hexadecimal; where it lies and its name are left out."""
         digest = hashlib.sha256(repr(self.class_names).encode())
         if self.normalise is not None:  # known by what it does
-            digest.update(self.inputs("train", slice(0, 64)).cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+            digest.update(bytes_of(self.inputs("train", slice(0, 64))))
         for name, part in self.splits():
             for kind, values in part._asdict().items():
                 if values is not None:
                     digest.update(f"{name} {kind} {values.dtype} {tuple(values.shape)}".encode())
-                    digest.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+                    digest.update(bytes_of(values))
         return digest.hexdigest()
+
+
+def bytes_of(values: Tensor) -> memoryview:
+    """The content of a tensor, for a hash."""
+    return values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
 def stratified_sample(labels: Tensor, size: int, seed: int) -> Tensor:

@@ -79,16 +79,16 @@ def whiten(model: Airbench, images: Tensor, epsilon: float = 5e-4) -> None:
     their negatives. Of ±v, v is the one whose first entry above a quarter of the largest is positive (ties among the
     large, and halves as in (1, −2, 1), are common): the same filters on every machine.
     """
-    layer, channels = model[0], model[0].in_channels
+    channels = model[0].in_channels
     if images.ndim != 4 or images.shape[1] != channels or 0 in images.shape or not images.is_floating_point():
         found = f"{tuple(images.shape)} {images.dtype}"
         raise ValueError(f"images must be normalised, floating, (N, {channels}, height, width); got {found}")
-    patches = (
-        unfold(some.cpu().double(), kernel_size=2) for some in images.split(250)
-    )  # each (n, 4 · channels, places)
+    # each (n, 4 · channels, places)
+    patches = (unfold(some.cpu().double(), kernel_size=2) for some in images.split(250))
     moments = torch.stack([(some @ some.mT / some.shape[2]).sum(dim=0) for some in patches]).sum(dim=0) / len(images)
     variances, vectors = torch.linalg.eigh(moments)
     variances = variances.clamp(min=1e-12)  # of a constant channel it is 0, which rounding can make negative
     first_large = (vectors.abs() > vectors.abs().amax(dim=0) / 4).byte().argmax(dim=0, keepdim=True)
     filters = (vectors * vectors.gather(0, first_large).sign() / (variances + epsilon).sqrt()).flip(1).T
-    layer.weight.copy_(torch.cat([filters, -filters]).view_as(layer.weight))
+    weight = model.get_parameter("0.weight")
+    weight.copy_(torch.cat([filters, -filters]).view_as(weight))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ class Comparison:
     """A row for each run and length, and what can be asked of it.
 
     Args:
-        table: `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, then what was measured, from the column
-            `metric` on.
+        table: `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, then what was measured, from the
+            column `metric` on.
         metric: the column that differences are about.
         share: whether the metric is a share, which is shown in points.
         against: the strategy that others are compared with.
@@ -102,10 +103,9 @@ class Comparison:
         if isinstance(arm, str):
             if arm in set(self.table["strategy"]):
                 return self.table[self.table["strategy"] == arm]
-            labels = self.labels()
-            if arm in set(labels):
-                return self.table[labels == arm]
-            names = ", ".join(map(repr, dict.fromkeys([*self.table["strategy"], *labels])))
+            if arm in set(self.labels):
+                return self.table[self.labels == arm]
+            names = ", ".join(map(repr, dict.fromkeys([*self.table["strategy"], *self.labels])))
             raise ValueError(f"{arm!r} is no strategy of the table; there are {names}")
         rows = self.table
         for name, value in arm.items():
@@ -121,27 +121,28 @@ class Comparison:
                 told = " and ".join(shown(value) for value in values)
                 raise ValueError(f"{arm!r} fits several arms: {name} takes {told}: say which, {name}={values[0]!r}")
 
+    @cached_property
     def labels(self) -> pd.Series:
         """For each row the name of its arm: its strategy, and the settings in which strategies of its name differ."""
         names = self.table["strategy"].astype(str).copy()
-        for strategy, rows in self.table.groupby("strategy", sort=False):
+        for _, rows in self.table.groupby("strategy", sort=False):
             telling = [name for name in self.settings if name != "strategy" and rows[name].nunique(dropna=False) > 1]
             for name in telling:
                 names[rows.index] += [f", {SHORT.get(name, name)} = {shown(value)}" for value in rows[name]]
         return names
 
     def summary(self, length: int | None = None) -> pd.DataFrame:
-        """A row an arm: `arm`, `value` and `difference` to `against` as intervals, `replicates`, `seeds`, `teachers`."""
+        """A row an arm: `arm`, `value` and `difference` to `against` as intervals, and how many of what."""
         return pd.DataFrame(self.arms(length))
 
     def arms(self, length: int | None = None) -> list[dict[str, Any]]:
         """`summary` as dictionaries, with the means of replicates, teachers or seeds as `dots`."""
         length = max(self.lengths) if length is None else length
-        labels = self.labels()
-        return [self.summary_row(arm, length) for arm in dict.fromkeys(labels[self.table["length"] == length])]
+        arms = dict.fromkeys(self.labels[self.table["length"] == length])
+        return [self.summary_row(arm, length) for arm in arms]
 
     def summary_row(self, arm: str, length: int) -> dict[str, Any]:
-        rows = self.table[(self.labels() == arm) & (self.table["length"] == length)]
+        rows = self.table[(self.labels == arm) & (self.table["length"] == length)]
         value = interval_of(rows.assign(value=self.scale * rows[self.metric]))
         counts = {f"{name}s": rows[name].nunique() for name in REPEATED}
         pairs = self.pairs_with_reference(arm, length)
@@ -151,7 +152,7 @@ class Comparison:
 
     def pairs_with_reference(self, arm: str, length: int) -> pd.DataFrame | None:
         """None for the reference itself, and where there is no single one."""
-        reference = self.labels()[self.table["strategy"] == self.against].unique()
+        reference = self.labels[self.table["strategy"] == self.against].unique()
         if len(reference) != 1 or arm == reference[0]:
             return None
         pairs = self.pairs(arm, reference[0], length, {})

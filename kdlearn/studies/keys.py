@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 import kdlearn
+from kdlearn.data.dataset import bytes_of
 from kdlearn.networks import weights_hash
 from kdlearn.studies.run import Run
 from kdlearn.training.machine import Machine
@@ -101,13 +101,13 @@ def tensors_key(tensors: Mapping[str, Tensor]) -> str:
     found = hashlib.sha256()
     for name, values in sorted(tensors.items()):
         found.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
-        found.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        found.update(bytes_of(values))
     return found.hexdigest()
 
 
 @cache
 def source_of(found: Any) -> str:
-    """The source of what is no library's; of a library its name and version. An UnreadableSourceError where there is none."""
+    """The source of what is no library's, else the library's name and version; an UnreadableSourceError if neither."""
     module = inspect.getmodule(found)
     package = (getattr(found, "__module__", "") or "").partition(".")[0]
     if package == "kdlearn" or is_installed(module):

@@ -131,14 +131,14 @@ class Plan:
 
     def askings(self, tasks: Sequence[Task]) -> list[tuple[Asking, Run, str]]:
         """What must be asked of trained networks before these tasks, each once."""
-        wanted: dict[str, tuple[Run, str, list[Run]]] = {}
+        wanted: dict[str, tuple[Run, str, list[Run]]] = {}  # name -> teacher, its weights, those who ask
         for task in tasks:
             for run, name, weights in zip(task.runs, task.answers, task.teachers, strict=True):
-                if weights is not None:
+                if weights is not None and name is not None and isinstance(run.teacher, Run):
                     wanted.setdefault(name, (run.teacher, weights, []))[2].append(run)
         return [(asking_of(name, runs), teacher, weights) for name, (teacher, weights, runs) in wanted.items()]
 
-    def ask_those_that_only_answer(self) -> dict[tuple[int, ...], tuple[Any, dict[str, Tensor]]]:
+    def ask_those_that_only_answer(self) -> dict[tuple, tuple[Any, dict[str, Tensor]]]:
         """The answers of teachers that are no runs, which are known by them."""
         wanted: dict[tuple, list[Run]] = defaultdict(list)
         for run in self.all:
@@ -155,7 +155,7 @@ class Plan:
         for run in self.all:
             if run.asks_teacher and not isinstance(run.teacher, Run):
                 _, answers = self.told[id(run.teacher), id(run.data), run.views, run.answers]
-                keep_answers(folder, self.answers_name(run), answers)
+                keep_answers(folder, str(self.answers_name(run)), answers)
 
 
 def place(teacher: Any, machine: Machine) -> Any:

@@ -42,8 +42,8 @@ def study(
     Everything is built and checked before anything is trained or written.
 
     Args:
-        folder: keeps what is done, so that a study that was stopped goes on; None keeps nothing. On an executor of other
-            machines all must see it.
+        folder: keeps what is done, so that a study that was stopped goes on; None keeps nothing. On an executor of
+            other machines all must see it.
         machine: where to compute. On workers each computes on one thread.
         workers: so many local processes; the table is the same for any number of them.
         executor: any executor of processes, such as Dask's `Client.get_executor()`.
@@ -173,17 +173,16 @@ def check_shared(folder: Path, executor: Executor) -> None:
 
 def table_of(plan: Plan, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The rows of the runs that were asked for, in that order, with what tells them apart in front."""
-    measured = {}
-    for level in plan.levels:
-        for task in level:
-            by_place = tables[task.key].groupby("place", sort=False)
-            for place, rows in by_place:
-                measured[plan.keys.of(task.runs[place])] = rows.drop(columns="place")
-    frames = [measured[plan.keys.of(run)].assign(**about(run)) for run in plan.requested]
-    table = pd.concat(frames, ignore_index=True)
-    front = list(dict.fromkeys(name for run in plan.requested for name in about(run)))
-    front = [name for name in front if name not in ("replicate", "seed")] + ["replicate", "seed", "length"]
-    return table[[*front, *(name for name in table.columns if name not in front)]]
+    measured = []
+    for task in (task for level in plan.levels for task in level):
+        keys = [plan.keys.of(run) for run in task.runs]
+        found = tables[task.key]
+        measured.append(found.drop(columns="place").assign(key=[keys[place] for place in found["place"]]))
+    asked = pd.DataFrame([{**about(run), "key": plan.keys.of(run)} for run in plan.requested])
+    front = [name for name in asked.columns if name not in ("replicate", "seed", "key")]
+    table = asked.merge(pd.concat(measured, ignore_index=True), on="key")
+    front += ["replicate", "seed", "length"]
+    return table[[*front, *(name for name in table.columns if name not in (*front, "key"))]]
 
 
 def about(run: Run) -> dict[str, Any]:

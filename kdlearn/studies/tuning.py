@@ -61,9 +61,6 @@ class Chosen:
     best: Mapping[tuple[str, int], Candidate]
     at_the_end: Sequence[str] = ()
 
-    def of(self, name: str, strategy: Strategy, length: int) -> Candidate:
-        return self.best[name, length]
-
 
 def choose_settings(
     question: "Question", choice: Choice, folder: str | Path | None, where: Mapping[str, Any]
@@ -79,7 +76,7 @@ def choose_settings(
     further = extended(grid, chosen)
     if further:
         grid = {name: [*grid[name], *further[name]] for name in grid}
-        scores = pd.concat([scores, score(question, choice, further, folder, where, len(scores))], ignore_index=True)
+        scores = pd.concat([scores, score(question, choice, further, folder, where)], ignore_index=True)
         chosen = Chosen(dict(best_of(question, grid, scores)))
     ends = [
         f"{name} at {length:,} updates"
@@ -119,7 +116,11 @@ def optimizers_of(optimizer: Optimizer, rates: Sequence[float]) -> list[Optimize
         return [optimizer]
     if not hasattr(optimizer, "learning_rate"):
         raise TypeError(f"learning_rates need Adam() or NesterovSGD() for an optimizer; got {type(optimizer).__name__}")
-    return [replace(optimizer, learning_rate=rate) for rate in rates]
+    return [at_rate(optimizer, rate) for rate in rates]
+
+
+def at_rate(optimizer: Any, rate: float) -> Optimizer:
+    return replace(optimizer, learning_rate=rate)
 
 
 def score(
@@ -128,7 +129,6 @@ def score(
     grid: Mapping[str, Sequence[Candidate]],
     folder: str | Path | None,
     where: Mapping[str, Any],
-    begin: int = 0,
 ) -> pd.DataFrame:
     """A row for each candidate, length, teacher, replicate and tuning seed: `score` on validation."""
     runs = [run for name, some in grid.items() for one in some for run in tuning_runs(question, choice, name, one)]
@@ -183,7 +183,7 @@ def extended(grid: Mapping[str, Sequence[Candidate]], chosen: Chosen) -> dict[st
     return (
         {
             name: [
-                Candidate(strategy, replace(some[0].optimizer, learning_rate=rate))
+                Candidate(strategy, at_rate(some[0].optimizer, rate))
                 for rate in further
                 for strategy in dict.fromkeys(one.strategy for one in some)
             ]

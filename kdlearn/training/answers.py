@@ -36,7 +36,8 @@ class LiveAnswers:
     def __init__(self, teacher: Callable[[Tensor], Tensor], inputs: Inputs, layers: Sequence[str], machine: Machine):
         if layers and not isinstance(teacher, nn.Module):
             raise TypeError(f"a teacher with layers must be a torch network; got {type(teacher).__name__}")
-        self.teacher, self.inputs, self.layers, self.machine = teacher, inputs, list(layers), machine
+        self.teacher: Any = teacher
+        self.inputs, self.layers, self.machine = inputs, list(layers), machine
 
     @torch.no_grad()
     def __call__(self, epoch: int, rows: Tensor) -> dict[str, Any]:
@@ -84,7 +85,7 @@ class StoredTeacher:
     splits: Mapping[str, Tensor]
 
 
-def teacher_of(teacher: Any, data: Dataset, num_classes: int) -> Callable[[Tensor], Tensor] | StoredTeacher:
+def teacher_of(teacher: Any, data: Dataset, num_classes: int) -> Any:
     """A network or callable as it is, an estimator or stored logits as something that answers."""
     if isinstance(teacher, StoredTeacher | Estimator | nn.Module):
         return teacher
@@ -95,12 +96,12 @@ def teacher_of(teacher: Any, data: Dataset, num_classes: int) -> Callable[[Tenso
         estimator = Estimator(teacher, data.class_names, num_classes)
         estimator.columns()
         return estimator
-    if callable(teacher):
-        return teacher
-    raise TypeError(
-        "teacher must be a torch network, a callable from inputs to logits, an estimator with predict_proba, stored "
-        f"logits, or a run; got {type(teacher).__name__}"
-    )
+    if not callable(teacher):
+        raise TypeError(
+            "teacher must be a torch network, a callable from inputs to logits, an estimator with predict_proba, "
+            f"stored logits, or a run; got {type(teacher).__name__}"
+        )
+    return teacher
 
 
 def stored_teacher(splits: Mapping[str, Tensor], data: Dataset) -> StoredTeacher:

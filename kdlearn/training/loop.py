@@ -23,8 +23,9 @@ Measure = Callable[[nn.Module, int], dict[str, Any]]
 
 
 class Learner(Protocol):
-    """What the loop trains: all its weights in one module, and the loss of a batch, `()` or one for each network."""
+    """What the loop trains: the network, all weights in one module, a batch's loss, `()` or one for each network."""
 
+    network: nn.Module
     whole: nn.Module
 
     def loss(self, batch: Any) -> Tensor: ...
@@ -57,8 +58,8 @@ def train(
     """Train a teacher or a student on what the strategy says, in place; it is left in `train()` mode.
 
     Args:
-        batches: iterated once an epoch: a `Stream`, or any iterable of `Batch` or of `(inputs, labels)`; its order comes
-            back after an interruption if it is a function of its attribute `epoch`, as a `Stream`'s is.
+        batches: iterated once an epoch: a `Stream`, or any iterable of `Batch` or of `(inputs, labels)`; its order
+            comes back after an interruption if it is a function of its attribute `epoch`, as a `Stream`'s is.
         optimizer: `Adam()`, `NesterovSGD()`, or torch's: a function of the parameters, such as
             `functools.partial(torch.optim.AdamW, lr=1e-3)`.
         machine: on which device, and in which precision; network and batches must be there already.
@@ -73,14 +74,12 @@ def train(
         The learning curve: for each epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what
         `evaluate` gave. A loss that is no longer finite is a FloatingPointError.
     """
-    source, options = (
-        Epochs(batches, num_epochs),
-        {"checkpoint": checkpoint, "settings": settings, "progress": progress},
-    )
+    source = Epochs(batches, num_epochs)
     measure = None if evaluate is None else lambda network, epoch: evaluate(network)
     with random_numbers_of(seed):
         learner = OneNetwork(network, strategy, machine, source.example)
-        return fit(learner, source, recipe_of(optimizer), measure=measure, machine=machine, **options)
+        kept = {"checkpoint": checkpoint, "settings": settings}
+        return fit(learner, source, recipe_of(optimizer), measure=measure, progress=progress, **kept)
 
 
 class Epochs:
@@ -94,7 +93,7 @@ class Epochs:
 
     def batches(self, stretch: int, done: int) -> Iterator[Batch]:
         if hasattr(self.iterable, "epoch"):
-            self.iterable.epoch = stretch
+            setattr(self.iterable, "epoch", stretch)  # noqa: B010 - an iterable's own attribute, unknown to its type
         return map(as_batch, islice(self.iterable, done, None))
 
     def share_done(self, stretch: int, done: int) -> float:
@@ -168,7 +167,6 @@ def fit(
     recipe: Recipe,
     *,
     measure: Measure | None = None,
-    machine: Machine = Machine(),
     checkpoint: Path | None = None,
     settings: Any = None,
     progress: bool = False,
@@ -193,7 +191,7 @@ def fit(
                     keep()
                     raise KeyboardInterrupt
             end_stretch(position, recipe)
-            position.curve[-1] |= measure(learner.whole, position.epoch) if measure else {}
+            position.curve[-1] |= measure(learner.network, position.epoch) if measure else {}
             keep()
             bar.update()
     learner.whole.train()
@@ -201,7 +199,7 @@ def fit(
 
 
 def update(learner: Learner, batch: Any, stepper: torch.optim.Optimizer, factor: float = 1.0) -> Tensor:
-    """One step at `factor` times the learning rate. Networks in a stack share nothing: the gradient of the sum is each one's."""
+    """One step at `factor` times the learning rate; in a stack the sum's gradient on a network's weights is its own."""
     for group in stepper.param_groups:
         group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
     loss = learner.loss(batch)

@@ -29,8 +29,8 @@ from kdlearn.formulas.losses import (
 class Strategy:
     """What a student learns from.
 
-    `name` is what people see, `word` what the command line takes (None: `module:Class`), `reads` the fields of the batch
-    that it needs, `layers` pairs of names of a student's and a teacher's layer whose outputs it wants as
+    `name` is what people see, `word` what the command line takes (None: `module:Class`), `reads` the fields of the
+    batch that it needs, `layers` pairs of names of a student's and a teacher's layer whose outputs it wants as
     `batch.student_features` and `batch.teacher_features`. Its settings are its dataclass fields, or its attributes.
 
     >>> class Mine(Strategy):
@@ -241,11 +241,8 @@ class TruthWhereKnown(Strategy):
     """
 
     otherwise: Strategy
-    reads = ("labels", "teacher_logits")
-
-    @property
-    def name(self) -> str:
-        return f"{self.otherwise.name}, ground truth where known"
+    name = "ground truth where known, else another"
+    reads = ("labels", "teacher_logits", "known")
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def values_can_be_read(tensor: Tensor) -> bool:
         not torch.compiler.is_compiling()
         and tensor.device.type == "cpu"
         and type(tensor) in (Tensor, torch.nn.Parameter)
-        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # type: ignore[attr-defined]
     )
 
 

@@ -135,7 +135,9 @@ def reverse_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: Tens
     return WithSlope.apply(student_logits, value, centred_under(q, ratio) / temperature)
 
 
-def jensen_shannon(student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor, share: float | Tensor) -> Tensor:
+def jensen_shannon(
+    student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor, share: float | Tensor
+) -> Tensor:
     """share · KL(p ‖ m) + (1 - share) · KL(q ‖ m), `(...)`, with m = share · p + (1 - share) · q."""
     _, ratio, change, p = Comparison.apply(student_logits, teacher_logits, temperature)
     q, log_m_over_q = softmax(student_logits, temperature), log_mixture(-ratio, share)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from kdlearn.data.batches import Inputs
 from kdlearn.data.dataset import Dataset
 from kdlearn.formulas.arguments import check_logits
-from kdlearn.formulas.losses import logits_from
+from kdlearn.formulas.labels import logits_from
 from kdlearn.training.loop import eval_mode, listening, predict
 from kdlearn.training.machine import Machine
 
@@ -53,7 +53,7 @@ class Estimator:
     """An estimator with `predict_proba`, such as scikit-learn's, as a teacher: logits are logarithms of probabilities.
 
     Its `classes_` are matched with the data's: class indices, or names. A class that it does not know has probability
-    0. `eps` is added to every probability, since a forest is often certain: it decides how certain the logits are.
+    0. `eps` stands in for probabilities below it, since a forest is often certain: it decides how certain the logits are.
     """
 
     model: Any

@@ -1,5 +1,6 @@
 """What a comparison found: a table, and differences with their intervals."""
 
+import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -196,17 +197,42 @@ class Comparison:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        """The printed table for Jupyter, with headings that a screen reader says."""
+        parts = [f"<p>{html.escape(self.heading())}</p>"]
+        for length in self.lengths:
+            shown = pd.DataFrame(cells(self.arms(length), self.digits), columns=["", self.metric, "difference"])
+            caption = f"<caption>after {length:,} updates</caption><thead>"
+            parts.append(shown.to_html(index=False, border=0).replace("<thead>", caption, 1))
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return "\n".join([*parts, f"<ul>{notes}</ul>" if notes else ""])
+
+    def plot(self, ax: Any = None, *, length: int | None = None) -> Any:
+        """Differences to the reference: the dots of replicates, teachers or seeds, and their interval; returns the `ax`."""
+        from kdlearn.plots import gains, new_axes
+
+        return gains(self, ax if ax is not None else new_axes(8, 0.9 + 0.45 * len(self.arms(length))), length)
+
+    @property
+    def digits(self) -> int:
+        return 1 if self.share else 3
+
     def lines(self) -> Iterator[str]:
         """The printed table: a line an arm, for each length, then the notes."""
-        unit = f"{self.metric} in %" if self.share else self.metric
-        points = "in points, " if self.share else ""
-        yield f"{unit}; difference to {self.against} {points}paired; ± 95 % interval over {self.over()}"
+        yield self.heading()
         for length in self.lengths:
             yield f"\nafter {length:,} updates"
-            yield from table_lines(self.summary(length), 1 if self.share else 3)
+            rows = cells(self.arms(length), self.digits)
+            width = max(len(arm) for arm, _, _ in rows) + 2
+            yield from (f"  {arm:{width}}{value:>14}{difference:>18}".rstrip() for arm, value, difference in rows)
         if self.notes:
             yield ""
             yield from (f"Note: {note}" for note in self.notes)
+
+    def heading(self) -> str:
+        unit = f"{self.metric} in %" if self.share else self.metric
+        points = "in points, " if self.share else ""
+        return f"{unit}; difference to {self.against} {points}paired; ± 95 % interval over {self.over()}"
 
     def over(self) -> str:
         """What the intervals cover."""
@@ -260,9 +286,13 @@ def dots_of(values: pd.DataFrame) -> list[float]:
     return values.groupby(several[0] if several else "seed")["value"].mean().tolist()
 
 
-def table_lines(summary: pd.DataFrame, digits: int) -> Iterator[str]:
-    width = max(map(len, summary["arm"])) + 2
-    for _, row in summary.iterrows():
-        value, difference = f"{row['value']:.{digits}f}", row["difference"]
-        told = "" if difference is None else f"{difference:+.{digits}f}"
-        yield f"  {row['arm']:{width}}{value:>14}{told:>18}".rstrip()
+def cells(arms: Sequence[Mapping[str, Any]], digits: int) -> list[tuple[str, str, str]]:
+    """Name, value and difference of each arm, as text."""
+    return [
+        (
+            row["arm"],
+            f"{row['value']:.{digits}f}",
+            "" if row["difference"] is None else f"{row['difference']:+.{digits}f}",
+        )
+        for row in arms
+    ]

@@ -71,7 +71,8 @@ class Plan:
         self.all = list(with_teachers(self.requested))
         for run in self.all:
             self.checks.of(run)
-        self.told = self.ask_those_that_only_answer()
+        with machine.threading():
+            self.told = self.ask_those_that_only_answer()
         self.keys = Keys(machine, {id(teacher): tensors_key(found) for teacher, found in self.told.values()})
         self.unique = {self.keys.of(run): run for run in self.all}
         self.weights: dict[str, str] = {}  # key of a teacher's run -> name of its weights

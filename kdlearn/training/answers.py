@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kdlearn.data.batches import Inputs
 from kdlearn.data.dataset import Dataset
-from kdlearn.formulas.arguments import check_logits
+from kdlearn.formulas.arguments import check_logits, warn_of_probabilities
 from kdlearn.formulas.labels import logits_from
 from kdlearn.training.loop import eval_mode, listening, predict
 from kdlearn.training.machine import Machine
@@ -127,6 +127,7 @@ def ask(
         return teacher.splits["train"].to(DTYPES[dtype])
     rows = torch.arange(len(data.train.inputs), device=data.train.inputs.device).split(1000)
     logits = torch.cat([predict(teacher, inputs(epoch, part), machine=machine).to(DTYPES[dtype]) for part in rows])
+    warn_of_probabilities(logits, None)
     if not logits.isfinite().all():
         raise ValueError(f"the teacher's logits must be finite in {dtype}; scale them, or ask for float32")
     return logits

@@ -106,7 +106,10 @@ class Question:
     def strategies(self) -> dict[str, list[Strategy]]:
         """The strategies of each name, ground truth first where it was missing."""
         given = self.given_strategies
-        pairs = list(given.items()) if isinstance(given, Mapping) else [(one.name, one) for one in checked(given)]
+        named = (
+            given.items() if isinstance(given, Mapping) else [(getattr(one, "name", ""), one) for one in listed(given)]
+        )
+        pairs = list(named)
         for name, one in pairs:
             check_strategy(name, one)
         if self.against == GroundTruth.name and self.against not in [name for name, _ in pairs]:
@@ -221,10 +224,11 @@ class Question:
         )  # fmt: skip
 
 
-def checked(strategies: Any) -> list[Strategy]:
-    if isinstance(strategies, Strategy):
-        return [strategies]
-    return list(strategies)
+def listed(strategies: Any) -> list[Any]:
+    """One strategy, or several, as a list."""
+    if isinstance(strategies, Iterable):
+        return list(strategies)
+    return [strategies]
 
 
 def check_strategy(name: str, strategy: Any) -> None:

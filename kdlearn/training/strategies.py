@@ -241,7 +241,7 @@ class TruthWhereKnown(Strategy):
     """
 
     otherwise: Strategy
-    reads = ("labels", "teacher_logits")
+    reads = ("labels", "teacher_logits", "known")
 
     @property
     def name(self) -> str:

@@ -132,7 +132,7 @@ def score(
     where: Mapping[str, Any],
     begin: Mapping[str, int] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """A row for each candidate, length, teacher, replicate and tuning seed: its number in the grid, `score` on validation."""
+    """A row for each candidate (its number in the grid), length, teacher, replicate and seed: `score` on validation."""
     runs = [
         replace(run, names={**run.names, "candidate": number})
         for name, some in grid.items()

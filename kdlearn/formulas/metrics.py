@@ -38,7 +38,7 @@ def expected_calibration_error(logits: Tensor, labels: Tensor, num_bins: int = 1
     A row's confidence is its largest probability; bin k holds those in (k / num_bins, (k + 1) / num_bins].
     Source: Guo et al. 2017 (arXiv 1706.04599), equation 3.
     """
-    check_labels(labels, num_classes=logits.shape[-1], num_rows=len(logits))
+    check_labels(labels, num_classes=logits.shape[-1], shape=logits.shape[:-1])
     confidence, prediction, bins = binned_confidence(logits, num_bins)
     surplus = torch.zeros(num_bins, dtype=torch.float64, device=logits.device)
     surplus.index_add_(0, bins, (prediction == labels).double() - confidence)
@@ -54,10 +54,10 @@ def binned_confidence(logits: Tensor, num_bins: int = 15) -> tuple[Tensor, Tenso
 def confusion_matrix(logits: Tensor, labels: Tensor) -> Tensor:
     """`(C, C)` float64 counts: row the label, column the prediction."""
     check_logits(logits=logits)
-    num_rows, num_classes = logits.shape
-    check_labels(labels, num_classes, num_rows)
+    num_classes = logits.shape[-1]
+    check_labels(labels, num_classes, shape=logits.shape[:-1])
     cells = labels * num_classes + hard_labels(logits)
-    return cells.bincount(minlength=num_classes**2).reshape(num_classes, num_classes).double()
+    return cells.flatten().bincount(minlength=num_classes**2).reshape(num_classes, num_classes).double()
 
 
 def measure(student_logits: Tensor, labels: Tensor, teacher_logits: Tensor) -> dict[str, float]:

@@ -82,7 +82,7 @@ def lines_with_bands(
 
 
 def gains(comparison: Any, ax: Axes, length: int | None = None) -> Axes:
-    """Differences of each arm of a `Comparison` to its reference: 95 % interval, and a dot a replicate, teacher or seed.
+    """Each arm's difference to the reference of a `Comparison`: 95 % interval, a dot a replicate, teacher or seed.
 
     Arms below one another in the order of the table; with fewer than five dots no interval is drawn.
     """

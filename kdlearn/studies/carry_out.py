@@ -49,7 +49,7 @@ class Task:
 
 def carry_out(task: Task) -> pd.DataFrame:
     """A row for each run and length; what is kept already is read."""
-    if task.rows_file.exists():
+    if task.rows_file.exists() and all(weights_file(task.folder, name).exists() for name in task.kept.values()):
         return read_table(task.rows_file, task.key)
     with task.machine.threading():
         table = pd.DataFrame(Carrying(task).rows())
@@ -78,8 +78,8 @@ class Carrying:
         """Train, measuring at each length, and keep the weights that are asked for."""
         first = self.runs[0]
         ends = ends_of(first, len(self.streams[0]))
-        learner, batches = self.stack() if self.task.stacked else self.single()
-        with seeded_numbers(first.own_seed):
+        with seeded_numbers(first.own_seed):  # of what a strategy prepares, and of dropout
+            learner, batches = self.stack() if self.task.stacked else self.single()
             curve = fit(
                 learner,
                 Stretches(batches, ends),
@@ -95,7 +95,7 @@ class Carrying:
         stream, strategy = self.streams[0], self.runs[0].strategy
         return OneNetwork(self.networks[0], strategy, self.machine, lambda: stream(0)), stream
 
-    def stack(self) -> tuple[Learner, Callable[[int], Any]]:
+    def stack(self) -> tuple[Any, Callable[[int], Any]]:
         stack = Stack(self.networks, [run.strategy for run in self.runs])
         stack.whole.to(self.machine.device)
         return stack, streams_of(self.streams, stack.groups, self.answers, made=self.runs[0].views is not None)
@@ -104,7 +104,7 @@ class Carrying:
         if isinstance(whole, StackedNetworks):
             whole.hand_back(self.networks)
         for place, name in self.task.kept.items():
-            save_weights(self.task.folder / "networks" / f"{name}.safetensors", self.networks[place])
+            save_weights(weights_file(self.task.folder, name), self.networks[place], name)
 
     def shared(self, name: Any, make: Callable[[], Any]) -> Any:
         if name not in self.tables:
@@ -225,8 +225,12 @@ def ends_of(run: Run, epoch: int) -> list[int]:
 def network_of(run: Any, task: Task, name: str) -> nn.Module:
     """A trained network of the study."""
     network = seeded(run.network, run.own_seed)
-    set_weights(network, load_weights(task.folder / "networks" / f"{name}.safetensors"))
+    set_weights(network, load_weights(weights_file(task.folder, name), name))
     return network
+
+
+def weights_file(folder: Path, name: str) -> Path:
+    return folder / "networks" / f"{name}.safetensors"
 
 
 def answers_file(folder: Path, name: str, what: str) -> Path:

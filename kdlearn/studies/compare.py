@@ -220,10 +220,11 @@ class Question:
 
 
 def named(strategies: Any) -> list[tuple[str, Strategy]]:
+    """Each strategy with its name, of one, several in a list, or a mapping of names."""
     if isinstance(strategies, Mapping):
         return list(strategies.items())
-    given = [strategies] if isinstance(strategies, Strategy) else list(strategies)
-    return [(getattr(one, "name", type(one).__name__), one) for one in given]
+    given = list(strategies) if isinstance(strategies, Iterable) else [strategies]
+    return [(getattr(one, "name", ""), one) for one in given]
 
 
 def check_strategy(name: str, strategy: Any) -> None:

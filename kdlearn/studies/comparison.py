@@ -90,7 +90,7 @@ class Comparison:
         for name, value in where.items():
             if name not in self.table:
                 raise ValueError(f"where must name columns of the table, {', '.join(self.settings)}; got {name}")
-            rows = rows[(rows[name] == value) | rows[name].isna()]
+            rows = rows[(rows[name] == value) | rows[name].isna() | (rows[name] == "")]
         wanted = max(self.lengths) if length is None else length
         if wanted not in self.lengths:
             raise ValueError(f"length must be one of {self.lengths}; got {wanted}")
@@ -153,7 +153,8 @@ class Comparison:
 
     def pairs_with_reference(self, arm: str, length: int) -> pd.DataFrame | None:
         """None for the reference itself, and where there is no single one."""
-        reference = self.labels[self.table["strategy"] == self.against].unique()
+        at_length = self.table["length"] == length
+        reference = self.labels[at_length & (self.table["strategy"] == self.against)].unique()
         if len(reference) != 1 or arm == reference[0]:
             return None
         pairs = self.pairs(arm, reference[0], length, {})

@@ -53,8 +53,17 @@ def distill(
     """
     found = dataset_of(data)
     rows = batch_size or batch_size_of(data) or 64
-    copied = copy.deepcopy(student)  # the checks take a step
-    run = Run(found, lambda: copied, strategy, teacher, seed=seed, batch_size=rows, views=views, answers=answers)
+    check_network("student", student)
+    run = Run(
+        found,
+        lambda: copy.deepcopy(student),
+        strategy,
+        teacher,
+        seed=seed,
+        batch_size=rows,
+        views=views,
+        answers=answers,
+    )
     Checks(machine).of(run)
     here = found.to(machine.device)
     inputs = views.of(here) if views else lambda epoch, rows: here.inputs("train", rows)
@@ -71,6 +80,11 @@ def distill(
         seed=seed,
         progress=progress,
     )
+
+
+def check_network(name: str, network: Any) -> None:
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"{name} must be a torch network, which is trained in place; got {type(network).__name__}")
 
 
 def answers_for(run: Run, inputs: Inputs, machine: Machine) -> Answers | None:

@@ -15,12 +15,13 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from kdlearn.data.files import read_json, remove_partials, write_json
+from kdlearn.data.files import PARTIAL, read_json, remove_partials, write_json
 from kdlearn.studies.carry_out import carry_out
 from kdlearn.studies.plan import Plan, ask_network
 from kdlearn.studies.run import Run
 from kdlearn.training.machine import Machine
 
+CONTENT = {"what": "a study of kdlearn; its files are named by what decides them"}
 ABOUT, FOLDERS = "kdlearn-study.json", ("rows", "answers", "networks", "checkpoints")
 
 
@@ -83,10 +84,11 @@ def the_folder(folder: str | Path | None) -> Iterator[Path]:
 def opened(folder: Path) -> Path:
     """A folder in which this program may write: a new one, or one that it has written."""
     check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / ABOUT).exists():  # first: by it the folder is recognised, wherever the study is stopped
+        write_json(folder / ABOUT, CONTENT)
     for name in FOLDERS:
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    if not (folder / ABOUT).exists():
-        write_json(folder / ABOUT, {"what": "a study of kdlearn; its files are named by what decides them"})
+        (folder / name).mkdir(exist_ok=True)
     remove_partials(folder, FOLDERS)
     return folder.resolve()
 
@@ -95,15 +97,17 @@ def check_folder(folder: Path) -> None:
     """A ValueError for a folder that holds something else."""
     if folder.is_file():
         raise ValueError(f"folder must name a folder; {folder} is a file")
-    if folder.is_dir() and any(folder.iterdir()) and not is_study(folder):
+    if not folder.is_dir() or all(is_half_written(path) for path in folder.iterdir()):
+        return
+    if not (folder / ABOUT).is_file():
         raise ValueError(f"folder must be new, empty or a study of kdlearn; {folder} holds something else")
+    if read_json(folder / ABOUT) != CONTENT:
+        raise ValueError(f"{folder / ABOUT} is not by kdlearn, or altered: give a new folder")
 
 
-def is_study(folder: Path) -> bool:
-    try:
-        return "what" in read_json(folder / ABOUT)
-    except (OSError, ValueError, TypeError):
-        return False
+def is_half_written(path: Path) -> bool:
+    """What is left where the file by which a folder is recognised was being written."""
+    return PARTIAL.fullmatch(path.name) is not None and path.name.startswith(f".{ABOUT}.")
 
 
 @contextmanager

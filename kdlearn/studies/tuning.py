@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,8 +76,9 @@ def choose_settings(
     chosen = Chosen(dict(best_of(question, grid, scores)))
     further = extended(grid, chosen)
     if further:
+        more = score(question, choice, further, folder, where, begin={name: len(some) for name, some in grid.items()})
+        scores = pd.concat([scores, more], ignore_index=True)
         grid = {name: [*grid[name], *further[name]] for name in grid}
-        scores = pd.concat([scores, score(question, choice, further, folder, where)], ignore_index=True)
         chosen = Chosen(dict(best_of(question, grid, scores)))
     ends = [
         f"{name} at {length:,} updates"
@@ -129,9 +131,15 @@ def score(
     grid: Mapping[str, Sequence[Candidate]],
     folder: str | Path | None,
     where: Mapping[str, Any],
+    begin: Mapping[str, int] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """A row for each candidate, length, teacher, replicate and tuning seed: `score` on validation."""
-    runs = [run for name, some in grid.items() for one in some for run in tuning_runs(question, choice, name, one)]
+    """A row for each candidate (its number in the grid), length, teacher, replicate and seed: `score` on validation."""
+    runs = [
+        replace(run, names={**run.names, "candidate": number})
+        for name, some in grid.items()
+        for number, one in enumerate(some, begin.get(name, 0))
+        for run in tuning_runs(question, choice, name, one)
+    ]
     table = study(runs, folder, **where)
     return table.rename(columns={question.metric_name: "score"})
 
@@ -150,15 +158,12 @@ def best_of(
 ) -> Iterator[tuple[tuple[str, int], Candidate]]:
     for name, candidates in grid.items():
         for length in question.lengths:
-            found = [(candidate, scores_of(candidate, name, length, scores)) for candidate in candidates]
+            found = [(one, scores_of(number, name, length, scores)) for number, one in enumerate(candidates)]
             yield (name, length), best(found)
 
 
-def scores_of(candidate: Candidate, name: str, length: int, scores: pd.DataFrame) -> np.ndarray:
-    rows = scores[(scores["strategy"] == name) & (scores["length"] == length)]
-    rows = rows[rows["learning_rate"].isna() | (rows["learning_rate"] == candidate.learning_rate)]
-    for setting, value in candidate.strategy.settings.items():
-        rows = rows[rows[setting] == value]
+def scores_of(candidate: int, name: str, length: int, scores: pd.DataFrame) -> np.ndarray:
+    rows = scores[(scores["strategy"] == name) & (scores["length"] == length) & (scores["candidate"] == candidate)]
     return rows.sort_values(["replicate", "teacher", "seed"])["score"].to_numpy()
 
 
@@ -185,7 +190,7 @@ def extended(grid: Mapping[str, Sequence[Candidate]], chosen: Chosen) -> dict[st
             name: [
                 Candidate(strategy, at_rate(some[0].optimizer, rate))
                 for rate in further
-                for strategy in dict.fromkeys(one.strategy for one in some)
+                for strategy in {id(one.strategy): one.strategy for one in some}.values()
             ]
             for name, some in grid.items()
         }

@@ -211,6 +211,11 @@ def update(learner: Learner, batch: Any, stepper: torch.optim.Optimizer, factor:
 
 def end_stretch(position: Position, recipe: Recipe) -> None:
     """Add a point to the curve and stand at the beginning of the next stretch."""
+    if not position.losses:
+        raise ValueError(
+            f"batches must give at least one batch an epoch; epoch {position.epoch + 1} has none. A generator is used "
+            "up after one epoch: give a list, a DataLoader or a Stream"
+        )
     losses, position.losses = torch.stack([loss.cpu() for loss in position.losses]), []
     position.epoch += 1
     if not losses.isfinite().all():

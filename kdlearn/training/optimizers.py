@@ -122,6 +122,8 @@ class TorchOptimizer(Recipe):
         made = self.example
         kind = type(made)
         options = {name: value for name, value in made.defaults.items() if name not in ("foreach", "fused")}
+        groups = [{name: one for name, one in group.items() if name != "params"} for group in made.param_groups]
+        options |= {"groups": groups} if len(groups) > 1 else {}
         rate = options.pop("lr", math.nan)
         return {"optimizer": f"{kind.__module__}.{kind.__qualname__}", "learning_rate": float(rate), **options}
 

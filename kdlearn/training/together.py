@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
@@ -37,6 +38,10 @@ class StackedNetworks(nn.Module):
         """`(S, N, …)` to `(S, N, C)`."""
         weights = dict(zip(self.names, self.weights, strict=True))
         return vmap(lambda weights, inputs: functional_call(self.skeleton[0], weights, (inputs,)))(weights, inputs)
+
+    def train(self, mode: bool = True) -> "StackedNetworks":
+        self.skeleton[0].train(mode)
+        return super().train(mode)
 
     @torch.no_grad()
     def hand_back(self, networks: Sequence[nn.Module]) -> None:
@@ -87,7 +92,7 @@ class Stack:
 
 def groups_of(strategies: Sequence[Strategy], like: Tensor) -> Iterator[Group]:
     start = 0
-    for _, members in groupby(strategies, key=kind_of):
+    for _, members in groupby(strategies, key=lambda strategy: (type(strategy), kind_of(strategy))):
         same = list(members)
         numbers = {name: torch.tensor([one.settings[name] for one in same]).to(like) for name in numbers_of(same[0])}
         yield Group(same[0], numbers, slice(start, start + len(same)))
@@ -97,8 +102,16 @@ def groups_of(strategies: Sequence[Strategy], like: Tensor) -> Iterator[Group]:
 def kind_of(strategy: Strategy) -> str:
     """What two strategies share that can be trained by the same formula: the class, and all settings but numbers."""
     numbers = numbers_of(strategy)
-    rest = [(name, repr(value)) for name, value in strategy.settings.items() if name not in numbers]
+    others = {name: value for name, value in {**vars(strategy), **strategy.settings}.items() if name not in numbers}
+    rest = [(name, fixed(value)) for name, value in others.items()]
     return repr((type(strategy).__module__, type(strategy).__qualname__, *rest))
+
+
+def fixed(value: Any) -> str:
+    """A setting that is no number, told apart to its last digit."""
+    if isinstance(value, Strategy):
+        return repr((kind_of(value), [(name, value.settings[name]) for name in numbers_of(value)]))
+    return repr(value.tolist()) if isinstance(value, Tensor | np.ndarray) else repr(value)
 
 
 def numbers_of(strategy: Strategy) -> list[str]:
@@ -129,11 +142,11 @@ def can_be_stacked(network: nn.Module, strategy: Strategy, recipe: Recipe, examp
         return False
     if strategy.layers or type(strategy).prepare is not Strategy.prepare:
         return False
+    told = stacked_fields([example, example], fields_of(strategy))
     try:
-        told = {name: torch.stack([value, value]) for name, value in example._asdict().items() if value is not None}
         stack = Stack([network, network], [strategy, strategy])
-        stack.loss(StackedBatch(told.pop("inputs"), [told])).sum().backward()
-    except (RuntimeError, ValueError, TypeError, NotImplementedError):
+        stack.loss(StackedBatch(torch.stack([example.inputs] * 2), [told])).sum().backward()
+    except Exception:  # whatever a strategy of the reader's own raises there: alone it may do well
         return False
     return True
 
@@ -155,6 +168,11 @@ class StackedStreams:
             stacked_fields(batches[group.place], names) for group, names in zip(self.groups, self.read, strict=True)
         ]
         return StackedBatch(torch.stack([batch.inputs for batch in batches]), told)
+
+
+def fields_of(strategy: Strategy) -> tuple[str, ...]:
+    """The fields of a batch that a strategy and the mean over its labels read."""
+    return *strategy.reads, "mask"
 
 
 def stacked_fields(batches: Sequence[Batch], names: Sequence[str]) -> dict[str, Tensor]:
@@ -241,7 +259,7 @@ def streams_of(
     streams: Sequence[Stream], groups: Sequence[Group], answers: Sequence[Any], made: bool
 ) -> StackedStreams:
     """`made`: whether inputs are views, so that they change with the epoch."""
-    read: list[Sequence[str]] = [(*group.strategy.reads, "mask") for group in groups]
+    read = [fields_of(group.strategy) for group in groups]
     if made:
         return StackedStreams(streams, groups, read)
     return TableStreams(streams, groups, read, [None if one is None else one.epochs[0] for one in answers])

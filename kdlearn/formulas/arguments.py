@@ -149,8 +149,8 @@ def check_distributions(name: str, probabilities: Tensor) -> None:
         if len(wrong):
             first = tuple(wrong[0])
             raise ValueError(
-                f"{name} must be distributions: no value below 0, each row sums to 1; row {place(wrong[0])} has minimum "
-                f"{lowest[first]:.3g} and sum {total[first]:.3g}. soft_labels(logits) makes such rows"
+                f"{name} must be distributions: no value below 0, each row sums to 1; row {place(wrong[0])} has "
+                f"minimum {lowest[first]:.3g} and sum {total[first]:.3g}. soft_labels(logits) makes such rows"
             )
 
 

@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-MEASURES = ("accuracy", "macro_recall", "macro_f1", "calibration_error", "agreement")
 Name = TypeVar("Name")
 
 
@@ -175,65 +173,3 @@ def holm(p_values: Mapping[Any, float] | Sequence[float]) -> dict[Any, float] | 
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         corrected[index] = highest
     return corrected
-
-
-def summarise(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row an arm, in percent: the mean of each measure with its interval, and the difference to ground truth.
-
-    Args:
-        runs: results of one experiment, each with its `part`, `arm` and `seed`; the runs of an arm stand together. The
-            first arm called "ground truth" is the one that others are compared with, seed by seed.
-    """
-    arms = [list(group) for _, group in groupby(runs, key=lambda run: (run["part"], run["arm"], temperature_of(run)))]
-    reference = next((arm for arm in arms if arm[0]["arm"] == "ground truth"), None)
-    return [
-        {
-            "part": arm[0]["part"],
-            "arm": arm[0]["arm"],
-            "temperature": temperature_of(arm[0]),
-            "seeds": len(arm),
-            "parameters": arm[0]["parameters"],
-            **{name: mean_of(percent(arm, name)) for name in MEASURES},
-            "difference": difference(arm, reference) if reference not in (arm, None) else None,
-        }
-        for arm in arms
-    ]
-
-
-def temperature_of(run: Mapping[str, Any]) -> float | None:
-    return run["strategy"].get("temperature")
-
-
-def mean_of(values: Sequence[float]) -> Interval:
-    """With its interval where there are seeds for one."""
-    return interval(values) if len(values) > 1 else Interval(values[0], math.nan)
-
-
-def difference(runs: Sequence[dict[str, Any]], reference: Sequence[dict[str, Any]]) -> Interval | None:
-    """Points of accuracy above the reference, over the seeds that both have."""
-    base = {run["seed"]: 100 * run["accuracy"] for run in reference}
-    gains = [100 * run["accuracy"] - base[run["seed"]] for run in runs if run["seed"] in base]
-    return mean_of(gains) if gains else None
-
-
-def seeds_of(rows: Sequence[Mapping[str, Any]]) -> str:
-    """How many seeds the arms have: "1 seed", "5 seeds", "3 to 5 seeds"."""
-    counts = [row["seeds"] for row in rows]
-    return "1 seed" if max(counts) == 1 else f"{' to '.join(map(str, sorted({min(counts), max(counts)})))} seeds"
-
-
-def label_of(row: Mapping[str, Any]) -> str:
-    """An arm's name, with the temperature that was chosen for it."""
-    return f"{row['arm']}, T = {row['temperature']:g}" if row["temperature"] else row["arm"]
-
-
-def percent(runs: Iterable[dict[str, Any]], name: str) -> list[float]:
-    return [100 * run[name] for run in runs]
-
-
-def crossed_interval(x):
-    return interval(np.asarray(x).mean(0))
-
-
-def holm(p):
-    return p

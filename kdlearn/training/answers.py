@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from kdlearn.data.batches import Inputs
 from kdlearn.data.dataset import Dataset
 from kdlearn.formulas.arguments import check_logits
-from kdlearn.formulas.losses import logits_from
+from kdlearn.formulas.labels import logits_from
 from kdlearn.training.loop import eval_mode, listening, predict
 from kdlearn.training.machine import Machine
 

@@ -13,7 +13,14 @@ from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
 from kdlearn.formulas.arguments import check_temperature, check_weight
-from kdlearn.formulas.labels import evenly_spread, full_precision, hard_labels, log_soft_labels, smooth_labels
+from kdlearn.formulas.labels import (
+    evenly_spread,
+    full_precision,
+    hard_labels,
+    smooth_labels,
+    soft_labels,
+    standardised_logits,
+)
 from kdlearn.formulas.losses import (
     decoupled_loss,
     distillation_loss,
@@ -22,7 +29,6 @@ from kdlearn.formulas.losses import (
     logit_matching_loss,
     reverse_kl_loss,
     soft_label_loss,
-    standardised_logits,
 )
 
 
@@ -88,8 +94,9 @@ class SmoothedGroundTruth(Strategy):
         check_weight("smoothing", self.smoothing)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        labels = smooth_labels(batch.labels, student_logits.shape[-1], self.smoothing)
-        return -(labels * log_soft_labels(student_logits, 1.0)).sum(dim=-1)
+        counted = batch.labels if batch.mask is None else torch.where(batch.mask, batch.labels, 0)
+        labels = smooth_labels(counted, student_logits.shape[-1], self.smoothing)
+        return -(labels * full_precision(student_logits).log_softmax(dim=-1)).sum(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -160,8 +167,8 @@ class EvenlySpread(Softened):
     word = "evenly"
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        labels = evenly_spread(log_soft_labels(batch.teacher_logits, self.temperature).exp())
-        log_q = log_soft_labels(student_logits, self.temperature)
+        labels = evenly_spread(soft_labels(batch.teacher_logits, self.temperature))
+        log_q = (full_precision(student_logits) / self.temperature).log_softmax(dim=-1)
         cost = torch.special.entr(labels).sum(dim=-1) + (labels * log_q).sum(dim=-1)
         return -(self.temperature**2) * cost
 

@@ -94,8 +94,9 @@ class SmoothedGroundTruth(Strategy):
         check_weight("smoothing", self.smoothing)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        labels = smooth_labels(batch.labels, student_logits.shape[-1], self.smoothing)
-        return -(labels * torch.log_softmax(full_precision(student_logits), dim=-1)).sum(dim=-1)
+        counted = batch.labels if batch.mask is None else torch.where(batch.mask, batch.labels, 0)
+        labels = smooth_labels(counted, student_logits.shape[-1], self.smoothing)
+        return -(labels * full_precision(student_logits).log_softmax(dim=-1)).sum(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class EvenlySpread(Softened):
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
         labels = evenly_spread(soft_labels(batch.teacher_logits, self.temperature))
-        log_q = torch.log_softmax(full_precision(student_logits) / self.temperature, dim=-1)
+        log_q = (full_precision(student_logits) / self.temperature).log_softmax(dim=-1)
         cost = torch.special.entr(labels).sum(dim=-1) + (labels * log_q).sum(dim=-1)
         return -(self.temperature**2) * cost
 

@@ -94,7 +94,7 @@ def groups_of(strategies: Sequence[Strategy], like: Tensor) -> Iterator[Group]:
     start = 0
     for _, members in groupby(strategies, key=lambda strategy: (type(strategy), kind_of(strategy))):
         same = list(members)
-        numbers = {name: torch.tensor([one.settings[name] for one in same]).to(like) for name in numbers_of(same[0])}
+        numbers = {name: like.new_tensor([one.settings[name] for one in same]) for name in numbers_of(same[0])}
         yield Group(same[0], numbers, slice(start, start + len(same)))
         start += len(same)
 
@@ -135,7 +135,7 @@ def with_numbers(strategy: Strategy, numbers: dict[str, Tensor]) -> Strategy:
 
 def can_be_stacked(network: nn.Module, strategy: Strategy, recipe: Recipe, example: Batch) -> bool:
     """Whether networks like this one, which learn so, can be trained as one; found out by doing it with two."""
-    if any(network.buffers()) or sum(weight.numel() for weight in network.parameters()) > LARGEST:
+    if next(network.buffers(), None) is not None or sum(weight.numel() for weight in network.parameters()) > LARGEST:
         return False
     odd = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm, nn.RNNBase)
     if not recipe.elementwise() or any(isinstance(module, odd) for module in network.modules()):

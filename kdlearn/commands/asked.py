@@ -19,7 +19,7 @@ from kdlearn.commands.words import WrongWordsError
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.images import load_images
 from kdlearn.data.views import Views
-from kdlearn.networks import load_weights, seeded, set_weights
+from kdlearn.networks import initialise_from, load_weights, seeded, set_weights
 from kdlearn.studies.carry_out import network_of
 from kdlearn.studies.checks import num_classes
 from kdlearn.studies.comparison import Comparison
@@ -52,6 +52,7 @@ class Asked:
         """Train what is not there; what the folder held before stands in the table too."""
         earlier, where = self.earlier(), {"workers": self.options.workers, "progress": self.progress}
         teacher, start = self.teacher, self.first_weights
+        self.check_start(start)
         if self.options.start == "teacher" and isinstance(teacher, Run):
             Plan(self.runs(teacher, start), self.machine)  # refuses what could not be carried out
             teacher = self.trained(teacher)
@@ -101,7 +102,7 @@ class Asked:
 
     @property
     def teacher_name(self) -> str:
-        return self.options.teacher or self.preset.teacher
+        return self.preset.teacher if self.options.teacher is None else self.options.teacher
 
     @property
     def student_names(self) -> list[str]:
@@ -120,7 +121,10 @@ class Asked:
 
     def ready(self, build: Build) -> nn.Module:
         network = seeded(build, 0)
-        set_weights(network, load_weights(self.options.teacher_weights))
+        try:
+            set_weights(network, load_weights(self.options.teacher_weights))
+        except ValueError as problem:
+            raise ValueError(f"--teacher-weights must be of {self.teacher_name}: {problem}") from problem
         taught = num_classes(network, Run(self.data, build))
         for name in self.student_names:
             classes = num_classes(seeded(self.builds[name], 0), Run(self.data, build))
@@ -130,6 +134,7 @@ class Asked:
 
     def trained(self, teacher: Run) -> nn.Module:
         """The network of the teacher's run, which is carried out by itself."""
+        teacher = replace(teacher, keep=True)
         study([teacher], self.options.out, machine=self.machine, progress=self.progress)
         plan = Plan([teacher], self.machine)
         ((task,),) = plan.levels
@@ -201,6 +206,14 @@ class Asked:
             return load_weights(Path(self.options.start))
         ready = isinstance(self.teacher, nn.Module)
         return (self.teacher if ready else seeded(self.teacher.network, 0)).state_dict()
+
+    def check_start(self, start: Mapping[str, Tensor] | None) -> None:
+        """A ValueError where nothing that a student learns would be copied."""
+        for name, build in self.builds.items() if start is not None else ():
+            network = seeded(build, 0)
+            learned = {name for name, weight in network.named_parameters() if weight.requires_grad}
+            if not learned & {*initialise_from(network, start)}:
+                raise ValueError(f"--start {self.options.start} gives {name} nothing: no layer that it learns fits")
 
     @property
     def start_title(self) -> str:
@@ -289,7 +302,7 @@ def check_name(name: str) -> None:
             raise WrongWordsError(problem) from problem
     elif not colon or not rest:
         raise WrongWordsError(
-            f"a network is written airbench:24,88,88 or resnet18:64, or module:function that builds your own; got {name}"
+            f"a network is written airbench:24,88,88, resnet18:64, or module:function that builds your own; got {name}"
         )
     else:
         imported(name)

@@ -56,10 +56,7 @@ def contradictions(options: SimpleNamespace) -> Iterator[str]:
         yield "--download and --root are for cifar10 and mnist; a folder is read where it lies"
     several = [word(name) for name in SEVERAL if len(values_of(options, name)) > 1]
     if several and not options.validation:
-        yield (
-            f"several values of {' and '.join(several)} are there to choose from: add --validation N, since a choice "
-            "must not see the test set"
-        )
+        yield f"several values of {' and '.join(several)} are a choice: add --validation N; the test set is no judge"
     if options.workers and "LOCAL_RANK" in os.environ:
         yield "torchrun starts the processes: leave --workers away"
     if options.source not in NAMED and options.out.resolve().is_relative_to(Path(options.source).resolve()):

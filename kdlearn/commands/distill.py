@@ -50,10 +50,10 @@ def distill(
     source: Annotated[
         str, Argument(metavar="DATA", help="cifar10, mnist, or a folder that holds train/<class>/* and test/<class>/*")
     ],
-    out: Annotated[
-        Path, Option(parser=path, metavar="FOLDER", help="for all that is made; run again, it goes on", show_default=False)
-    ],
-    preset: Annotated[str, Option(metavar="NAME", help="sizes and lengths: cpu, cpu-quick, cpu-long, gpu or tiny")] = "cpu",
+    out: Annotated[Path, Option(parser=path, metavar="FOLDER", help="for all that is made; run again, it goes on")],
+    preset: Annotated[
+        str, Option(metavar="NAME", help="sizes and lengths: cpu, cpu-quick, cpu-long, gpu, tiny")
+    ] = "cpu",
     teacher: Annotated[str | None, Option(metavar="NETWORK", help=f"{NETWORKS} (default: the preset's)")] = None,
     teacher_weights: Annotated[
         Path | None, Option(parser=path, metavar="FILE", help="safetensors, of a teacher that is trained already")
@@ -63,31 +63,43 @@ def distill(
         int | None, Option(min=1, max=100_000, metavar="N", help="of the teacher (default: the preset's)")
     ] = None,
     half_labels: Annotated[bool, Option("--half-labels", help="keep the teacher's logits in float16")] = False,
-    students: Annotated[list[str] | None, Option(metavar="NETWORK...", help=f"{NETWORKS} (default: the preset's)")] = None,
+    students: Annotated[
+        list[str] | None, Option(metavar="NETWORK...", help=f"{NETWORKS} (default: the preset's)")
+    ] = None,
     strategies: Annotated[
         list[str] | None,
-        Option(metavar="LABELS...", help="of ground-truth smoothed hard soft both (default: these), evenly decoupled "
-               "logits standardised reverse jensen-shannon, or module:Class of your own"),
+        Option(
+            metavar="LABELS...",
+            help="of ground-truth smoothed hard soft both (default: these), evenly decoupled "
+            "logits standardised reverse jensen-shannon, or module:Class of your own",
+        ),
     ] = None,
     temperature: Annotated[list[float] | None, Option(metavar="T...", help="of soft labels (default: 2)")] = None,
-    soft_weight: Annotated[list[float] | None, Option(metavar="W...", help="beside ground truth (default: 0.9)")] = None,
+    soft_weight: Annotated[
+        list[float] | None, Option(metavar="W...", help="the rest is ground truth (default: 0.9)")
+    ] = None,
     seeds: Annotated[int, Option(min=1, max=1000, metavar="N", help="how many students of each kind")] = 5,
     epochs: Annotated[
         int | None, Option(min=1, max=100_000, metavar="N", help="of the students (default: the preset's)")
     ] = None,
-    batch_size: Annotated[int | None, Option(min=1, metavar="N", help="of the students (default: the preset's)")] = None,
+    batch_size: Annotated[
+        int | None, Option(min=1, metavar="N", help="of the students (default: the preset's)")
+    ] = None,
     learning_rate: Annotated[
         list[float] | None, Option(metavar="R...", help="of the students (default: the preset's)")
     ] = None,
     labelled: Annotated[
-        float, Option(metavar="SHARE", help="of training images whose ground truth the students know, drawn once by "
-                      "seed 0; the teacher knows all")
+        float,
+        Option(
+            metavar="SHARE",
+            help="of training images whose ground truth the students know, drawn once by seed 0; the teacher knows all",
+        ),
     ] = 1.0,
     start: Annotated[
         str, Option(metavar="random|teacher|FILE", help="the students' first weights, where they fit")
     ] = "random",
     validation: Annotated[
-        int, Option(min=0, metavar="N", help="hold out N training images and measure on them alone, as every choice must")
+        int, Option(min=0, metavar="N", help="hold out N training images, and measure on them alone")
     ] = 0,
     no_flip: Annotated[bool, Option("--no-flip", help="do not mirror images, such as digits (mnist: never)")] = False,
     root: Annotated[
@@ -96,10 +108,10 @@ def distill(
     download: Annotated[bool, Option("--download", help="fetch cifar10 or mnist if it is not there")] = False,
     device: Annotated[str | None, Option(help="cuda, mps or cpu (default: the first that is there)")] = None,
     workers: Annotated[
-        int | None, Option(min=1, max=256, metavar="N", help="processes, each on one thread (default: one on all threads)")
+        int | None, Option(min=1, max=256, metavar="N", help="processes, each on one thread (default: one on all)")
     ] = None,
     quiet: Annotated[bool, Option("--quiet", help="no progress bars")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """A teacher, then students by strategies and seeds, on images."""
     from kdlearn.commands.contradictions import check_options
 

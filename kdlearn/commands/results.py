@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FILE = "comparison.parquet"
 SHARED = ("data_key", "measured_on")  # what rows of one table must share
+LAST = ("replicate", "seed", "length")  # of the columns that tell runs apart
 FOLLOWS = ("strategy", "rows")  # what tells rows apart that are compared all the same
 
 
@@ -51,14 +52,13 @@ def joined(found: Sequence["Comparison"]) -> "DataFrame":
     """All rows; columns that tell them apart before what was measured."""
     import pandas as pd
 
-    settings = dict.fromkeys(name for one in found for name in one.settings)
     table = pd.concat([one.table for one in found], ignore_index=True)
     for name in SHARED:
         values = table[name].unique().tolist() if name in table else []
         if len(values) > 1:
             raise ValueError(f"the folders must share {name}; it is {' and '.join(map(str, values))}")
-    names = ["strategy", *settings, "teacher", "replicate", "seed", "length", found[0].metric, *table.columns]
-    return table[list(dict.fromkeys(names))]
+    settings = dict.fromkeys(name for one in found for name in identity(one, one.table) if name not in LAST)
+    return table[list(dict.fromkeys([*settings, *LAST, found[0].metric, *table.columns]))]
 
 
 def identity(comparison: "Comparison", table: "DataFrame") -> list[str]:
@@ -73,7 +73,8 @@ def in_parts(comparison: "Comparison") -> str:
         return str(comparison)
     groups = comparison.table.groupby(telling, sort=False, dropna=False)
     parts = [f"{title(telling, values)}\n{replace(comparison, table=rows, notes=())}" for values, rows in groups]
-    return "\n\n".join([*parts, *(f"Note: {note}" for note in comparison.notes)])
+    notes = "\n".join(f"Note: {note}" for note in comparison.notes)
+    return "\n\n".join(filter(None, [*parts, notes]))
 
 
 def differing(comparison: "Comparison") -> list[str]:

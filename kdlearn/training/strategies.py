@@ -45,9 +45,9 @@ class Strategy:
     ...         return (student_logits - batch.teacher_logits).abs().sum(dim=-1)
     """
 
-    name: ClassVar[str]
+    name: str
     word: ClassVar[str | None] = None
-    reads: ClassVar[tuple[str, ...]] = ()
+    reads: tuple[str, ...] = ()
     layers: tuple[tuple[str, str], ...] = ()
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
@@ -248,8 +248,10 @@ class TruthWhereKnown(Strategy):
     """
 
     otherwise: Strategy
-    name = "ground truth where known, else another"
-    reads = ("labels", "teacher_logits", "known")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.otherwise.name}, ground truth where known")
+        object.__setattr__(self, "reads", tuple(dict.fromkeys(("labels", "known", *self.otherwise.reads))))
 
     @property
     def settings(self) -> dict[str, Any]:

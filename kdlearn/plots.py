@@ -8,16 +8,16 @@ import html
 import io
 import textwrap
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kdlearn.formulas.intervals import Interval, label_of, seeds_of
+from kdlearn.formulas.intervals import Interval
 
 BLACK, ORANGE, BLUE, GREEN, VERMILION, PURPLE = "#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#CC79A7"
+FEWEST_DOTS = 5  # fewer tell more than an interval over them
 MARKERS = ((BLACK, "s"), (BLUE, "o"), (VERMILION, "^"), (GREEN, "D"), (PURPLE, "v"), (ORANGE, "P"))
 
 
@@ -37,7 +37,8 @@ class Picture:
     """
 
     def __init__(self, ax: Axes, alt: str, dpi: int = 100) -> None:
-        self.figure, self.alt, self.dpi = ax.figure, alt, dpi
+        self.figure: Any = ax.figure
+        self.alt, self.dpi = alt, dpi
 
     def __repr__(self) -> str:
         return self.alt
@@ -50,9 +51,7 @@ class Picture:
         return {"text/plain": self.alt, "text/html": image, "image/png": png}
 
 
-def probability_bars(
-    distributions: Mapping[str, Sequence[float]], ax: Axes, class_names: Sequence[str] | None = None
-) -> Axes:
+def probability_bars(distributions: Mapping[str, Any], ax: Axes, class_names: Sequence[str] | None = None) -> Axes:
     """Distributions over the same classes side by side, one colour each."""
     width = 0.8 / len(distributions)
     for place, ((name, probabilities), (colour, _)) in enumerate(zip(distributions.items(), MARKERS, strict=False)):
@@ -73,38 +72,39 @@ def lines_with_bands(
     for (name, values), (colour, marker) in zip(curves.items(), MARKERS, strict=False):
         means = np.array([value.mean if isinstance(value, Interval) else value for value in values])
         ax.plot(x, means, color=colour, marker=marker, markersize=4, markevery=max(1, len(means) // 12), label=name)
-        if isinstance(values[0], Interval):
-            half = np.array([value.half_width for value in values])
+        bands = [value for value in values if isinstance(value, Interval)]
+        if bands:
+            half = np.array([value.half_width for value in bands])
             ax.fill_between(x, means - half, means + half, color=colour, alpha=0.15, linewidth=0)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend(frameon=False)
     return ax
 
 
-def strategies_with_intervals(rows: Sequence[Mapping[str, Any]], ax: Axes) -> Axes:
-    """Accuracy of each arm of `summarise` with its 95 % interval, by part, the difference to ground truth beside it."""
-    height = 0.0
-    labels: dict[float, str] = {}
-    for (part, members), (colour, marker) in zip(groupby(rows, key=lambda row: row["part"]), MARKERS, strict=False):
-        ax.text(0.01, height, part, transform=ax.get_yaxis_transform(), weight="bold", va="center", color=colour)
-        for row in members:
-            height -= 1
-            labels[height] = label_of(row)
-            mean, half_width = row["accuracy"]
-            ax.errorbar(mean, height, xerr=half_width, color=colour, marker=marker, capsize=3)
-            difference = f"{Interval(*row['difference']):+.1f}" if row["difference"] else "reference"
-            ax.text(1.02, height, difference, transform=ax.get_yaxis_transform(), va="center")
-        height -= 1.4
-    ax.set_yticks(list(labels), list(labels.values()))
-    ax.set_ylim(height + 1, 0.7)
-    ax.axvline(rows[0]["accuracy"][0], color="grey", linestyle="--", linewidth=1)
-    ax.text(1.02, 0, "difference", transform=ax.get_yaxis_transform(), weight="bold", va="center")
-    ax.set_xlabel(f"test accuracy in %, mean and 95 % interval over {seeds_of(rows)}")
+def gains(comparison: Any, ax: Axes, length: int | None = None) -> Axes:
+    """Each arm's difference to the reference of a `Comparison`: 95 % interval, a dot a replicate, teacher or seed.
+
+    Arms below one another in the order of the table; with fewer than five dots no interval is drawn.
+    """
+    rows = [row for row in comparison.arms(length) if row["difference"] is not None]
+    for height, row in enumerate(rows):
+        colour, marker = MARKERS[height % len(MARKERS)]
+        spread = np.linspace(-0.18, 0.18, len(row["dots"])) if len(row["dots"]) > 1 else np.zeros(1)
+        ax.plot(row["dots"], height + spread, ".", color=colour, alpha=0.35, markeredgewidth=0)
+        gain = row["difference"]
+        if len(row["dots"]) >= FEWEST_DOTS:
+            ax.errorbar(gain.mean, height, xerr=gain.half_width, color=colour, marker=marker, capsize=3)
+        ax.text(1.02, height, f"{gain:+.1f}", transform=ax.get_yaxis_transform(), va="center")
+    ax.set_yticks(range(len(rows)), [textwrap.fill(row["arm"], 34) for row in rows])
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.axvline(0, color="grey", linestyle="--", linewidth=1)
+    unit = f"points of {comparison.metric}" if comparison.share else comparison.metric
+    ax.set_xlabel(f"{unit} above {comparison.against}, 95 % interval over {comparison.over()}")
     ax.grid(axis="x", alpha=0.3)
     return ax
 
 
-def image_grid(images: Sequence[Any], titles: Sequence[str], axes: Sequence[Axes]) -> Sequence[Axes]:
+def image_grid(images: Sequence[Any], titles: Sequence[str], axes: Any) -> Any:
     """One grey or colour image an axes, `(height, width)`, `(1, height, width)` or `(3, height, width)`."""
     for image, title, ax in zip(images, titles, np.ravel(axes), strict=True):
         pixels = np.asarray(image, dtype=float)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from kdlearn.data.dataset import Examples, generator_of
 
@@ -19,18 +19,19 @@ class Batch(NamedTuple):
     """What a strategy can read, a row an example; what is not there is None.
 
     `inputs` `(N, …)` · `labels` `(N,)` or `(N, time)` int64, ground truth · `teacher_logits`, the labels' shape and C ·
-    `known` `(N,)` bool, whose labels are ground truth · `mask`, of the labels' shape, False where a label does not count ·
+    `known` `(N,)` bool, whose labels are ground truth · `mask`, of the labels' shape, False where one does not count ·
     `student_features`, `teacher_features`: tuples, one entry a pair of `layers` · `trained`: what `prepare` made.
+    The types say Any, since a strategy reads what it has said that it `reads`, and that is there.
     """
 
     inputs: Tensor
-    labels: Tensor | None = None
-    teacher_logits: Tensor | None = None
-    known: Tensor | None = None
-    mask: Tensor | None = None
-    student_features: tuple[Tensor, ...] | None = None
-    teacher_features: tuple[Tensor, ...] | None = None
-    trained: nn.Module | None = None
+    labels: Any = None
+    teacher_logits: Any = None
+    known: Any = None
+    mask: Any = None
+    student_features: Any = None
+    teacher_features: Any = None
+    trained: Any = None
 
 
 class Order:
@@ -57,8 +58,8 @@ class Order:
 class Stream:
     """`stream(update)`: the batch of an update; iterated, the batches of the next epoch, so that `train` takes it.
 
-    Every batch has `batch_size` rows, taken from consecutive permutations, none short: an epoch is the number of batches
-    closest to once through the rows.
+    Every batch has `batch_size` rows, taken from consecutive permutations, none short: an epoch is the number of
+    batches closest to once through the rows.
 
     Args:
         examples: what is learned from.

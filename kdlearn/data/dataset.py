@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,18 +15,22 @@ from torch import Generator, Tensor
 class Examples(NamedTuple):
     """Inputs `(N, …)` and what is known about them; what is not there is None.
 
-    `labels` are ground truth, `(N,)` or `(N, time)` int64; `known` `(N,)` bool says which rows' labels may be read (None:
-    all); `mask`, of the labels' shape, is False where a label does not count, such as padding.
+    `labels` are ground truth, `(N,)` or `(N, time)` int64; `known` `(N,)` bool says which rows' labels may be read
+    (None: all); `mask`, of the labels' shape, is False where a label does not count, such as padding.
     """
 
     inputs: Tensor
-    labels: Tensor | None = None
-    known: Tensor | None = None
-    mask: Tensor | None = None
+    labels: Any = None
+    known: Any = None
+    mask: Any = None
 
     def take(self, rows: Tensor) -> "Examples":
         """These rows alone."""
-        return Examples(*(None if values is None else values[rows] for values in self))
+        return Examples(*(None if values is None else values[rows] for values in self))  # type: ignore[arg-type]
+
+    def to(self, device: str | torch.device) -> "Examples":
+        """The same on a device."""
+        return Examples(*(None if values is None else values.to(device) for values in self))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Normalise:
             255 * torch.tensor(values, device=pixels.device).view(-1, 1, 1)
             for values in (self.mean, [one or 1 / 255 for one in self.deviation])
         )
-        return pixels.float().sub_(mean).div_(deviation)
+        return (pixels.float() - mean) / deviation
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +74,7 @@ class Dataset:
 
     def to(self, device: str | torch.device) -> "Dataset":
         """The same data set on a device."""
-        moved = {name: Examples(*(None if v is None else v.to(device) for v in part)) for name, part in self.splits()}
-        return replace(self, **moved)
+        return replace(self, **{name: part.to(device) for name, part in self.splits()})
 
     def with_known(self, share: float, seed: int = 0) -> "Dataset":
         """The same data set, of which only a share of the training labels may be read, drawn by the seed in each class.
@@ -97,14 +100,21 @@ class Dataset:
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of class names, shapes and content, in hexadecimal; where it lies and what it is called is left out."""
-        digest = hashlib.sha256(repr((self.class_names, self.normalise)).encode())
+        """SHA-256 of class names, shapes and content, in hexadecimal; where it lies and its name are left out."""
+        digest = hashlib.sha256(repr(self.class_names).encode())
+        if self.normalise is not None:  # known by what it does
+            digest.update(bytes_of(self.inputs("train", slice(0, 64))))
         for name, part in self.splits():
             for kind, values in part._asdict().items():
                 if values is not None:
                     digest.update(f"{name} {kind} {values.dtype} {tuple(values.shape)}".encode())
-                    digest.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+                    digest.update(bytes_of(values))
         return digest.hexdigest()
+
+
+def bytes_of(values: Tensor) -> memoryview:
+    """The content of a tensor, for a hash."""
+    return values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
 def stratified_sample(labels: Tensor, size: int, seed: int) -> Tensor:

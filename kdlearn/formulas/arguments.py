@@ -1,10 +1,16 @@
 """What the labels and losses cannot take, said in words: the argument, what was expected, what came, what to do."""
 
 import math
+import warnings
+from collections.abc import Sequence
 from numbers import Real
 
 import torch
 from torch import Tensor
+
+
+class LooksLikeProbabilities(UserWarning):
+    """Teacher logits whose rows are all at least 0 and sum to 1: softmax of a softmax is almost uniform."""
 
 
 def values_can_be_read(tensor: Tensor) -> bool:
@@ -13,7 +19,7 @@ def values_can_be_read(tensor: Tensor) -> bool:
         not torch.compiler.is_compiling()
         and tensor.device.type == "cpu"
         and type(tensor) in (Tensor, torch.nn.Parameter)
-        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # type: ignore[attr-defined]
     )
 
 
@@ -27,35 +33,51 @@ def check_tensor(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a torch tensor; got {type(value).__name__}. torch.as_tensor({name}) makes one")
 
 
-def check_matrix(name: str, values: Tensor) -> None:
-    """Refuse what is not a floating `(N, C)` tensor with at least one row and one class."""
+def check_rows(name: str, values: Tensor) -> None:
+    """Refuse what is not a floating `(..., C)` tensor with a leading dimension, at least one row and one class."""
     check_tensor(name, values)
     shape = tuple(values.shape)
     if not values.is_floating_point():
         raise TypeError(f"{name} must be floating point; got {values.dtype}. {name}.float() converts it")
-    if values.ndim != 2:
-        raise ValueError(f"{name} must have shape (N, C), one row an example; got {shape}")
+    if len(shape) < 2:
+        raise ValueError(
+            f"{name} must have shape (N, C) or (..., C), one row an example; got {shape}. "
+            f"{name}.unsqueeze(0) makes one row of it"
+        )
     if 0 in shape:
         raise ValueError(f"{name} must hold at least one row and one class; got an empty batch of shape {shape}")
 
 
 def check_shapes(**named_logits: Tensor) -> None:
-    """Refuse logits that are not floating and `(N, C)`, or whose shapes differ."""
+    """Refuse logits that are not floating and `(..., C)` with at least two classes, or whose shapes differ."""
     for name, logits in named_logits.items():
-        check_matrix(name, logits)
+        check_rows(name, logits)
+        if logits.shape[-1] < 2:
+            raise ValueError(
+                f"{name} must have at least two classes, since one has no softmax; got shape {tuple(logits.shape)}. "
+                "A yes-or-no logit z is the two classes (0, z)"
+            )
     if len({logits.shape for logits in named_logits.values()}) > 1:
         shapes = " and ".join(f"{name} {tuple(logits.shape)}" for name, logits in named_logits.items())
         raise ValueError(f"{shapes} must have the same shape")
 
 
 def check_logits(**named_logits: Tensor) -> None:
-    """Refuse logits that are not floating, finite and `(N, C)`, or whose shapes differ."""
+    """Refuse logits that are not floating, finite and `(..., C)`, or whose shapes differ."""
     check_shapes(**named_logits)
     for name, logits in named_logits.items():
         if values_can_be_read(logits) and not sum_is_finite(logits):
-            rows = (~logits.isfinite()).any(dim=1).nonzero().flatten().tolist()
-            if rows:
-                raise ValueError(f"{name} must be finite; row {rows[0]} holds NaN or infinity ({len(rows)} such rows)")
+            rows = (~logits.isfinite()).any(dim=-1).nonzero()
+            if len(rows):
+                raise ValueError(
+                    f"{name} must be finite; row {place(rows[0])} holds NaN or infinity ({len(rows)} such rows). "
+                    "mask leaves rows out"
+                )
+
+
+def place(index: Tensor) -> str:
+    """2, or (2, 5) where rows have two numbers."""
+    return str(tuple(index.tolist())) if len(index) > 1 else str(int(index))
 
 
 def check_result(result: Tensor, **named_logits: Tensor) -> None:
@@ -64,48 +86,97 @@ def check_result(result: Tensor, **named_logits: Tensor) -> None:
         check_logits(**named_logits)
 
 
-def check_labels(labels: Tensor, num_classes: int, num_rows: int | None = None) -> None:
-    """Refuse labels that are not `(N,)` int64 class indices from 0 to `num_classes` - 1."""
+def warn_of_probabilities(teacher_logits: Tensor, mask: Tensor | None) -> None:
+    """Warn where every row that is not masked looks like a distribution; most logits are told by the first few rows."""
+    if not values_can_be_read(teacher_logits):
+        return
+    rows = teacher_logits.detach().flatten(0, -2)
+    if mask is not None:
+        rows = rows[mask.flatten()]
+    if are_distributions(rows[:4]) and are_distributions(rows):
+        warnings.warn(
+            "teacher_logits look like probabilities: their rows are at least 0 and sum to 1. A loss takes the softmax "
+            "of what it gets, and that of probabilities is almost uniform. kdlearn.logits_from(probabilities) gives "
+            "logits",
+            LooksLikeProbabilities,
+            stacklevel=4,
+        )
+
+
+def are_distributions(rows: Tensor) -> bool:
+    return bool(rows.amin() >= 0) and bool((rows.float().sum(dim=-1) - 1).abs().amax() < 1e-2)
+
+
+def check_labels(labels: Tensor, num_classes: int, shape: Sequence[int] | None = None) -> None:
+    """Refuse labels that are not int64 class indices from 0 to `num_classes` - 1, in the `shape` where it is given."""
     check_tensor("labels", labels)
     if labels.dtype != torch.int64:
         raise TypeError(f"labels must be int64 class indices; got {labels.dtype}. labels.long() converts whole numbers")
-    if labels.ndim != 1 or len(labels) == 0:
-        raise ValueError(f"labels must have shape (N,) with at least one label; got {tuple(labels.shape)}")
-    if num_rows is not None and len(labels) != num_rows:
-        raise ValueError(f"labels must hold one class index a row of logits, {num_rows} in all; got {len(labels)}")
+    if shape is not None and tuple(labels.shape) != tuple(shape):
+        raise ValueError(
+            f"labels must hold one class index a row of logits, shape {tuple(shape)}; got {tuple(labels.shape)}"
+        )
+    if labels.ndim == 0 or labels.numel() == 0:
+        raise ValueError(f"labels must have shape (N,) or (...) with at least one label; got {tuple(labels.shape)}")
     if values_can_be_read(labels):
         lowest, highest = (int(value) for value in labels.aminmax())
         if lowest < 0 or highest >= num_classes:
             raise ValueError(f"labels must lie in 0 … {num_classes - 1}; they reach from {lowest} to {highest}")
 
 
+def check_mask(mask: Tensor, shape: Sequence[int]) -> None:
+    """Refuse what is no boolean tensor of the labels' shape that keeps at least one of them."""
+    check_tensor("mask", mask)
+    if mask.dtype != torch.bool:
+        raise TypeError(f"mask must be boolean, True for labels that count; got {mask.dtype}. mask.bool() converts it")
+    if tuple(mask.shape) != tuple(shape):
+        raise ValueError(f"mask must have the labels' shape {tuple(shape)}; got {tuple(mask.shape)}")
+    if values_can_be_read(mask) and not mask.any():
+        raise ValueError("mask must be True for at least one label: there is no mean of none; got all False")
+
+
+def check_reduction(reduction: str) -> None:
+    if reduction not in ("mean", "none"):
+        raise ValueError(f"reduction must be 'mean' or 'none', one value a label; got {reduction!r}")
+
+
 def check_distributions(name: str, probabilities: Tensor) -> None:
     """Refuse rows that are not probabilities: negative, NaN, or a sum more than 0.01 away from 1 (half precision)."""
-    check_matrix(name, probabilities)
+    check_rows(name, probabilities)
     if values_can_be_read(probabilities):
-        lowest, total = probabilities.detach().double().amin(dim=1), probabilities.detach().double().sum(dim=1)
-        wrong = (~((lowest >= 0) & ((total - 1).abs() < 0.01))).nonzero().flatten().tolist()
-        if wrong:
+        lowest, total = probabilities.detach().double().amin(dim=-1), probabilities.detach().double().sum(dim=-1)
+        wrong = (~((lowest >= 0) & ((total - 1).abs() < 0.01))).nonzero()
+        if len(wrong):
+            first = tuple(wrong[0])
             raise ValueError(
-                f"{name} must be distributions: no value below 0, each row sums to 1; row {wrong[0]} has minimum "
-                f"{lowest[wrong[0]]:.3g} and sum {total[wrong[0]]:.3g}. soft_labels(logits) makes such rows"
+                f"{name} must be distributions: no value below 0, each row sums to 1; row {place(wrong[0])} has "
+                f"minimum {lowest[first]:.3g} and sum {total[first]:.3g}. soft_labels(logits) makes such rows"
             )
 
 
-def check_weight(name: str, weight: float, highest: float = 1.0) -> None:
+def check_weight(name: str, weight: float | Tensor, highest: float = 1.0) -> None:
     """Refuse what is no finite number in [0, `highest`]."""
-    check_number(name, weight)
-    if not (0 <= weight <= highest and weight < math.inf):
+    if check_number(name, weight) and not (0 <= weight <= highest and weight < math.inf):
         raise ValueError(f"{name} must lie in [0, {highest:g}]; got {weight}")
 
 
-def check_temperature(temperature: float) -> None:
-    """Refuse what is no positive, finite number."""
-    check_number("temperature", temperature)
-    if not 0 < temperature < math.inf:
+def check_temperature(temperature: float | Tensor) -> None:
+    """Refuse what is no positive, finite number, and a tensor that wants a gradient: the losses give it none."""
+    if check_number("temperature", temperature) and not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be above 0 and finite; got {temperature}")
+    if isinstance(temperature, Tensor) and temperature.requires_grad:
+        raise ValueError("temperature must not require a gradient, since none would reach it. temperature.detach()")
 
 
-def check_number(name: str, value: object) -> None:
+def check_number(name: str, value: object) -> bool:
+    """Refuse what is neither a number nor a tensor without dimensions; whether its value can be read."""
+    if isinstance(value, Tensor):
+        if value.ndim or value.dtype == torch.bool or value.is_complex():
+            raise TypeError(
+                f"{name} must be a number or a tensor without dimensions; got {value.dtype} of shape "
+                f"{tuple(value.shape)}"
+            )
+        return values_can_be_read(value)
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number; got {type(value).__name__}")
+    return True

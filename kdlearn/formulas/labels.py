@@ -2,13 +2,20 @@
 
 Whose label it is must always be said: *ground truth* comes from the data set, *the teacher's hard labels* are its
 arg max, *soft labels* are its probabilities. What a function cannot take is a TypeError or ValueError that says why:
-wrong dtypes and shapes, no rows, labels out of range, NaN and infinity, a temperature that is not above 0.
+wrong dtypes and shapes, no rows, one class, labels out of range, NaN and infinity, a temperature that is not above 0.
 """
 
 import torch
 from torch import Tensor
 
-from kdlearn.formulas.arguments import check_distributions, check_labels, check_logits, check_temperature, check_weight
+from kdlearn.formulas.arguments import (
+    check_distributions,
+    check_labels,
+    check_logits,
+    check_number,
+    check_temperature,
+    check_weight,
+)
 
 
 def full_precision(values: Tensor) -> Tensor:
@@ -16,13 +23,13 @@ def full_precision(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def log_soft_labels(logits: Tensor, temperature: float) -> Tensor:
-    """log softmax(logits / temperature): exact where a probability itself would round to 0."""
-    return torch.log_softmax(full_precision(logits) / temperature, dim=-1)
+def softmax(logits: Tensor, temperature: float | Tensor) -> Tensor:
+    """softmax(logits / T), the largest taken off first: of logits of 10⁴ at T = 0.01 a quotient is rounded too much."""
+    return torch.softmax((logits - logits.detach().amax(dim=-1, keepdim=True)) / temperature, dim=-1)
 
 
 def one_hot(labels: Tensor, num_classes: int) -> Tensor:
-    """Class indices `(N,)` int64 as distributions `(N, C)` float32 with all their weight on one class.
+    """Class indices `(...)` int64 as distributions `(..., C)` float32 with all their weight on one class.
 
     >>> one_hot(torch.tensor([2, 0]), num_classes=3)
     tensor([[0., 0., 1.],
@@ -34,7 +41,7 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
 
 
 def hard_labels(logits: Tensor) -> Tensor:
-    """The arg max `(N,)` int64 of each row of logits `(N, C)`; of equal ones the first.
+    """The arg max `(...)` int64 of each row of logits `(..., C)`, C at least 2; of equal ones the first.
 
     >>> hard_labels(torch.tensor([[0.1, 2.0, -1.0]]))
     tensor([1])
@@ -43,21 +50,62 @@ def hard_labels(logits: Tensor) -> Tensor:
     return logits.argmax(dim=-1)
 
 
-def soft_labels(logits: Tensor, temperature: float = 1.0) -> Tensor:
-    """softmax(logits / temperature), `(N, C)`: at a high temperature the small probabilities become visible.
+def soft_labels(logits: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
+    """softmax(logits / temperature), `(..., C)`: at a high temperature the small probabilities become visible.
 
-    float32 for half-precision logits. Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), equation 1.
+    C is at least 2. float32 for half-precision logits.
+    Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), equation 1.
 
     >>> soft_labels(torch.tensor([[0.0, 1.0, 2.0]]), temperature=2.0)
     tensor([[0.1863, 0.3072, 0.5065]])
     """
     check_logits(logits=logits)
     check_temperature(temperature)
-    return log_soft_labels(logits, temperature).exp()
+    return softmax(full_precision(logits), temperature)
 
 
-def smooth_labels(labels: Tensor, num_classes: int, smoothing: float = 0.1) -> Tensor:
-    """(1 - smoothing) · one-hot + smoothing / C, `(N, C)` float32: ground truth with the same little doubt everywhere.
+def logits_from(probabilities: Tensor, eps: float = 1e-6) -> Tensor:
+    """log max(p, eps) of distributions `(..., C)`: logits for a teacher that gives probabilities.
+
+    Each row is divided by its sum first. softmax undoes the logarithm, at temperature 1 exactly. An ensemble is the
+    mean of its teachers' probabilities. float32 for half precision.
+
+    `eps`, above 0 and below 1 / C, stands in for a probability of 0, whose logit would be
+    minus infinity, and it matters at high temperatures: a class with eps gets eps^(1 / T) of the share of a sure one,
+    at 1e-6 and T = 4 a share of 0.03, at 1e-12 one of 0.001. The default is about where probabilities that were rounded
+    on their way (float32 beside 1, six decimals) stop to say anything; a teacher's own logits are better, where you can
+    have them.
+
+    >>> logits_from(torch.tensor([[0.75, 0.25, 0.0]]))
+    tensor([[ -0.2877,  -1.3863, -13.8155]])
+    """
+    check_distributions("probabilities", probabilities)
+    num_classes = probabilities.shape[-1]
+    if check_number("eps", eps) and not 0 < eps < 1 / num_classes:
+        raise ValueError(f"eps must lie above 0 and below 1 / {num_classes}, the share of a class by chance; got {eps}")
+    probabilities = full_precision(probabilities)
+    return (probabilities / probabilities.sum(dim=-1, keepdim=True)).clamp_min(eps).log()
+
+
+def standardised_logits(logits: Tensor) -> Tensor:
+    """(z - mean) / standard deviation of each row of logits `(..., C)`, C at least 2: only their relations are left.
+
+    Given to a loss for student and teacher alike, it no longer asks the student for the teacher's scale. The deviation
+    is over C and not C - 1. Rows whose logits are all equal become 0. float32 for half precision.
+    Source: Sun et al. 2024 (arXiv 2403.01427), algorithm 1. (Their code divides by C - 1, and adds 1e-7.)
+
+    >>> standardised_logits(torch.tensor([[0.0, 5.0, 10.0]]))
+    tensor([[-1.2247,  0.0000,  1.2247]])
+    """
+    check_logits(logits=logits)
+    logits = full_precision(logits)
+    centred = logits - logits.mean(dim=-1, keepdim=True)
+    variance = centred.square().mean(dim=-1, keepdim=True)
+    return centred / torch.where(variance > 0, variance, 1).sqrt()
+
+
+def smooth_labels(labels: Tensor, num_classes: int, smoothing: float | Tensor = 0.1) -> Tensor:
+    """(1 - smoothing) · one-hot + smoothing / C, `(..., C)` float32: ground truth with a little even doubt.
 
     `smoothing` lies in [0, 1] and is spread over all classes, the right one included.
     Source: Szegedy et al. 2016 (arXiv 1512.00567), section 7.
@@ -70,9 +118,9 @@ def smooth_labels(labels: Tensor, num_classes: int, smoothing: float = 0.1) -> T
 
 
 def entropy(probabilities: Tensor) -> Tensor:
-    """-Σ p log p of each row, `(N,)` in nats, with 0 log 0 = 0: from 0 for one-hot to log C for uniform.
+    """-Σ p log p of each row, `(...)` in nats, with 0 log 0 = 0: from 0 for one-hot to log C for uniform.
 
-    Rows of `probabilities` `(N, C)` sum to 1. float32 for half precision. The gradient is infinite at probability 0.
+    Rows of `probabilities` `(..., C)` sum to 1. float32 for half precision. The gradient is infinite at probability 0.
 
     >>> entropy(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
     tensor([0.6931, 0.0000])

@@ -69,7 +69,7 @@ def whitening_images(data: "Dataset", size: int = 5000, seed: int = 0) -> Tensor
 def whitened_airbench(widths: tuple[int, int, int], num_classes: int, channels: int, filters: Tensor) -> Airbench:
     """An `airbench` whose first layer has the `filters` of `whitening_filters(images)`."""
     model = airbench(widths, num_classes, channels)
-    model[0].weight.detach().copy_(filters)
+    model.get_parameter("0.weight").detach().copy_(filters)
     return model
 
 
@@ -77,7 +77,7 @@ def whitened_airbench(widths: tuple[int, int, int], num_classes: int, channels: 
 def whiten(model: Airbench, images: Tensor, epsilon: float = 5e-4) -> None:
     """Set the first layer to `whitening_filters(images, epsilon)`."""
     check_channels(images, model[0].in_channels)
-    model[0].weight.copy_(whitening_filters(images, epsilon))
+    model.get_parameter("0.weight").copy_(whitening_filters(images, epsilon))
 
 
 @torch.no_grad()
@@ -94,9 +94,8 @@ def whitening_filters(images: Tensor, epsilon: float = 5e-4) -> Tensor:
     among the large, and halves as in (1, −2, 1), are common): the same filters on every machine.
     """
     check_channels(images, images.shape[1] if images.ndim == 4 else "channels")
-    patches = (
-        unfold(some.cpu().double(), kernel_size=2) for some in images.split(250)
-    )  # each (n, 4 · channels, places)
+    # each (n, 4 · channels, places)
+    patches = (unfold(some.cpu().double(), kernel_size=2) for some in images.split(250))
     moments = torch.stack([(some @ some.mT / some.shape[2]).sum(dim=0) for some in patches]).sum(dim=0) / len(images)
     variances, vectors = torch.linalg.eigh(moments)
     variances = variances.clamp(min=1e-12)  # of a constant channel it is 0, which rounding can make negative

@@ -30,15 +30,17 @@ class Checks:
     def of(self, run: Run) -> None:
         """A ValueError or TypeError that says what to do, for a run that could not be carried out."""
         check_numbers(run)
+        self.once(("network", id(run.network)), lambda: check_builds(run))
         self.once(("data", id(run.data), run.measured_on), lambda: check_data(run))
         check_sample(run)
         self.once(self.name("update", run), lambda: self.check_update(run))
 
     def name(self, what: str, run: Run) -> tuple:
-        # A teacher of another data set of the same shape has the same layers and classes.
-        strategy = (type(run.strategy), repr(sorted(run.strategy.settings.items(), key=str)), run.strategy.layers)
+        # A teacher run of another data set of the same shape has the same layers and classes.
+        taught = id(run.teacher.network) if isinstance(run.teacher, Run) else id(run.teacher)
+        strategy = (type(run.strategy), repr(vars(run.strategy)), run.strategy.layers)
         shape = (run.data.train.inputs.shape[1:], run.data.train.inputs.dtype, run.data.class_names)
-        return what, id(run.network), strategy, shape, repr(run.recipe.settings()), type(run.teacher), id(run.start)
+        return what, id(run.network), strategy, shape, repr(run.recipe.settings()), taught, id(run.start)
 
     def structure(self, run: Run) -> str:
         """What networks of one stack share."""
@@ -79,11 +81,34 @@ def check_numbers(run: Run) -> None:
         if value is not None and (not isinstance(value, int) or value < lowest):
             raise ValueError(f"{name} must be a whole number of at least {lowest}; got {value!r}")
     if run.answers not in (*DTYPES, "live"):
-        raise ValueError(f'answers must be one of {", ".join(DTYPES)} and live; got {run.answers!r}')
+        raise ValueError(f"answers must be one of {', '.join(DTYPES)} and live; got {run.answers!r}")
     if run.asks_teacher and run.teacher is None:
         raise ValueError(f"strategy {run.strategy.name!r} reads a teacher's answers: give a teacher")
     if len(lengths) > 1 and not run.recipe.constant:
         raise ValueError("an optimiser whose learning rate changes has one length a run; compare makes one for each")
+
+
+def check_builds(run: Run) -> None:
+    """The student's function builds a network, each time a new one."""
+    if isinstance(run.network, nn.Module) or not callable(run.network):
+        raise TypeError(
+            "a network must be given as a callable that builds it, such as lambda: kdlearn.perceptron(64, 32, 10), so "
+            f"that each seed has its own; got {type(run.network).__name__}"
+        )
+    one, other = (seeded_network(run) for _ in range(2))
+    if one is other:
+        raise ValueError(
+            "the callable must build a new network each time, so that no run begins where another ended; it gives the "
+            "same one. Build it inside the function"
+        )
+
+
+def seeded_network(run: Run) -> nn.Module:
+    with seeded_numbers(run.own_seed):
+        network = run.network()
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"the callable must build a torch.nn.Module; got {type(network).__name__}")
+    return network
 
 
 def check_data(run: Run) -> None:
@@ -101,8 +126,8 @@ def check_sample(run: Run) -> None:
     train = run.data.train
     if "labels" in run.strategy.reads and train.labels is None:
         raise ValueError(f"strategy {run.strategy.name!r} reads ground truth; data.train.labels is None")
-    reads_all = "labels" in run.strategy.reads and "known" not in run.strategy.reads and run.asks_teacher
-    if reads_all and train.known is not None and not bool(train.known.all()):
+    reads_every_label = "labels" in run.strategy.reads and "known" not in run.strategy.reads and run.asks_teacher
+    if reads_every_label and train.known is not None and not bool(train.known.all()):
         raise ValueError(
             f"strategy {run.strategy.name!r} reads the ground truth of every row, which is not known: wrap another "
             "one in TruthWhereKnown(...)"
@@ -140,7 +165,10 @@ def check_labels_fit(run: Run, classes: int) -> None:
     for name, part in run.data.splits():
         if part.labels is None:
             continue
-        counted = part.labels if part.mask is None else part.labels[part.mask]
+        read = part if part.known is None else part.take(part.known)
+        counted = read.labels if read.mask is None else read.labels[read.mask]
+        if counted.numel() == 0:
+            raise ValueError(f"labels of {name} must hold at least one that is known and counts; got none")
         if counted.dtype != torch.int64 or int(counted.min()) < 0 or int(counted.max()) >= classes:
             reach = f"{counted.dtype} from {int(counted.min())} to {int(counted.max())}"
             raise ValueError(f"labels of {name} must be int64 in 0 … {classes - 1}, the network's classes; got {reach}")
@@ -152,7 +180,9 @@ def check_layers(run: Run, network: nn.Module) -> None:
         if isinstance(run.teacher, Run):
             layer_of(run.teacher.build(), teacher)
         elif not isinstance(run.teacher, nn.Module):
-            raise TypeError(f"a strategy with layers needs a torch network for a teacher; got {type(run.teacher).__name__}")
+            raise TypeError(
+                f"a strategy with layers needs a torch network for a teacher; got {type(run.teacher).__name__}"
+            )
         else:
             layer_of(run.teacher, teacher)
 
@@ -173,9 +203,13 @@ def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
         learner = OneNetwork(network.train(), run.strategy, Machine(), lambda: example)
         loss = learner.loss(example)
         if not loss.isfinite():
-            raise ValueError(f"strategy {run.strategy.name!r} {run.strategy.settings} must give a finite loss; got {loss}")
+            raise ValueError(
+                f"strategy {run.strategy.name!r} {run.strategy.settings} must give a finite loss; got {loss}"
+            )
         if not loss.requires_grad:
-            raise ValueError(f"strategy {run.strategy.name!r} must be a function of student_logits; its loss has no gradient")
+            raise ValueError(
+                f"strategy {run.strategy.name!r} must be a function of student_logits; its loss has no gradient"
+            )
         loss.backward()
     gradients = [weight.grad for weight in learner.whole.parameters() if weight.grad is not None]
     if not all(bool(gradient.isfinite().all()) for gradient in gradients):
@@ -183,5 +217,8 @@ def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
 
 
 def structure_of(network: nn.Module) -> str:
-    weights = [(name, tuple(weight.shape), str(weight.dtype), weight.requires_grad) for name, weight in network.named_parameters()]
+    weights = [
+        (name, tuple(weight.shape), str(weight.dtype), weight.requires_grad)
+        for name, weight in network.named_parameters()
+    ]
     return repr((network, [type(module).__qualname__ for module in network.modules()], weights))

@@ -1,7 +1,9 @@
 """What a comparison found: a table, and differences with their intervals."""
 
+import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,8 @@ class Comparison:
     """A row for each run and length, and what can be asked of it.
 
     Args:
-        table: `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, then what was measured, from the column
-            `metric` on.
+        table: `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, then what was measured, from the
+            column `metric` on.
         metric: the column that differences are about.
         share: whether the metric is a share, which is shown in points.
         against: the strategy that others are compared with.
@@ -88,7 +90,7 @@ class Comparison:
         for name, value in where.items():
             if name not in self.table:
                 raise ValueError(f"where must name columns of the table, {', '.join(self.settings)}; got {name}")
-            rows = rows[(rows[name] == value) | rows[name].isna()]
+            rows = rows[(rows[name] == value) | rows[name].isna() | (rows[name] == "")]
         wanted = max(self.lengths) if length is None else length
         if wanted not in self.lengths:
             raise ValueError(f"length must be one of {self.lengths}; got {wanted}")
@@ -102,10 +104,9 @@ class Comparison:
         if isinstance(arm, str):
             if arm in set(self.table["strategy"]):
                 return self.table[self.table["strategy"] == arm]
-            labels = self.labels()
-            if arm in set(labels):
-                return self.table[labels == arm]
-            names = ", ".join(map(repr, dict.fromkeys([*self.table["strategy"], *labels])))
+            if arm in set(self.labels):
+                return self.table[self.labels == arm]
+            names = ", ".join(map(repr, dict.fromkeys([*self.table["strategy"], *self.labels])))
             raise ValueError(f"{arm!r} is no strategy of the table; there are {names}")
         rows = self.table
         for name, value in arm.items():
@@ -121,36 +122,43 @@ class Comparison:
                 told = " and ".join(shown(value) for value in values)
                 raise ValueError(f"{arm!r} fits several arms: {name} takes {told}: say which, {name}={values[0]!r}")
 
+    @cached_property
     def labels(self) -> pd.Series:
         """For each row the name of its arm: its strategy, and the settings in which strategies of its name differ."""
         names = self.table["strategy"].astype(str).copy()
-        for strategy, rows in self.table.groupby("strategy", sort=False):
+        for _, rows in self.table.groupby("strategy", sort=False):
             telling = [name for name in self.settings if name != "strategy" and rows[name].nunique(dropna=False) > 1]
             for name in telling:
                 names[rows.index] += [f", {SHORT.get(name, name)} = {shown(value)}" for value in rows[name]]
         return names
 
     def summary(self, length: int | None = None) -> pd.DataFrame:
-        """A row an arm: `arm`, `value` and `difference` to `against` as intervals, `replicates`, `seeds`, `teachers`."""
+        """A row an arm: `arm`, `value` and `difference` to `against` as intervals, and how many of what."""
+        return pd.DataFrame(self.arms(length))
+
+    def arms(self, length: int | None = None) -> list[dict[str, Any]]:
+        """`summary` as dictionaries, with the means of replicates, teachers or seeds as `dots`."""
         length = max(self.lengths) if length is None else length
-        labels = self.labels()
-        rows = [self.summary_row(arm, length) for arm in dict.fromkeys(labels[self.table["length"] == length])]
-        return pd.DataFrame(rows)
+        arms = dict.fromkeys(self.labels[self.table["length"] == length])
+        return [self.summary_row(arm, length) for arm in arms]
 
     def summary_row(self, arm: str, length: int) -> dict[str, Any]:
-        rows = self.table[(self.labels() == arm) & (self.table["length"] == length)]
+        rows = self.table[(self.labels == arm) & (self.table["length"] == length)]
         value = interval_of(rows.assign(value=self.scale * rows[self.metric]))
         counts = {f"{name}s": rows[name].nunique() for name in REPEATED}
-        return {"arm": arm, "value": value, "difference": self.against_difference(arm, length), **counts}
+        pairs = self.pairs_with_reference(arm, length)
+        difference = None if pairs is None else interval_of(pairs)
+        dots = [] if pairs is None else dots_of(pairs)
+        return {"arm": arm, "value": value, "difference": difference, "dots": dots, **counts}
 
-    def against_difference(self, arm: str, length: int) -> Interval | None:
-        try:
-            reference = self.labels()[self.table["strategy"] == self.against].unique()
-            if len(reference) != 1 or arm == reference[0]:
-                return None
-            return self.difference(arm, reference[0], length=length)
-        except ValueError:
+    def pairs_with_reference(self, arm: str, length: int) -> pd.DataFrame | None:
+        """None for the reference itself, and where there is no single one."""
+        at_length = self.table["length"] == length
+        reference = self.labels[at_length & (self.table["strategy"] == self.against)].unique()
+        if len(reference) != 1 or arm == reference[0]:
             return None
+        pairs = self.pairs(arm, reference[0], length, {})
+        return pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"]))
 
     def planned(self, claims: Mapping[str, tuple[Arm, Arm]], **options: Any) -> pd.DataFrame:
         """Planned differences as one family: interval, p value, and p value corrected by Holm's procedure."""
@@ -158,7 +166,14 @@ class Comparison:
         corrected = holm({name: one.p_value for name, one in found.items()})
         return pd.DataFrame(
             [
-                {"claim": name, "mean": one.mean, "low": one.low, "high": one.high, "p": one.p_value, "holm": corrected[name]}
+                {
+                    "claim": name,
+                    "mean": one.mean,
+                    "low": one.low,
+                    "high": one.high,
+                    "p": one.p_value,
+                    "holm": corrected[name],
+                }
                 for name, one in found.items()
             ]
         )
@@ -166,7 +181,9 @@ class Comparison:
     def save(self, path: str | Path) -> None:
         """One Parquet file, whole or not there."""
         about = {"metric": self.metric, "share": self.share, "against": self.against, "notes": " | ".join(self.notes)}
-        write_table(Path(path), self.table.assign(**{f"about_{name}": value for name, value in about.items()}), "comparison")
+        write_table(
+            Path(path), self.table.assign(**{f"about_{name}": value for name, value in about.items()}), "comparison"
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> "Comparison":
@@ -181,17 +198,42 @@ class Comparison:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        """The printed table for Jupyter, with headings that a screen reader says."""
+        parts = [f"<p>{html.escape(self.heading())}</p>"]
+        for length in self.lengths:
+            shown = pd.DataFrame(cells(self.arms(length), self.digits), columns=["", self.metric, "difference"])
+            caption = f"<caption>after {length:,} updates</caption><thead>"
+            parts.append(shown.to_html(index=False, border=0).replace("<thead>", caption, 1))
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return "\n".join([*parts, f"<ul>{notes}</ul>" if notes else ""])
+
+    def plot(self, ax: Any = None, *, length: int | None = None) -> Any:
+        """Differences to the reference: the dots of replicates, teachers or seeds, and their interval; returns the `ax`."""
+        from kdlearn.plots import gains, new_axes
+
+        return gains(self, ax if ax is not None else new_axes(8, 0.9 + 0.45 * len(self.arms(length))), length)
+
+    @property
+    def digits(self) -> int:
+        return 1 if self.share else 3
+
     def lines(self) -> Iterator[str]:
         """The printed table: a line an arm, for each length, then the notes."""
-        unit = f"{self.metric} in %" if self.share else self.metric
-        points = "in points, " if self.share else ""
-        yield f"{unit}; difference to {self.against} {points}paired; ± 95 % interval over {self.over()}"
+        yield self.heading()
         for length in self.lengths:
             yield f"\nafter {length:,} updates"
-            yield from table_lines(self.summary(length), 1 if self.share else 3)
+            rows = cells(self.arms(length), self.digits)
+            width = max(len(arm) for arm, _, _ in rows) + 2
+            yield from (f"  {arm:{width}}{value:>14}{difference:>18}".rstrip() for arm, value, difference in rows)
         if self.notes:
             yield ""
             yield from (f"Note: {note}" for note in self.notes)
+
+    def heading(self) -> str:
+        unit = f"{self.metric} in %" if self.share else self.metric
+        points = "in points, " if self.share else ""
+        return f"{unit}; difference to {self.against} {points}paired; ± 95 % interval over {self.over()}"
 
     def over(self) -> str:
         """What the intervals cover."""
@@ -231,15 +273,27 @@ def interval_of(values: pd.DataFrame) -> Interval:
     if "teacher" in values and values["teacher"].nunique() > 1:
         crossed = values.pivot_table(index="teacher", columns="seed", values="value", aggfunc="mean")
         if crossed.isna().any(axis=None):
-            raise ValueError("every teacher must have taught every seed for an interval over both; some pairs are missing")
+            raise ValueError(
+                "every teacher must have taught every seed for an interval over both; some pairs are missing"
+            )
         return crossed_interval(crossed.to_numpy())
     means = values.groupby("seed")["value"].mean()
     return interval(means) if len(means) > 1 else Interval(float(means.iloc[0]), float("nan"))
 
 
-def table_lines(summary: pd.DataFrame, digits: int) -> Iterator[str]:
-    width = max(map(len, summary["arm"])) + 2
-    for _, row in summary.iterrows():
-        value, difference = f"{row['value']:.{digits}f}", row["difference"]
-        told = "" if difference is None else f"{difference:+.{digits}f}"
-        yield f"  {row['arm']:{width}}{value:>14}{told:>18}".rstrip()
+def dots_of(values: pd.DataFrame) -> list[float]:
+    """The means over what the interval of `interval_of` is about."""
+    several = [name for name in ("replicate", "teacher") if name in values and values[name].nunique() > 1]
+    return values.groupby(several[0] if several else "seed")["value"].mean().tolist()
+
+
+def cells(arms: Sequence[Mapping[str, Any]], digits: int) -> list[tuple[str, str, str]]:
+    """Name, value and difference of each arm, as text."""
+    return [
+        (
+            row["arm"],
+            f"{row['value']:.{digits}f}",
+            "" if row["difference"] is None else f"{row['difference']:+.{digits}f}",
+        )
+        for row in arms
+    ]

@@ -47,14 +47,23 @@ def distill(
 
     >>> import kdlearn
     >>> digits = kdlearn.load_digits()
-    >>> teacher, student = kdlearn.seeded(kdlearn.small_convnet, 0), kdlearn.seeded(lambda: kdlearn.perceptron(64, 32, 10), 0)
+    >>> teacher, student = kdlearn.small_convnet(), kdlearn.perceptron(64, 32, 10)
     >>> len(kdlearn.distill(teacher, student, digits, num_epochs=2, progress=False))
     2
     """
     found = dataset_of(data)
     rows = batch_size or batch_size_of(data) or 64
-    copied = copy.deepcopy(student)  # the checks take a step
-    run = Run(found, lambda: copied, strategy, teacher, seed=seed, batch_size=rows, views=views, answers=answers)
+    check_network("student", student)
+    run = Run(
+        found,
+        lambda: copy.deepcopy(student),
+        strategy,
+        teacher,
+        seed=seed,
+        batch_size=rows,
+        views=views,
+        answers=answers,
+    )
     Checks(machine).of(run)
     here = found.to(machine.device)
     inputs = views.of(here) if views else lambda epoch, rows: here.inputs("train", rows)
@@ -62,15 +71,27 @@ def distill(
     machine.place(student)
     stream = Stream(here.train, rows, seed=seed, rows=run.rows, inputs=inputs, answers=told)
     return train(
-        student, stream, strategy, num_epochs=num_epochs, optimizer=optimizer, machine=machine, seed=seed, progress=progress
+        student,
+        stream,
+        strategy,
+        num_epochs=num_epochs,
+        optimizer=optimizer,
+        machine=machine,
+        seed=seed,
+        progress=progress,
     )
+
+
+def check_network(name: str, network: Any) -> None:
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"{name} must be a torch network, which is trained in place; got {type(network).__name__}")
 
 
 def answers_for(run: Run, inputs: Inputs, machine: Machine) -> Answers | None:
     """Asked once where the inputs stay the same, else live: one student sees each view once."""
     if not run.asks_teacher:
         return None
-    teacher = teacher_of(run.teacher, run.data, num_classes_of(run))
+    teacher: Any = teacher_of(run.teacher, run.data, num_classes_of(run))
     if run.stores_answers and run.views is None:
         return StoredAnswers([ask(teacher, run.data.to(machine.device), inputs, 0, run.answers, machine)])
     return LiveAnswers(teacher, inputs, [layer for _, layer in run.strategy.layers], machine)

@@ -4,16 +4,18 @@ import hashlib
 import importlib.metadata
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 import kdlearn
+from kdlearn.data.dataset import bytes_of
 from kdlearn.networks import weights_hash
 from kdlearn.studies.run import Run
 from kdlearn.training.machine import Machine
@@ -27,14 +29,14 @@ class UnreadableSourceError(Exception):
 class Keys:
     """The keys of runs that share networks, data and teachers, each of which is hashed once."""
 
-    def __init__(self, machine: Machine, answers: Mapping[int, str]) -> None:
-        """`answers`: for each teacher that is no run and no network, by its id, the hash of what it answers."""
+    def __init__(self, machine: Machine, answers: Mapping[tuple, str]) -> None:
+        """`answers`: by `asked(run)`, the hash of what a teacher that is no run and no network answers."""
         self.machine, self.answers = machine, answers
         self.known: dict[Any, str] = {}
         self.unreadable: list[str] = []
 
     def of(self, run: Run) -> str:
-        return self.once(("run", id(run)), lambda: digest(self.description(run)))
+        return self.once(("run", id(run)), lambda: digest(self.description(run), self.plain))
 
     def description(self, run: Run) -> dict[str, Any]:
         """Everything that decides a run, as plain values."""
@@ -49,7 +51,7 @@ class Keys:
             "answers": run.answers if run.asks_teacher else None,
             "optimizer": run.recipe.settings(),
             "views": None if run.views is None else asdict(run.views),
-            "metric": [name_of(run.metric), self.source(run.metric)],
+            "metric": self.plain(run.metric),
             **{name: getattr(run, name) for name in ("lengths", "own_seed", "batch_size", "sample", "measured_on")},
         }
 
@@ -59,20 +61,43 @@ class Keys:
             return self.of(teacher)
         if isinstance(teacher, nn.Module):
             return self.once(("teacher", id(teacher)), lambda: self.network(teacher))
-        return self.answers[id(teacher)]
+        return self.answers[asked(run)]
 
     def network(self, network: nn.Module) -> str:
-        """Its layers, their source, its weights, and which of them are trained."""
-        kinds = {type(module) for module in network.modules()}
+        """Its layers, their source and settings, its weights, and which of them are trained."""
+        kinds = {kind for module in network.modules() for kind in type(module).__mro__}
         trained = [name for name, weight in network.named_parameters() if weight.requires_grad]
-        sources = sorted((name_of(kind), self.source(kind)) for kind in kinds)
-        return digest([repr(network), sources, trained, weights_hash(network)])
+        sources = sorted((self.made_of(kind) for kind in kinds), key=repr)
+        settings = [settings_of(module) for module in network.modules()]
+        return digest([repr(network), sources, settings, trained, weights_hash(network)], self.plain)
 
     def strategy(self, strategy: Strategy) -> list[Any]:
-        """Its class, the source of the class and its bases, its settings, and the same of a strategy within it."""
-        within = [self.strategy(one) for one in vars(strategy).values() if isinstance(one, Strategy)]
-        sources = [self.source(one) for one in type(strategy).__mro__ if issubclass(one, Strategy)]
-        return [name_of(type(strategy)), sources, strategy.settings, strategy.layers, within]
+        """The source of its class and bases, its settings, and the same of a strategy within it."""
+        sources = [self.made_of(kind) for kind in type(strategy).__mro__]
+        return [sources, vars(strategy), strategy.settings, strategy.layers]
+
+    def plain(self, value: Any) -> Any:
+        """What JSON does not know, as something that it does, told apart to the last digit."""
+        if isinstance(value, Strategy):
+            return self.strategy(value)
+        if isinstance(value, Tensor | np.ndarray):
+            return tensors_key({"": torch.as_tensor(value)})
+        if isinstance(value, partial):
+            return [self.plain(value.func), value.args, value.keywords]
+        if inspect.isfunction(value) or inspect.isclass(value):
+            return self.made_of(value)
+        if inspect.ismethod(value):
+            return [self.made_of(value.__func__), self.plain(value.__self__)]
+        if inspect.isroutine(value):
+            return name_of(value)
+        if type(value).__repr__ is object.__repr__:  # which shows an address
+            return [*map(self.made_of, type(value).__mro__), settings_of(value)]
+        return repr(value)
+
+    def made_of(self, found: Any) -> list[Any]:
+        """The source of a function or class, and the values around it that its source does not show."""
+        around = [] if is_library(found) else values_around(found)
+        return [name_of(found), self.source(found), [self.plain(one) if callable(one) else one for one in around]]
 
     def source(self, found: Any) -> str:
         """The source of what is no library's; what cannot be read is noted, so that nothing is kept."""
@@ -92,25 +117,53 @@ def name_of(found: Any) -> str:
     return f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', repr(found))}"
 
 
-def digest(description: Any) -> str:
-    """SHA-256 in hexadecimal of plain values; numbers are told apart to their last digit."""
-    return hashlib.sha256(json.dumps(description, sort_keys=True, default=repr).encode()).hexdigest()
+def asked(run: Run) -> tuple:
+    """What a teacher that only answers is asked, and so known by."""
+    return id(run.teacher), id(run.data), run.views, run.answers
+
+
+def digest(description: Any, plain: Callable[[Any], Any] = repr) -> str:
+    """SHA-256 in hexadecimal; numbers are told apart to their last digit, `plain` says what JSON does not know."""
+    return hashlib.sha256(json.dumps(description, sort_keys=True, default=plain).encode()).hexdigest()
+
+
+def settings_of(value: Any) -> dict[str, Any]:
+    """The attributes of an object that its user set; a network's weights and mode are none."""
+    own = getattr(value, "__dict__", {})
+    return {name: one for name, one in own.items() if not name.startswith("_") and name != "training"}
+
+
+def values_around(found: Any) -> list[Any]:
+    """A function's defaults and what it takes from the function around it; of a class, its attributes and methods' own."""
+    if inspect.isclass(found):
+        own = [one for name, one in sorted(vars(found).items()) if not name.startswith("__") or inspect.isfunction(one)]
+        written = [one for one in own if inspect.isfunction(one) and one.__code__.co_filename != "<string>"]
+        plain = [one for one in own if isinstance(one, bool | int | float | str | tuple)]
+        return [*plain, *(value for method in written for value in values_around(method))]
+    cells = [cell.cell_contents for cell in found.__closure__ or () if not is_empty(cell)]
+    return [*(found.__defaults__ or ()), *(cell for cell in cells if not inspect.isclass(cell))]
+
+
+def is_empty(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is None
+    except ValueError:
+        return True
 
 
 def tensors_key(tensors: Mapping[str, Tensor]) -> str:
     found = hashlib.sha256()
     for name, values in sorted(tensors.items()):
         found.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
-        found.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        found.update(bytes_of(values))
     return found.hexdigest()
 
 
 @cache
 def source_of(found: Any) -> str:
-    """The source of what is no library's; of a library its name and version. An UnreadableSourceError where there is none."""
-    module = inspect.getmodule(found)
-    package = (getattr(found, "__module__", "") or "").partition(".")[0]
-    if package == "kdlearn" or is_installed(module):
+    """The source of what is no library's, else the library's name and version; an UnreadableSourceError if neither."""
+    if is_library(found):
+        package = package_of(found)
         return f"{package} {version_of(package)}" if package != "kdlearn" else "kdlearn"
     try:
         return inspect.getsource(found)
@@ -126,6 +179,14 @@ def source_of_methods(kind: Any) -> str:
         return "\n".join([*(inspect.getsource(function) for function in functions), repr(sorted(plain.items()))])
     except (OSError, TypeError) as problem:
         raise UnreadableSourceError(f"the source of {kind.__qualname__} cannot be read") from problem
+
+
+def package_of(found: Any) -> str:
+    return (getattr(found, "__module__", "") or "").partition(".")[0]
+
+
+def is_library(found: Any) -> bool:
+    return package_of(found) == "kdlearn" or is_installed(inspect.getmodule(found))
 
 
 def is_installed(module: Any) -> bool:

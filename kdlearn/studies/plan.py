@@ -5,7 +5,7 @@ The plan alone decides the stacks, so that the same plan gives the same bits how
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from kdlearn.data.files import write_tensors
 from kdlearn.data.views import Views
 from kdlearn.studies.carry_out import Task, answers_file, network_of, num_classes_of
 from kdlearn.studies.checks import Checks
-from kdlearn.studies.keys import Keys, digest, tensors_key
+from kdlearn.studies.keys import Keys, asked, digest, tensors_key
 from kdlearn.studies.run import Run
 from kdlearn.training.answers import StoredTeacher, answers_on, ask, teacher_of
 from kdlearn.training.machine import Machine
@@ -71,8 +71,9 @@ class Plan:
         self.all = list(with_teachers(self.requested))
         for run in self.all:
             self.checks.of(run)
-        self.told = self.ask_those_that_only_answer()
-        self.keys = Keys(machine, {id(teacher): tensors_key(found) for teacher, found in self.told.values()})
+        with machine.threading():
+            self.told = self.ask_those_that_only_answer()
+        self.keys = Keys(machine, {name: tensors_key(found) for name, found in self.told.items()})
         self.unique = {self.keys.of(run): run for run in self.all}
         self.weights: dict[str, str] = {}  # key of a teacher's run -> name of its weights
 
@@ -100,9 +101,10 @@ class Plan:
             return key
         train, measured = run.data.train, run.measured
         shapes = [(one.shape[1:], str(one.dtype)) if one is not None else None for one in (*train, *measured)]
-        told = [asdict(run.views) if run.views else None, run.lengths, run.batch_size, run.measured_on]
+        views = asdict(replace(run.views, seed=0)) if run.views else None
+        told = [views, run.lengths, run.batch_size, run.measured_on]
         about = [self.checks.structure(run), shapes, len(measured.inputs), told, run.recipe.settings()]
-        return digest([*about, run.metric.__qualname__, run.answers])
+        return digest([*about, self.keys.plain(run.metric), run.answers], self.keys.plain)
 
     def task(self, members: Sequence[tuple[str, Run]]) -> Task:
         runs = [run for _, run in members]
@@ -130,31 +132,49 @@ class Plan:
 
     def askings(self, tasks: Sequence[Task]) -> list[tuple[Asking, Run, str]]:
         """What must be asked of trained networks before these tasks, each once."""
-        wanted: dict[str, tuple[Run, str, list[Run]]] = {}
+        wanted: dict[str, tuple[Run, str, list[Run]]] = {}  # name -> teacher, its weights, those who ask
         for task in tasks:
             for run, name, weights in zip(task.runs, task.answers, task.teachers, strict=True):
-                if weights is not None:
+                if weights is not None and name is not None and isinstance(run.teacher, Run):
                     wanted.setdefault(name, (run.teacher, weights, []))[2].append(run)
         return [(asking_of(name, runs), teacher, weights) for name, (teacher, weights, runs) in wanted.items()]
 
-    def ask_those_that_only_answer(self) -> dict[tuple[int, ...], tuple[Any, dict[str, Tensor]]]:
+    def ask_those_that_only_answer(self) -> dict[tuple, dict[str, Tensor]]:
         """The answers of teachers that are no runs, which are known by them."""
         wanted: dict[tuple, list[Run]] = defaultdict(list)
         for run in self.all:
             if run.asks_teacher and not isinstance(run.teacher, Run):
-                wanted[id(run.teacher), id(run.data), run.views, run.answers].append(run)
-        found = {}
-        for name, runs in wanted.items():
-            teacher = teacher_of(runs[0].teacher, runs[0].data, num_classes_of(runs[0]))
-            found[name] = (runs[0].teacher, asking_of("", runs).answers(place(teacher, self.machine), self.machine))
-        return found
+                wanted[asked(run)].append(run)
+        return {name: self.answers_of(runs) for name, runs in wanted.items()}
+
+    def answers_of(self, runs: Sequence[Run]) -> dict[str, Tensor]:
+        """What a teacher that these runs share answers, of the shape that their labels have."""
+        classes = num_classes_of(runs[0])
+        teacher = teacher_of(runs[0].teacher, runs[0].data, classes)
+        answers = asking_of("", runs).answers(place(teacher, self.machine), self.machine)
+        for what, logits in answers.items():
+            part = getattr(runs[0].data, "train" if what.isdecimal() else what)
+            labelled = (len(part.inputs),) if part.labels is None else tuple(part.labels.shape)
+            check_answers(what, logits, (*labelled, classes))
+        return answers
 
     def keep_told(self, folder: Path) -> None:
         """Write what `ask_those_that_only_answer` found."""
         for run in self.all:
             if run.asks_teacher and not isinstance(run.teacher, Run):
-                _, answers = self.told[id(run.teacher), id(run.data), run.views, run.answers]
-                keep_answers(folder, self.answers_name(run), answers)
+                keep_answers(folder, str(self.answers_name(run)), self.told[asked(run)])
+
+
+def check_answers(what: str, logits: Tensor, expected: tuple[int, ...]) -> None:
+    """Every teacher that is no run answers for each label, in the student's classes, with finite numbers."""
+    where = f"views of epoch {what}" if what.isdecimal() else what
+    if tuple(logits.shape) != expected:
+        raise ValueError(
+            f"teacher must give logits {expected} of {where}, one for each of the student's classes; "
+            f"got {tuple(logits.shape)}. A function that picks columns makes another teacher fit"
+        )
+    if not logits.isfinite().all():
+        raise ValueError(f"teacher must give finite logits; those of {where} hold NaN or infinity")
 
 
 def place(teacher: Any, machine: Machine) -> Any:

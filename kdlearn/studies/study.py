@@ -15,12 +15,13 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from kdlearn.data.files import read_json, remove_partials, write_json
-from kdlearn.studies.carry_out import Task, carry_out
+from kdlearn.data.files import PARTIAL, read_json, remove_partials, write_json
+from kdlearn.studies.carry_out import carry_out
 from kdlearn.studies.plan import Plan, ask_network
 from kdlearn.studies.run import Run
 from kdlearn.training.machine import Machine
 
+CONTENT = {"what": "a study of kdlearn; its files are named by what decides them"}
 ABOUT, FOLDERS = "kdlearn-study.json", ("rows", "answers", "networks", "checkpoints")
 
 
@@ -42,8 +43,8 @@ def study(
     Everything is built and checked before anything is trained or written.
 
     Args:
-        folder: keeps what is done, so that a study that was stopped goes on; None keeps nothing. On an executor of other
-            machines all must see it.
+        folder: keeps what is done, so that a study that was stopped goes on; None keeps nothing. On an executor of
+            other machines all must see it.
         machine: where to compute. On workers each computes on one thread.
         workers: so many local processes; the table is the same for any number of them.
         executor: any executor of processes, such as Dask's `Client.get_executor()`.
@@ -84,8 +85,8 @@ def opened(folder: Path) -> Path:
     """A folder in which this program may write: a new one, or one that it has written."""
     check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / ABOUT).exists():  # first: a folder that holds anything else is refused, by other processes too
-        write_json(folder / ABOUT, {"what": "a study of kdlearn; its files are named by what decides them"})
+    if not (folder / ABOUT).exists():  # first: by it the folder is recognised, wherever the study is stopped
+        write_json(folder / ABOUT, CONTENT)
     for name in FOLDERS:
         (folder / name).mkdir(exist_ok=True)
     remove_partials(folder, FOLDERS)
@@ -96,15 +97,17 @@ def check_folder(folder: Path) -> None:
     """A ValueError for a folder that holds something else."""
     if folder.is_file():
         raise ValueError(f"folder must name a folder; {folder} is a file")
-    if folder.is_dir() and any(folder.iterdir()) and not is_study(folder):
+    if not folder.is_dir() or all(is_half_written(path) for path in folder.iterdir()):
+        return
+    if not (folder / ABOUT).is_file():
         raise ValueError(f"folder must be new, empty or a study of kdlearn; {folder} holds something else")
+    if read_json(folder / ABOUT) != CONTENT:
+        raise ValueError(f"{folder / ABOUT} is not by kdlearn, or altered: give a new folder")
 
 
-def is_study(folder: Path) -> bool:
-    try:
-        return "what" in read_json(folder / ABOUT)
-    except (OSError, ValueError, TypeError):
-        return False
+def is_half_written(path: Path) -> bool:
+    """What is left where the file by which a folder is recognised was being written."""
+    return PARTIAL.fullmatch(path.name) is not None and path.name.startswith(f".{ABOUT}.")
 
 
 @contextmanager
@@ -174,17 +177,16 @@ def check_shared(folder: Path, executor: Executor) -> None:
 
 def table_of(plan: Plan, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The rows of the runs that were asked for, in that order, with what tells them apart in front."""
-    measured = {}
-    for level in plan.levels:
-        for task in level:
-            by_place = tables[task.key].groupby("place", sort=False)
-            for place, rows in by_place:
-                measured[plan.keys.of(task.runs[place])] = rows.drop(columns="place")
-    frames = [measured[plan.keys.of(run)].assign(**about(run)) for run in plan.requested]
-    table = pd.concat(frames, ignore_index=True)
-    front = list(dict.fromkeys(name for run in plan.requested for name in about(run)))
-    front = [name for name in front if name not in ("replicate", "seed")] + ["replicate", "seed", "length"]
-    return table[[*front, *(name for name in table.columns if name not in front)]]
+    measured = []
+    for task in (task for level in plan.levels for task in level):
+        keys = [plan.keys.of(run) for run in task.runs]
+        found = tables[task.key]
+        measured.append(found.drop(columns="place").assign(key=[keys[place] for place in found["place"]]))
+    asked = pd.DataFrame([{**about(run), "key": plan.keys.of(run)} for run in plan.requested])
+    front = [name for name in asked.columns if name not in ("replicate", "seed", "key")]
+    table = asked.merge(pd.concat(measured, ignore_index=True), on="key")
+    front += ["replicate", "seed", "length"]
+    return table[[*front, *(name for name in table.columns if name not in (*front, "key"))]]
 
 
 def about(run: Run) -> dict[str, Any]:

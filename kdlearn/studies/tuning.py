@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,9 +62,6 @@ class Chosen:
     best: Mapping[tuple[str, int], Candidate]
     at_the_end: Sequence[str] = ()
 
-    def of(self, name: str, strategy: Strategy, length: int) -> Candidate:
-        return self.best[name, length]
-
 
 def choose_settings(
     question: "Question", choice: Choice, folder: str | Path | None, where: Mapping[str, Any]
@@ -78,22 +76,33 @@ def choose_settings(
     chosen = Chosen(dict(best_of(question, grid, scores)))
     further = extended(grid, chosen)
     if further:
+        more = score(question, choice, further, folder, where, begin={name: len(some) for name, some in grid.items()})
+        scores = pd.concat([scores, more], ignore_index=True)
         grid = {name: [*grid[name], *further[name]] for name in grid}
-        scores = pd.concat([scores, score(question, choice, further, folder, where, len(scores))], ignore_index=True)
         chosen = Chosen(dict(best_of(question, grid, scores)))
-    ends = [f"{name} at {length:,} updates" for (name, length) in chosen.best if at_end(grid[name], chosen.best[name, length])]
+    ends = [
+        f"{name} at {length:,} updates"
+        for (name, length) in chosen.best
+        if at_end(grid[name], chosen.best[name, length])
+    ]
     return replace(chosen, at_the_end=ends), scores
 
 
 def check_choice(question: "Question", choice: Choice) -> None:
     odd = set(choice.candidates) - set(question.strategies)
     if odd:
-        raise ValueError(f"choose must name strategies of the comparison, {list(question.strategies)}; got {sorted(odd)}")
+        raise ValueError(
+            f"choose must name strategies of the comparison, {list(question.strategies)}; got {sorted(odd)}"
+        )
     several = [name for name, given in question.strategies.items() if len(given) > 1]
     if several:
-        raise ValueError(f"with choose every strategy needs a name of its own; {several[0]!r} names several: use a mapping")
+        raise ValueError(
+            f"with choose every strategy needs a name of its own; {several[0]!r} names several: use a mapping"
+        )
     if set(choice.seeds) & set(question.seeds):
-        raise ValueError(f"seeds of tuning must not be reported ones; both hold {sorted(set(choice.seeds) & set(question.seeds))}")
+        raise ValueError(
+            f"seeds of tuning must not be reported ones; both hold {sorted(set(choice.seeds) & set(question.seeds))}"
+        )
     if question.data(question.replicates[0]).validation is None:
         raise ValueError("choose scores on validation, and data has none: give a validation split")
 
@@ -109,7 +118,11 @@ def optimizers_of(optimizer: Optimizer, rates: Sequence[float]) -> list[Optimize
         return [optimizer]
     if not hasattr(optimizer, "learning_rate"):
         raise TypeError(f"learning_rates need Adam() or NesterovSGD() for an optimizer; got {type(optimizer).__name__}")
-    return [replace(optimizer, learning_rate=rate) for rate in rates]
+    return [at_rate(optimizer, rate) for rate in rates]
+
+
+def at_rate(optimizer: Any, rate: float) -> Optimizer:
+    return replace(optimizer, learning_rate=rate)
 
 
 def score(
@@ -118,10 +131,15 @@ def score(
     grid: Mapping[str, Sequence[Candidate]],
     folder: str | Path | None,
     where: Mapping[str, Any],
-    begin: int = 0,
+    begin: Mapping[str, int] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """A row for each candidate, length, teacher, replicate and tuning seed: `score` on validation."""
-    runs = [run for name, some in grid.items() for one in some for run in tuning_runs(question, choice, name, one)]
+    """A row for each candidate (its number in the grid), length, teacher, replicate and seed: `score` on validation."""
+    runs = [
+        replace(run, names={**run.names, "candidate": number})
+        for name, some in grid.items()
+        for number, one in enumerate(some, begin.get(name, 0))
+        for run in tuning_runs(question, choice, name, one)
+    ]
     table = study(runs, folder, **where)
     return table.rename(columns={question.metric_name: "score"})
 
@@ -140,15 +158,12 @@ def best_of(
 ) -> Iterator[tuple[tuple[str, int], Candidate]]:
     for name, candidates in grid.items():
         for length in question.lengths:
-            found = [(candidate, scores_of(candidate, name, length, scores)) for candidate in candidates]
+            found = [(one, scores_of(number, name, length, scores)) for number, one in enumerate(candidates)]
             yield (name, length), best(found)
 
 
-def scores_of(candidate: Candidate, name: str, length: int, scores: pd.DataFrame) -> np.ndarray:
-    rows = scores[(scores["strategy"] == name) & (scores["length"] == length)]
-    rows = rows[rows["learning_rate"].isna() | (rows["learning_rate"] == candidate.learning_rate)]
-    for setting, value in candidate.strategy.settings.items():
-        rows = rows[rows[setting] == value]
+def scores_of(candidate: int, name: str, length: int, scores: pd.DataFrame) -> np.ndarray:
+    rows = scores[(scores["strategy"] == name) & (scores["length"] == length) & (scores["candidate"] == candidate)]
     return rows.sort_values(["replicate", "teacher", "seed"])["score"].to_numpy()
 
 
@@ -170,14 +185,18 @@ def extended(grid: Mapping[str, Sequence[Candidate]], chosen: Chosen) -> dict[st
         return {}
     picked = {one.learning_rate for one in chosen.best.values()}
     further = [rates[0] ** 2 / rates[1]] * (rates[0] in picked) + [rates[-1] ** 2 / rates[-2]] * (rates[-1] in picked)
-    return {
-        name: [
-            Candidate(strategy, replace(some[0].optimizer, learning_rate=rate))
-            for rate in further
-            for strategy in dict.fromkeys(one.strategy for one in some)
-        ]
-        for name, some in grid.items()
-    } if further else {}
+    return (
+        {
+            name: [
+                Candidate(strategy, at_rate(some[0].optimizer, rate))
+                for rate in further
+                for strategy in {id(one.strategy): one.strategy for one in some}.values()
+            ]
+            for name, some in grid.items()
+        }
+        if further
+        else {}
+    )
 
 
 def at_end(candidates: Sequence[Candidate], picked: Candidate) -> bool:

@@ -23,8 +23,9 @@ Measure = Callable[[nn.Module, int], dict[str, Any]]
 
 
 class Learner(Protocol):
-    """What the loop trains: all its weights in one module, and the loss of a batch, `()` or one for each network."""
+    """What the loop trains: the network, all weights in one module, a batch's loss, `()` or one for each network."""
 
+    network: nn.Module
     whole: nn.Module
 
     def loss(self, batch: Any) -> Tensor: ...
@@ -57,8 +58,8 @@ def train(
     """Train a teacher or a student on what the strategy says, in place; it is left in `train()` mode.
 
     Args:
-        batches: iterated once an epoch: a `Stream`, or any iterable of `Batch` or of `(inputs, labels)`; its order comes
-            back after an interruption if it is a function of its attribute `epoch`, as a `Stream`'s is.
+        batches: iterated once an epoch: a `Stream`, or any iterable of `Batch` or of `(inputs, labels)`; its order
+            comes back after an interruption if it is a function of its attribute `epoch`, as a `Stream`'s is.
         optimizer: `Adam()`, `NesterovSGD()`, or torch's: a function of the parameters, such as
             `functools.partial(torch.optim.AdamW, lr=1e-3)`.
         machine: on which device, and in which precision; network and batches must be there already.
@@ -73,11 +74,12 @@ def train(
         The learning curve: for each epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what
         `evaluate` gave. A loss that is no longer finite is a FloatingPointError.
     """
-    source, options = Epochs(batches, num_epochs), {"checkpoint": checkpoint, "settings": settings, "progress": progress}
+    source = Epochs(batches, num_epochs)
     measure = None if evaluate is None else lambda network, epoch: evaluate(network)
     with random_numbers_of(seed):
         learner = OneNetwork(network, strategy, machine, source.example)
-        return fit(learner, source, recipe_of(optimizer), measure=measure, machine=machine, **options)
+        kept = {"checkpoint": checkpoint, "settings": settings}
+        return fit(learner, source, recipe_of(optimizer), measure=measure, progress=progress, **kept)
 
 
 class Epochs:
@@ -91,7 +93,7 @@ class Epochs:
 
     def batches(self, stretch: int, done: int) -> Iterator[Batch]:
         if hasattr(self.iterable, "epoch"):
-            self.iterable.epoch = stretch
+            setattr(self.iterable, "epoch", stretch)  # noqa: B010 - an iterable's own attribute, unknown to its type
         return map(as_batch, islice(self.iterable, done, None))
 
     def share_done(self, stretch: int, done: int) -> float:
@@ -114,9 +116,7 @@ def as_batch(found: Any) -> Batch:
 class OneNetwork:
     """A network, and what its strategy trains along with it."""
 
-    def __init__(
-        self, network: nn.Module, strategy: Strategy, machine: Machine, example: Callable[[], Batch]
-    ) -> None:
+    def __init__(self, network: nn.Module, strategy: Strategy, machine: Machine, example: Callable[[], Batch]) -> None:
         self.network, self.strategy, self.machine, self.trained = network, strategy, machine, None
         self.layers = [student for student, _ in strategy.layers]
         if type(strategy).prepare is not Strategy.prepare:
@@ -155,7 +155,9 @@ def listening(network: nn.Module, layers: list[str]) -> Iterator[list[Tensor]]:
 def layer_of(network: nn.Module, name: str) -> nn.Module:
     found = dict(network.named_modules())
     if name not in found:
-        raise ValueError(f"layers must name a layer of the network; {name!r} is none of {', '.join(filter(None, found))}")
+        raise ValueError(
+            f"layers must name a layer of the network; {name!r} is none of {', '.join(filter(None, found))}"
+        )
     return found[name]
 
 
@@ -165,7 +167,6 @@ def fit(
     recipe: Recipe,
     *,
     measure: Measure | None = None,
-    machine: Machine = Machine(),
     checkpoint: Path | None = None,
     settings: Any = None,
     progress: bool = False,
@@ -190,17 +191,15 @@ def fit(
                     keep()
                     raise KeyboardInterrupt
             end_stretch(position, recipe)
-            position.curve[-1] |= measure(learner.whole, position.epoch) if measure else {}
+            position.curve[-1] |= measure(learner.network, position.epoch) if measure else {}
             keep()
-            if interrupted.is_set():
-                raise KeyboardInterrupt
             bar.update()
     learner.whole.train()
     return position.curve
 
 
 def update(learner: Learner, batch: Any, stepper: torch.optim.Optimizer, factor: float = 1.0) -> Tensor:
-    """One step at `factor` times the learning rate. Networks in a stack share nothing: the gradient of the sum is each one's."""
+    """One step at `factor` times the learning rate; in a stack the sum's gradient on a network's weights is its own."""
     for group in stepper.param_groups:
         group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
     loss = learner.loss(batch)
@@ -212,6 +211,11 @@ def update(learner: Learner, batch: Any, stepper: torch.optim.Optimizer, factor:
 
 def end_stretch(position: Position, recipe: Recipe) -> None:
     """Add a point to the curve and stand at the beginning of the next stretch."""
+    if not position.losses:
+        raise ValueError(
+            f"batches must give at least one batch an epoch; epoch {position.epoch + 1} has none. A generator is used "
+            "up after one epoch: give a list, a DataLoader or a Stream"
+        )
     losses, position.losses = torch.stack([loss.cpu() for loss in position.losses]), []
     position.epoch += 1
     if not losses.isfinite().all():

@@ -13,7 +13,14 @@ from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
 from kdlearn.formulas.arguments import check_temperature, check_weight
-from kdlearn.formulas.labels import evenly_spread, full_precision, hard_labels, log_soft_labels, smooth_labels
+from kdlearn.formulas.labels import (
+    evenly_spread,
+    full_precision,
+    hard_labels,
+    smooth_labels,
+    soft_labels,
+    standardised_logits,
+)
 from kdlearn.formulas.losses import (
     decoupled_loss,
     distillation_loss,
@@ -22,15 +29,14 @@ from kdlearn.formulas.losses import (
     logit_matching_loss,
     reverse_kl_loss,
     soft_label_loss,
-    standardised_logits,
 )
 
 
 class Strategy:
     """What a student learns from.
 
-    `name` is what people see, `word` what the command line takes (None: `module:Class`), `reads` the fields of the batch
-    that it needs, `layers` pairs of names of a student's and a teacher's layer whose outputs it wants as
+    `name` is what people see, `word` what the command line takes (None: `module:Class`), `reads` the fields of the
+    batch that it needs, `layers` pairs of names of a student's and a teacher's layer whose outputs it wants as
     `batch.student_features` and `batch.teacher_features`. Its settings are its dataclass fields, or its attributes.
 
     >>> class Mine(Strategy):
@@ -88,8 +94,9 @@ class SmoothedGroundTruth(Strategy):
         check_weight("smoothing", self.smoothing)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        labels = smooth_labels(batch.labels, student_logits.shape[-1], self.smoothing)
-        return -(labels * log_soft_labels(student_logits, 1.0)).sum(dim=-1)
+        counted = batch.labels if batch.mask is None else torch.where(batch.mask, batch.labels, 0)
+        labels = smooth_labels(counted, student_logits.shape[-1], self.smoothing)
+        return -(labels * full_precision(student_logits).log_softmax(dim=-1)).sum(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -160,8 +167,8 @@ class EvenlySpread(Softened):
     word = "evenly"
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        labels = evenly_spread(log_soft_labels(batch.teacher_logits, self.temperature).exp())
-        log_q = log_soft_labels(student_logits, self.temperature)
+        labels = evenly_spread(soft_labels(batch.teacher_logits, self.temperature))
+        log_q = (full_precision(student_logits) / self.temperature).log_softmax(dim=-1)
         cost = torch.special.entr(labels).sum(dim=-1) + (labels * log_q).sum(dim=-1)
         return -(self.temperature**2) * cost
 
@@ -241,14 +248,8 @@ class TruthWhereKnown(Strategy):
     """
 
     otherwise: Strategy
-
-    @property
-    def name(self) -> str:
-        return f"{self.otherwise.name}, ground truth where known"
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(("labels", "known", *self.otherwise.reads)))
+    name = "ground truth where known, else another"
+    reads = ("labels", "teacher_logits", "known")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -279,7 +280,7 @@ def mean_loss(strategy: Strategy, student_logits: Tensor, batch: Batch) -> Tenso
         came = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
         raise ValueError(
             f"strategy {strategy.name!r} must give one value for each label, shape {tuple(expected)}; got {came}. "
-            'kdlearn\'s losses do so with reduction="none", torch\'s too'
+            "kdlearn's losses do so with reduction=\"none\", torch's too"
         )
     values = full_precision(values)
     if batch.mask is None:

@@ -1,11 +1,12 @@
 """Many small networks trained as one: stacked weights under `vmap`, each on its own batches, strategy and teacher."""
 
 import copy
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
@@ -38,6 +39,10 @@ class StackedNetworks(nn.Module):
         weights = dict(zip(self.names, self.weights, strict=True))
         return vmap(lambda weights, inputs: functional_call(self.skeleton[0], weights, (inputs,)))(weights, inputs)
 
+    def train(self, mode: bool = True) -> "StackedNetworks":
+        self.skeleton[0].train(mode)
+        return super().train(mode)
+
     @torch.no_grad()
     def hand_back(self, networks: Sequence[nn.Module]) -> None:
         """Copy the weights into the networks."""
@@ -65,7 +70,7 @@ class Group:
         """One loss a network, `(G,)`."""
 
         def of_one(logits: Tensor, numbers: dict[str, Tensor], told: dict[str, Tensor]) -> Tensor:
-            return mean_loss(with_numbers(self.strategy, numbers), logits, Batch(inputs=None, **told))
+            return mean_loss(with_numbers(self.strategy, numbers), logits, Batch(logits, **told))
 
         return vmap(of_one)(logits, self.numbers, told)
 
@@ -74,7 +79,8 @@ class Stack:
     """A learner of several networks: `loss(batch)` gives one for each, and the sum's gradient is each one's own."""
 
     def __init__(self, networks: Sequence[nn.Module], strategies: Sequence[Strategy]) -> None:
-        self.whole = StackedNetworks(networks)
+        self.whole: nn.Module = StackedNetworks(networks)
+        self.network = self.whole
         self.groups = list(groups_of(strategies, like=next(networks[0].parameters())))
 
     def loss(self, batch: StackedBatch) -> Tensor:
@@ -86,18 +92,26 @@ class Stack:
 
 def groups_of(strategies: Sequence[Strategy], like: Tensor) -> Iterator[Group]:
     start = 0
-    for _, members in groupby(strategies, key=kind_of):
+    for _, members in groupby(strategies, key=lambda strategy: (type(strategy), kind_of(strategy))):
         same = list(members)
-        numbers = {name: torch.tensor([one.settings[name] for one in same]).to(like) for name in numbers_of(same[0])}
+        numbers = {name: like.new_tensor([one.settings[name] for one in same]) for name in numbers_of(same[0])}
         yield Group(same[0], numbers, slice(start, start + len(same)))
         start += len(same)
 
 
-def kind_of(strategy: Strategy) -> Hashable:
+def kind_of(strategy: Strategy) -> str:
     """What two strategies share that can be trained by the same formula: the class, and all settings but numbers."""
     numbers = numbers_of(strategy)
-    rest = [(name, repr(value)) for name, value in strategy.settings.items() if name not in numbers]
-    return type(strategy).__module__, type(strategy).__qualname__, *rest
+    others = {name: value for name, value in {**vars(strategy), **strategy.settings}.items() if name not in numbers}
+    rest = [(name, fixed(value)) for name, value in others.items()]
+    return repr((type(strategy).__module__, type(strategy).__qualname__, *rest))
+
+
+def fixed(value: Any) -> str:
+    """A setting that is no number, told apart to its last digit."""
+    if isinstance(value, Strategy):
+        return repr((kind_of(value), [(name, value.settings[name]) for name in numbers_of(value)]))
+    return repr(value.tolist()) if isinstance(value, Tensor | np.ndarray) else repr(value)
 
 
 def numbers_of(strategy: Strategy) -> list[str]:
@@ -121,18 +135,18 @@ def with_numbers(strategy: Strategy, numbers: dict[str, Tensor]) -> Strategy:
 
 def can_be_stacked(network: nn.Module, strategy: Strategy, recipe: Recipe, example: Batch) -> bool:
     """Whether networks like this one, which learn so, can be trained as one; found out by doing it with two."""
-    if any(network.buffers()) or sum(weight.numel() for weight in network.parameters()) > LARGEST:
+    if next(network.buffers(), None) is not None or sum(weight.numel() for weight in network.parameters()) > LARGEST:
         return False
     odd = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm, nn.RNNBase)
-    if not recipe.elementwise or any(isinstance(module, odd) for module in network.modules()):
+    if not recipe.elementwise() or any(isinstance(module, odd) for module in network.modules()):
         return False
     if strategy.layers or type(strategy).prepare is not Strategy.prepare:
         return False
+    told = stacked_fields([example, example], fields_of(strategy))
     try:
-        told = {name: torch.stack([value, value]) for name, value in example._asdict().items() if value is not None}
         stack = Stack([network, network], [strategy, strategy])
-        stack.loss(StackedBatch(told.pop("inputs"), [told])).sum().backward()
-    except (RuntimeError, ValueError, TypeError, NotImplementedError):
+        stack.loss(StackedBatch(torch.stack([example.inputs] * 2), [told])).sum().backward()
+    except Exception:  # whatever a strategy of the reader's own raises there: alone it may do well
         return False
     return True
 
@@ -150,8 +164,15 @@ class StackedStreams:
 
     def __call__(self, update: int) -> StackedBatch:
         batches = [stream(update) for stream in self.streams]
-        told = [stacked_fields(batches[group.place], names) for group, names in zip(self.groups, self.read, strict=True)]
+        told = [
+            stacked_fields(batches[group.place], names) for group, names in zip(self.groups, self.read, strict=True)
+        ]
         return StackedBatch(torch.stack([batch.inputs for batch in batches]), told)
+
+
+def fields_of(strategy: Strategy) -> tuple[str, ...]:
+    """The fields of a batch that a strategy and the mean over its labels read."""
+    return *strategy.reads, "mask"
 
 
 def stacked_fields(batches: Sequence[Batch], names: Sequence[str]) -> dict[str, Tensor]:
@@ -226,7 +247,7 @@ def joined(parts: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
     """Each distinct tensor once, one after the other, and for every part where its own begins."""
     places, distinct, total = {id(None): 0}, [], 0
     for part in parts:
-        if id(part) not in places:
+        if part is not None and id(part) not in places:
             places[id(part)] = total
             distinct.append(part)
             total += len(part)
@@ -238,7 +259,7 @@ def streams_of(
     streams: Sequence[Stream], groups: Sequence[Group], answers: Sequence[Any], made: bool
 ) -> StackedStreams:
     """`made`: whether inputs are views, so that they change with the epoch."""
-    read: list[Sequence[str]] = [(*group.strategy.reads, "mask") for group in groups]
+    read = [fields_of(group.strategy) for group in groups]
     if made:
         return StackedStreams(streams, groups, read)
     return TableStreams(streams, groups, read, [None if one is None else one.epochs[0] for one in answers])

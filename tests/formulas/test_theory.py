@@ -18,7 +18,6 @@ from kdlearn import (
     soft_label_loss,
 )
 from kdlearn.formulas import theory
-from kdlearn.formulas.losses import kl_rows
 
 TEMPERATURES = (0.5, 1.0, 4.0, 20.0)
 each_temperature = pytest.mark.parametrize("T", TEMPERATURES)
@@ -138,7 +137,7 @@ def test_the_gradient_of_the_squared_error_of_softmaxes(T):
 @each_temperature
 def test_the_hessian_of_the_soft_loss(T):
     z, v, _ = drawn(rows=5)
-    found = vmap(jacrev(jacrev(lambda z, v: T**2 * kl_rows(z, v, T))))(z, v)
+    found = vmap(jacrev(jacrev(lambda z, v: T**2 * kl_divergence(z[None], v[None], T)[0])))(z, v)
     close(theory.soft_label_hessian(z, T), found)
     assert (torch.linalg.eigvalsh(found) > -1e-12).all()
 
@@ -165,7 +164,6 @@ def test_a_temperature_a_row_is_that_rows_temperature():
     z, v, y = drawn(rows=4)
     T = torch.tensor([[0.5], [1.0], [4.0], [20.0]], dtype=torch.float64)
     functions = {
-        "kl": lambda z, v, y, T: kl_rows(z, v, T),
         "slope": lambda z, v, y, T: theory.entropy_slope(v, T),
         "classes": lambda z, v, y, T: theory.effective_classes(v, T),
         "soft": lambda z, v, y, T: theory.soft_label_gradient(z, v, T),

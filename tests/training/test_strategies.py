@@ -1,73 +1,188 @@
-"""Which labels a strategy reads, against the loss written out."""
+"""Which labels a strategy reads and what its loss is, row by row, against the formula written out in float64."""
 
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
 
-from kdlearn.data import Batch, LabelStore
-from kdlearn.training.strategies import (
+from kdlearn import (
+    Batch,
+    DecoupledLabels,
+    EvenlySpread,
     GroundTruth,
+    JensenShannon,
+    LogitMatching,
+    ReverseDivergence,
     SmoothedGroundTruth,
     SoftLabels,
     SoftLabelsAndGroundTruth,
+    StandardisedSoftLabels,
+    Strategy,
     TeachersHardLabels,
     TruthWhereKnown,
 )
+from kdlearn.training.strategies import mean_loss, strategies_by_word, subclasses
 
-student, teacher, labels = torch.randn(6, 4), 3 * torch.randn(6, 4), torch.randint(4, (6,))
-batch = Batch(torch.zeros(6, 1), labels, teacher)
-
-
-def soft(temperature: float) -> torch.Tensor:
-    log_q, p = F.log_softmax(student / temperature, 1), F.softmax(teacher / temperature, 1)
-    return temperature**2 * F.kl_div(log_q, p, reduction="batchmean")
+GENERATOR = torch.Generator().manual_seed(1)
+STUDENT, TEACHER = torch.randn(2, 6, 4, generator=GENERATOR, dtype=torch.float64) * torch.tensor([[[1.0]], [[3.0]]])
+LABELS = torch.tensor([3, 0, 1, 1, 2, 0])
+BATCH = Batch(torch.zeros(6, 1), LABELS, TEACHER)
 
 
+def distributions(temperature: float) -> tuple[Tensor, Tensor]:
+    return (TEACHER / temperature).softmax(1), (STUDENT / temperature).softmax(1)
+
+
+def soft(temperature: float) -> Tensor:
+    p, q = distributions(temperature)
+    return temperature**2 * (p * (p / q).log()).sum(1)
+
+
+def reverse(temperature: float) -> Tensor:
+    p, q = distributions(temperature)
+    return temperature**2 * (q * (q / p).log()).sum(1)
+
+
+def decoupled(temperature: float, target: float, others: float) -> Tensor:
+    values = []
+    for row, label in enumerate(LABELS.tolist()):
+        p, q = (one[row] for one in distributions(temperature))
+        binary_p, binary_q = (torch.stack([one[label], 1 - one[label]]) for one in (p, q))
+        rest = [place for place in range(4) if place != label]
+        rest_p, rest_q = p[rest] / p[rest].sum(), q[rest] / q[rest].sum()
+        parts = ((one * (one / other).log()).sum() for one, other in ((binary_p, binary_q), (rest_p, rest_q)))
+        values.append(temperature**2 * sum(weight * part for weight, part in zip((target, others), parts, strict=True)))
+    return torch.stack(values)
+
+
+def matching() -> Tensor:
+    gap = STUDENT - TEACHER
+    return (gap - gap.mean(1, keepdim=True)).square().sum(1) / 8
+
+
+def standardised(temperature: float) -> Tensor:
+    student, teacher = (
+        (one - one.mean(1, keepdim=True)) / one.std(1, correction=0, keepdim=True) for one in (STUDENT, TEACHER)
+    )
+    p, q = (teacher / temperature).softmax(1), (student / temperature).softmax(1)
+    return temperature**2 * (p * (p / q).log()).sum(1)
+
+
+HARD = F.cross_entropy(STUDENT, LABELS, reduction="none")
 EXPECTED = {
-    GroundTruth(): F.cross_entropy(student, labels),
-    SmoothedGroundTruth(0.2): F.cross_entropy(student, labels, label_smoothing=0.2),
-    TeachersHardLabels(): F.cross_entropy(student, teacher.argmax(1)),
+    GroundTruth(): HARD,
+    SmoothedGroundTruth(0.2): F.cross_entropy(STUDENT, LABELS, label_smoothing=0.2, reduction="none"),
+    TeachersHardLabels(): F.cross_entropy(STUDENT, TEACHER.argmax(1), reduction="none"),
     SoftLabels(2.0): soft(2.0),
-    SoftLabelsAndGroundTruth(2.0, 0.7): 0.7 * soft(2.0) + 0.3 * F.cross_entropy(student, labels),
+    SoftLabelsAndGroundTruth(2.0, 0.7): 0.7 * soft(2.0) + 0.3 * HARD,
+    DecoupledLabels(2.0, 1.5, 4.0): decoupled(2.0, 1.5, 4.0),
+    LogitMatching(): matching(),
+    StandardisedSoftLabels(3.0): standardised(3.0),
+    ReverseDivergence(2.0): reverse(2.0),
 }
 
 
 @pytest.mark.parametrize("strategy", EXPECTED, ids=lambda strategy: strategy.name)
-def test_the_loss(strategy):
-    torch.testing.assert_close(strategy(student, batch), EXPECTED[strategy])
+def test_one_value_a_row_by_the_formula(strategy):
+    torch.testing.assert_close(strategy(STUDENT, BATCH), EXPECTED[strategy], rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(mean_loss(strategy, STUDENT, BATCH), EXPECTED[strategy].mean(), rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("strategy", [TeachersHardLabels(), SoftLabels()], ids=lambda strategy: strategy.name)
-def test_a_strategy_for_unlabelled_images_reads_no_ground_truth(strategy):
-    assert strategy(student, batch._replace(labels=None)) == strategy(student, batch)
+def test_evenly_spread_is_the_divergence_from_labels_of_the_same_entropy():
+    p, q = distributions(2.0)
+    values = EvenlySpread(2.0)(STUDENT, BATCH)
+    for row in range(6):
+        shares = torch.linspace(0.25, 1, 200_001, dtype=torch.float64)  # the arg max's, by a search along a line
+        rest = (1 - shares) / 3
+        entropy = torch.special.entr(shares) + 3 * torch.special.entr(rest)
+        share = shares[(entropy - torch.special.entr(p[row]).sum()).abs().argmin()]
+        labels = torch.full((4,), (1 - share.item()) / 3, dtype=torch.float64)
+        labels[p[row].argmax()] = share
+        expected = 4 * (torch.special.xlogy(labels, labels) - labels * q[row].log()).sum()
+        torch.testing.assert_close(values[row], expected, atol=1e-3, rtol=1e-3)
 
 
-@pytest.mark.parametrize("strategy", [GroundTruth(), SmoothedGroundTruth()], ids=lambda strategy: strategy.name)
-def test_a_strategy_without_a_teacher_reads_none(strategy):
-    assert strategy(student, batch._replace(teacher_logits=None)) == strategy(student, batch)
+def test_jensen_shannon_is_zero_for_the_teacher_and_the_same_from_both_sides():
+    strategy = JensenShannon(2.0)
+    assert strategy(TEACHER, BATCH).abs().max() < 1e-9
+    other = strategy(TEACHER, BATCH._replace(teacher_logits=STUDENT))
+    torch.testing.assert_close(strategy(STUDENT, BATCH), other)
 
 
-@pytest.mark.parametrize("strategy", [GroundTruth(), SoftLabelsAndGroundTruth()], ids=lambda strategy: strategy.name)
-def test_what_is_missing_is_named(strategy):
-    with pytest.raises(TypeError, match="labels must be a torch tensor; got NoneType"):
-        strategy(student, batch._replace(labels=None))
-    with pytest.raises(TypeError, match="logits must be a torch tensor; got NoneType"):
-        SoftLabels()(student, batch._replace(teacher_logits=None))
+EVERY = [*EXPECTED, EvenlySpread(), JensenShannon(), TruthWhereKnown(SoftLabels(2.0))]
 
 
-def test_teacher_with_a_bfloat16_student():
-    torch.testing.assert_close(
-        SmoothedGroundTruth()(student.bfloat16(), batch), SmoothedGroundTruth()(student.bfloat16().float(), batch)
-    )
+@pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
+def test_a_strategy_reads_what_it_says_and_nothing_else(strategy):
+    batch = BATCH._replace(known=torch.arange(6) < 3)
+    declared = Batch(None, **{name: getattr(batch, name) for name in strategy.reads})
+    assert torch.equal(strategy(STUDENT, batch), strategy(STUDENT, declared))
 
 
-@pytest.mark.parametrize("known", [[], [2], [0, 3, 5], list(range(6))])
+@pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
+def test_a_strategy_gives_a_value_for_each_label_of_a_sequence_too(strategy):
+    student, teacher, labels = (one.view(2, 3, *one.shape[1:]) for one in (STUDENT, TEACHER, LABELS))
+    values = strategy(student, Batch(None, labels, teacher))
+    assert torch.allclose(values.flatten(), strategy(STUDENT, BATCH))
+
+
+@pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
+@given(mask=st.lists(st.booleans(), min_size=6, max_size=6).filter(any))
+def test_what_is_masked_is_neither_counted_nor_checked(strategy, mask):
+    mask = torch.tensor(mask)
+    rows = mask.nonzero().flatten()
+    hidden = torch.where(mask, LABELS, -100)
+    batch = BATCH._replace(labels=hidden, mask=mask)
+    alone = Batch(None, LABELS[rows], TEACHER[rows])
+    torch.testing.assert_close(mean_loss(strategy, STUDENT, batch), mean_loss(strategy, STUDENT[rows], alone))
+
+
+@given(known=st.lists(st.booleans(), min_size=6, max_size=6))
 def test_known_labels_enter_at_temperature_1_whatever_the_others_do(known):
-    student_logits, teacher_logits = torch.randn(2, 6, 4, dtype=torch.float64)
-    labels = torch.tensor([3, 0, 1, 1, 2, 0])
-    store = LabelStore(teacher_logits[None]).knowing(torch.tensor(known, dtype=torch.long), labels[known])
-    batch = Batch(torch.zeros(6), None, store.logits[0])
-    p, q = (teacher_logits / 4).softmax(dim=1), (student_logits / 4).log_softmax(dim=1)
-    hard, soft = -student_logits.log_softmax(dim=1)[range(6), labels], 16 * (p * (p.log() - q)).sum(dim=1)
-    rows = [hard[row] if row in known else soft[row] for row in range(6)]
-    torch.testing.assert_close(TruthWhereKnown(SoftLabels(4.0))(student_logits, batch), torch.stack(rows).mean())
+    known = torch.tensor(known)
+    labels = torch.where(known, LABELS, -1)  # what is not known is not read
+    batch = BATCH._replace(labels=labels, known=known)
+    expected = torch.where(known, HARD, soft(4.0))
+    torch.testing.assert_close(TruthWhereKnown(SoftLabels(4.0))(STUDENT, batch), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_two_that_wrap_others_tell_them_apart():
+    one, other = TruthWhereKnown(SoftLabels(2.0)), TruthWhereKnown(EvenlySpread(2.0))
+    assert one != other and one.name != other.name and one.settings == other.settings == {"temperature": 2.0}
+
+
+def test_a_half_precision_student_is_computed_in_float32():
+    for strategy in EVERY:
+        value = mean_loss(strategy, STUDENT.bfloat16(), BATCH._replace(teacher_logits=TEACHER.bfloat16()))
+        assert value.dtype == torch.float32
+
+
+@pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": -1}, {"soft_weight": 1.5}])
+def test_a_setting_out_of_range_is_refused_when_the_strategy_is_made(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        SoftLabelsAndGroundTruth(**settings)
+
+
+class Returning(Strategy):
+    name = "returning"
+
+    def __init__(self, value) -> None:
+        self.value = value
+
+    def __call__(self, student_logits, batch):
+        return self.value
+
+
+@pytest.mark.parametrize("value", [torch.tensor(1.0), torch.ones(5), torch.ones(6, 4), 1.0, None])
+def test_what_is_no_value_for_each_label_is_refused_with_a_way_out(value):
+    with pytest.raises(ValueError, match=r"'returning' must give one value for each label, shape \(6,\)"):
+        mean_loss(Returning(value), STUDENT, BATCH)
+
+
+def test_words_are_unique_and_every_class_of_the_package_has_a_name():
+    ours = [kind for kind in subclasses() if kind.__module__ == "kdlearn.training.strategies"]
+    words = [kind.word for kind in ours if kind.word]
+    assert len(words) == len(set(words)) == len(strategies_by_word())
+    assert all(strategies_by_word()[kind.word] is kind for kind in ours if kind.word)

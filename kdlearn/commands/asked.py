@@ -21,7 +21,6 @@ from kdlearn.data.images import load_images
 from kdlearn.data.views import Views
 from kdlearn.networks import initialise_from, load_weights, seeded, set_weights
 from kdlearn.studies.carry_out import network_of
-from kdlearn.studies.checks import num_classes
 from kdlearn.studies.comparison import Comparison
 from kdlearn.studies.notes import notes_of
 from kdlearn.studies.plan import Plan
@@ -125,11 +124,6 @@ class Asked:
             set_weights(network, load_weights(self.options.teacher_weights))
         except ValueError as problem:
             raise ValueError(f"--teacher-weights must be of {self.teacher_name}: {problem}") from problem
-        taught = num_classes(network, Run(self.data, build))
-        for name in self.student_names:
-            classes = num_classes(seeded(self.builds[name], 0), Run(self.data, build))
-            if classes != taught:
-                raise ValueError(f"teacher and {name} must name the same classes; they name {taught} and {classes}")
         return network
 
     def trained(self, teacher: Run) -> nn.Module:
@@ -247,7 +241,9 @@ class Asked:
 
     def names(self, student: str, strategy: Strategy) -> dict[str, Any]:
         """Columns that say what a run is, beside its strategy's settings, rate and seed."""
+        told = isinstance(strategy, TruthWhereKnown)
         return {
+            "strategy": f"{strategy.otherwise.name}, ground truth where known" if told else strategy.name,
             "student": student,
             "teacher": self.teachers_title if strategy.asks_teacher else "",
             "labelled": float(self.options.labelled),

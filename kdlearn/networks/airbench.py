@@ -69,7 +69,7 @@ def whitening_images(data: "Dataset", size: int = 5000, seed: int = 0) -> Tensor
 def whitened_airbench(widths: tuple[int, int, int], num_classes: int, channels: int, filters: Tensor) -> Airbench:
     """An `airbench` whose first layer has the `filters` of `whitening_filters(images)`."""
     model = airbench(widths, num_classes, channels)
-    model[0].weight.detach().copy_(filters)
+    model.get_parameter("0.weight").detach().copy_(filters)
     return model
 
 
@@ -77,7 +77,7 @@ def whitened_airbench(widths: tuple[int, int, int], num_classes: int, channels: 
 def whiten(model: Airbench, images: Tensor, epsilon: float = 5e-4) -> None:
     """Set the first layer to `whitening_filters(images, epsilon)`."""
     check_channels(images, model[0].in_channels)
-    model[0].weight.copy_(whitening_filters(images, epsilon))
+    model.get_parameter("0.weight").copy_(whitening_filters(images, epsilon))
 
 
 @torch.no_grad()

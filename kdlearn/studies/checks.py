@@ -126,8 +126,8 @@ def check_sample(run: Run) -> None:
     train = run.data.train
     if "labels" in run.strategy.reads and train.labels is None:
         raise ValueError(f"strategy {run.strategy.name!r} reads ground truth; data.train.labels is None")
-    reads_all = "labels" in run.strategy.reads and "known" not in run.strategy.reads and run.asks_teacher
-    if reads_all and train.known is not None and not bool(train.known.all()):
+    reads_every_label = "labels" in run.strategy.reads and "known" not in run.strategy.reads and run.asks_teacher
+    if reads_every_label and train.known is not None and not bool(train.known.all()):
         raise ValueError(
             f"strategy {run.strategy.name!r} reads the ground truth of every row, which is not known: wrap another "
             "one in TruthWhereKnown(...)"

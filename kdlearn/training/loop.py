@@ -127,7 +127,13 @@ class OneNetwork:
         self.forward = forward_of(network, machine)
 
     def loss(self, batch: Batch) -> Tensor:
-        return mean_loss(self.strategy, *self.answer(self.forward, batch))
+        logits, heard = self.answer(self.forward, batch)
+        try:
+            return mean_loss(self.strategy, logits, heard)
+        except ValueError as problem:  # losses refuse logits that are not finite: here it is the training that diverged
+            if logits.isfinite().all() or not batch.inputs.isfinite().all():
+                raise
+            raise FloatingPointError("the network's logits are no longer finite") from problem
 
     def answer(self, forward: Callable[[Tensor], Tensor], batch: Batch) -> tuple[Tensor, Batch]:
         """The logits, and the batch with what the layers gave."""
@@ -186,7 +192,10 @@ def fit(
             learner.whole.train()  # an evaluation may have left it in eval() mode
             for batch in source.batches(position.epoch, len(position.losses)):
                 factor = recipe.schedule(source.share_done(position.epoch, len(position.losses)))
-                position.losses.append(update(learner, batch, stepper, factor))
+                try:
+                    position.losses.append(update(learner, batch, stepper, factor))
+                except FloatingPointError as problem:
+                    raise not_finite(position, recipe) from problem
                 if interrupted.is_set():
                     keep()
                     raise KeyboardInterrupt
@@ -216,12 +225,16 @@ def end_stretch(position: Position, recipe: Recipe) -> None:
             f"batches must give at least one batch an epoch; epoch {position.epoch + 1} has none. A generator is used "
             "up after one epoch: give a list, a DataLoader or a Stream"
         )
-    losses, position.losses = torch.stack([loss.cpu() for loss in position.losses]), []
-    position.epoch += 1
+    losses = torch.stack([loss.cpu() for loss in position.losses])
     if not losses.isfinite().all():
-        rate = getattr(recipe, "learning_rate", "its value")
-        raise FloatingPointError(f"the loss is not finite in epoch {position.epoch}; lower learning_rate={rate}")
+        raise not_finite(position, recipe)
+    position.epoch, position.losses = position.epoch + 1, []
     position.curve.append({"epoch": position.epoch, "loss": losses.mean(dim=0).tolist()})
+
+
+def not_finite(position: Position, recipe: Recipe) -> FloatingPointError:
+    rate = getattr(recipe, "learning_rate", "its value")
+    return FloatingPointError(f"the loss is not finite in epoch {position.epoch + 1}; lower learning_rate={rate}")
 
 
 @torch.no_grad()

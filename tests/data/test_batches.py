@@ -128,7 +128,10 @@ def test_shares_of_processes_are_the_batch(processes):
         ({"rows": torch.tensor([], dtype=torch.long)}, "rows must name at least one of the 10 inputs"),
         ({"rows": torch.tensor([3, 10])}, "rows must name"),
         ({"rows": torch.tensor([-1])}, "rows must name"),
-        ({"examples": Examples(torch.zeros(10), torch.zeros(9))}, "labels must have a row for each of 10 inputs; got 9"),
+        (
+            {"examples": Examples(torch.zeros(10), torch.zeros(9))},
+            "labels must have a row for each of 10 inputs",
+        ),
         ({"examples": Examples(torch.zeros(10), mask=torch.zeros(1))}, "mask must have a row"),
     ],
 )

@@ -1,10 +1,13 @@
-"""Optimisers: the schedule's triangle, and steps by hand."""
+"""Optimisers: the schedule's triangle, steps by hand, what decides them, and torch's own."""
+
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
-from kdlearn.training.optimizers import NesterovSGD
+from kdlearn import Adam, NesterovSGD, perceptron
+from kdlearn.training.optimizers import Recipe, recipe_of
 
 
 def test_the_triangle_climbs_and_falls():
@@ -28,3 +31,63 @@ def test_steps_follow_nesterov_by_hand():
         weight -= 0.1 * (gradient + 0.5 * velocity)
     assert model[0].weight.item() == pytest.approx(weight)
     assert model[1].bias.item() == pytest.approx(-0.3 * (1.0 + 0.5) - 0.3 * (-3.0 + 0.5 * (0.5 - 3.0)))
+
+
+def two_groups(weights) -> torch.optim.Optimizer:
+    first, *others = weights
+    return torch.optim.SGD([{"params": [first], "lr": 0.1}, {"params": others, "lr": 0.02}])
+
+
+RECIPES = {
+    "ours": Adam(),
+    "with a schedule": NesterovSGD(),
+    "a class": torch.optim.SGD,
+    "options": partial(torch.optim.AdamW, lr=0.1),
+    "groups": two_groups,
+}
+
+
+@pytest.mark.parametrize("optimizer", RECIPES.values(), ids=RECIPES)
+def test_each_is_a_recipe_that_leaves_frozen_weights_alone(optimizer):
+    recipe, network = recipe_of(optimizer), perceptron(4, 5, 3)
+    network[1].requires_grad_(False)
+    assert isinstance(recipe, Recipe) and recipe.elementwise
+    stepped = {id(weight) for group in recipe.optimizer(network).param_groups for weight in group["params"]}
+    assert stepped == {id(weight) for weight in network[3].parameters()}
+    assert recipe.constant == (recipe.schedule(0.0) == recipe.schedule(0.5))
+
+
+SETTINGS = [
+    Adam(0.4),
+    Adam(0.4000001),
+    Adam(0.4, weight_decay=1e-9),
+    NesterovSGD(0.4),
+    NesterovSGD(0.4, shift_factor=31.999999),
+    torch.optim.SGD,
+    partial(torch.optim.SGD, lr=0.4),
+    partial(torch.optim.SGD, lr=0.4, momentum=0.1),
+    partial(torch.optim.Adam, lr=0.4),
+    partial(torch.optim.Adam, lr=0.4, eps=1e-7),
+    partial(torch.optim.AdamW, lr=0.4),
+    two_groups,
+]
+
+
+def test_settings_tell_all_apart_and_are_plain():
+    found = [repr(recipe_of(optimizer).settings()) for optimizer in SETTINGS]
+    assert len(set(found)) == len(SETTINGS)
+    assert found == [repr(recipe_of(optimizer).settings()) for optimizer in SETTINGS]
+    assert recipe_of(partial(torch.optim.SGD, lr=0.4)).settings()["learning_rate"] == 0.4
+
+
+@pytest.mark.parametrize("odd", [0.1, None, "adam"])
+def test_what_is_no_optimiser_is_refused_with_what_is(odd):
+    with pytest.raises(TypeError, match=r"functools.partial\(torch.optim.SGD, lr=0.1\)"):
+        recipe_of(odd)
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", [Adam, NesterovSGD])
+def test_a_rate_that_cannot_be_stepped_at_is_refused(kind, rate):
+    with pytest.raises(ValueError, match="learning_rate must be above 0 and finite"):
+        kind(rate)

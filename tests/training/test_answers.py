@@ -1,0 +1,168 @@
+"""What a teacher answers, whatever it is: the same numbers as by asking it by hand."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestClassifier
+from small import shapes, with_batch_norm, with_dropout
+from torch import nn
+
+from kdlearn import Dataset, Examples, Views, perceptron, seeded
+from kdlearn.training.answers import (
+    Estimator,
+    LiveAnswers,
+    StoredAnswers,
+    StoredTeacher,
+    answers_on,
+    ask,
+    teacher_of,
+)
+from kdlearn.training.machine import Machine
+
+DATA = shapes(30, dtype=torch.float32)
+
+
+def by_rows(rows: torch.Tensor, inputs=DATA.train.inputs) -> torch.Tensor:
+    return inputs[rows]
+
+
+def whole(epoch: int, rows: torch.Tensor) -> torch.Tensor:
+    return by_rows(rows)
+
+
+@given(epochs=st.integers(1, 4), epoch=st.integers(0, 20), rows=st.lists(st.integers(0, 29), min_size=1))
+def test_stored_answers_are_those_of_the_epoch_and_begin_again(epochs, epoch, rows):
+    logits = torch.arange(epochs * 30 * 3).view(epochs, 30, 3)
+    found = StoredAnswers(list(logits.half()))(epoch, torch.tensor(rows))["teacher_logits"]
+    assert found.dtype == torch.float32 and torch.equal(found, logits[epoch % epochs][rows].half().float())
+
+
+@pytest.mark.parametrize("build", [with_dropout, with_batch_norm], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("layers", [[], ["2", "4"]])
+def test_a_live_teacher_answers_in_eval_mode_without_gradient(build, layers):
+    inputs = torch.randn(30, 64)
+    teacher = seeded(build, 0)
+    rows = torch.tensor([4, 1, 7])
+    asked = LiveAnswers(teacher, lambda epoch, rows: inputs[rows] + epoch, layers, Machine())(2, rows)
+    assert all(module.training for module in teacher.modules())
+    assert not asked["teacher_logits"].requires_grad
+    teacher.eval()
+    torch.testing.assert_close(asked["teacher_logits"], teacher(inputs[rows] + 2).detach())
+    if layers:
+        expected = [teacher[:3](inputs[rows] + 2), teacher(inputs[rows] + 2)]
+        torch.testing.assert_close(list(asked["teacher_features"]), [one.detach() for one in expected])
+
+
+def test_layers_of_what_is_no_network_are_refused():
+    with pytest.raises(TypeError, match="a teacher with layers must be a torch network; got function"):
+        LiveAnswers(whole, whole, ["1"], Machine())
+
+
+class Told:
+    """An estimator with these classes, in this order, that says its input's first numbers."""
+
+    def __init__(self, classes) -> None:
+        self.classes_ = classes
+
+    def predict_proba(self, inputs: np.ndarray) -> np.ndarray:
+        shares = np.abs(inputs[:, : len(self.classes_)]) + 0.01
+        return shares / shares.sum(axis=1, keepdims=True)
+
+
+CLASSES = {
+    "numbers": ([0, 1, 2], (), [0, 1, 2]),
+    "NumPy's, permuted": (np.array([2, 0, 1]), (), [2, 0, 1]),
+    "names": (np.array(["a", "b", "c"]), ("a", "b", "c"), [0, 1, 2]),
+    "names, permuted": (["c", "a", "b"], ("a", "b", "c"), [2, 0, 1]),
+    "not all": (["c", "a"], ("a", "b", "c"), [2, 0]),
+    "numbers of named classes": ([1, 0], ("a", "b", "c"), [1, 0]),
+}
+
+
+@pytest.mark.parametrize("classes, names, columns", CLASSES.values(), ids=CLASSES)
+def test_classes_of_an_estimator_are_matched_with_the_datas(classes, names, columns):
+    model, inputs = Told(classes), DATA.train.inputs
+    teacher = teacher_of(model, Dataset(DATA.train, DATA.test, class_names=names), 3)
+    expected = torch.full((30, 3), 0.0)
+    expected[:, columns] = torch.tensor(model.predict_proba(inputs.numpy()))
+    torch.testing.assert_close(teacher(inputs).softmax(1), expected, atol=1e-5, rtol=1e-4)
+    assert teacher(inputs).isfinite().all()
+
+
+@pytest.mark.parametrize("classes", [[0, 1, 3], ["a", "b", "z"], [0.5, 1.0]])
+def test_a_class_that_the_data_do_not_have_is_refused(classes):
+    with pytest.raises(ValueError, match="classes_ of the teacher must be classes of the data"):
+        teacher_of(Told(classes), Dataset(DATA.train, DATA.test, class_names=("a", "b", "c")), 3)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_random_forest(named):
+    inputs, labels = DATA.train.inputs.numpy(), DATA.train.labels.numpy()
+    names = ("x", "y", "z") if named else ()
+    forest = RandomForestClassifier(20, random_state=0).fit(inputs, np.array(["x", "y", "z"])[labels] if named else labels)
+    teacher = teacher_of(forest, Dataset(DATA.train, DATA.test, class_names=names), 3)
+    assert torch.equal(teacher(DATA.train.inputs).argmax(1), torch.tensor(forest.predict_proba(inputs).argmax(1)))
+
+
+def test_eps_decides_how_certain_an_estimator_is():
+    certain = SimpleNamespace(classes_=[0, 1], predict_proba=lambda inputs: np.eye(2)[np.zeros(len(inputs), int)])
+    small, large = (Estimator(certain, (), 2, eps)(torch.zeros(1, 3)) for eps in (1e-9, 1e-2))
+    assert small[0, 0] - small[0, 1] > large[0, 0] - large[0, 1] > 0
+
+
+@pytest.mark.parametrize("kind", [torch.Tensor.clone, torch.Tensor.numpy, lambda one: {"train": one}])
+def test_stored_logits_are_a_teacher(kind):
+    logits = torch.randn(30, 3)
+    teacher = teacher_of(kind(logits), DATA, 3)
+    assert torch.equal(ask(teacher, DATA, whole, 7), logits)
+    assert answers_on(teacher, DATA, "test") is None
+
+
+def test_stored_logits_of_other_splits():
+    splits = {"train": torch.randn(30, 3), "test": torch.randn(30, 3)}
+    assert torch.equal(answers_on(teacher_of(splits, DATA, 3), DATA, "test"), splits["test"])
+
+
+@pytest.mark.parametrize(
+    "logits, words",
+    [
+        (torch.randn(29, 3), "a row for each of the 30 inputs of train; got train with 29"),
+        ({"dev": torch.randn(30, 3)}, "a row for each of a split of train, validation, test; got dev"),
+        (torch.full((30, 3), torch.nan), "must be finite"),
+    ],
+)
+def test_stored_logits_that_do_not_fit_are_refused(logits, words):
+    with pytest.raises(ValueError, match=words):
+        teacher_of(logits, DATA, 3)
+
+
+def test_what_does_not_answer_is_refused_with_what_does():
+    with pytest.raises(TypeError, match="an estimator with predict_proba, stored"):
+        teacher_of(3, DATA, 3)
+
+
+def test_asked_about_all_rows_at_once_or_by_parts_it_says_the_same():
+    teacher = seeded(lambda: perceptron(4, 8, 3), 0)
+    large = torch.randn(2300, 4)
+    data = Dataset(Examples(large), Examples(large))
+    with torch.no_grad():
+        expected = teacher(large + 3)
+    torch.testing.assert_close(ask(teacher, data, lambda epoch, rows: large[rows] + epoch, 3), expected)
+    torch.testing.assert_close(answers_on(teacher, data, "test"), teacher(large).detach())
+
+
+def test_views_are_answered_as_the_student_sees_them():
+    images = torch.rand(10, 1, 5, 5)
+    data = Dataset(Examples(images), Examples(images))
+    views, teacher = Views(pixels=1).of(data), nn.Flatten()
+    assert torch.equal(ask(teacher, data, views, 3), views(3, torch.arange(10)).flatten(1))
+
+
+def test_float16_that_overflows_is_refused():
+    with pytest.raises(ValueError, match="finite in float16; scale them, or ask for float32"):
+        ask(lambda inputs: 1e6 * inputs, DATA, whole, 0, "float16")
+    assert isinstance(teacher_of(StoredTeacher({}), DATA, 3), StoredTeacher)

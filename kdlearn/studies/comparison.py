@@ -209,7 +209,7 @@ class Comparison:
         return "\n".join([*parts, f"<ul>{notes}</ul>" if notes else ""])
 
     def plot(self, ax: Any = None, *, length: int | None = None) -> Any:
-        """Differences to the reference: the dots of replicates, teachers or seeds, and their interval; returns the `ax`."""
+        """Differences to the reference: dots of replicates, teachers or seeds, and the interval; returns the `ax`."""
         from kdlearn.plots import gains, new_axes
 
         return gains(self, ax if ax is not None else new_axes(8, 0.9 + 0.45 * len(self.arms(length))), length)

@@ -134,7 +134,7 @@ def settings_of(value: Any) -> dict[str, Any]:
 
 
 def values_around(found: Any) -> list[Any]:
-    """A function's defaults and what it takes from the function around it; of a class, its attributes and methods' own."""
+    """A function's defaults and what it takes from the function around it; of a class its attributes' and methods'."""
     if inspect.isclass(found):
         own = [one for name, one in sorted(vars(found).items()) if not name.startswith("__") or inspect.isfunction(one)]
         written = [one for one in own if inspect.isfunction(one) and one.__code__.co_filename != "<string>"]

@@ -16,8 +16,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from kdlearn.data.files import PARTIAL, read_json, remove_partials, write_json
+from kdlearn.studies.asking import ask_network
 from kdlearn.studies.carry_out import carry_out
-from kdlearn.studies.plan import Plan, ask_network
+from kdlearn.studies.plan import Plan
 from kdlearn.studies.run import Run
 from kdlearn.training.machine import Machine
 

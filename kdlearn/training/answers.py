@@ -53,7 +53,7 @@ class Estimator:
     """An estimator with `predict_proba`, such as scikit-learn's, as a teacher: logits are logarithms of probabilities.
 
     Its `classes_` are matched with the data's: class indices, or names. A class that it does not know has probability
-    0. `eps` stands in for probabilities below it, since a forest is often certain: it decides how certain the logits are.
+    0. `eps` stands in for probabilities below it: a forest is often certain, and `eps` decides how certain its logits.
     """
 
     model: Any

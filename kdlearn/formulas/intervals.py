@@ -16,6 +16,22 @@ class Interval(NamedTuple):
 
     mean: float
     half_width: float
+    degrees: float = math.nan  # of freedom
+
+    @property
+    def low(self) -> float:
+        return self.mean - self.half_width
+
+    @property
+    def high(self) -> float:
+        return self.mean + self.half_width
+
+    @property
+    def p_value(self) -> float:
+        """Of a mean of 0, two-sided, by Student's t."""
+        standard_error = self.half_width / stats.t.ppf(0.975, df=self.degrees)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(2 * stats.t.sf(abs(np.float64(self.mean) / standard_error), df=self.degrees))
 
     @property
     def excludes_zero(self) -> bool:
@@ -37,7 +53,7 @@ def interval(values: Iterable[float]) -> Interval:
     if len(values) < 2:
         raise ValueError(f"values must hold at least two seeds for an interval; got {len(values)}")
     half_width = stats.t.ppf(0.975, df=len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return Interval(float(values.mean()), float(half_width))
+    return Interval(float(values.mean()), float(half_width), len(values) - 1.0)
 
 
 def paired_difference(values: Iterable[float], reference: Iterable[float]) -> Interval:
@@ -103,9 +119,29 @@ def percent(runs: Iterable[dict[str, Any]], name: str) -> list[float]:
     return [100 * run[name] for run in runs]
 
 
-def crossed_interval(x):
-    return interval(np.asarray(x).mean(0))
+def crossed_interval(values: Any) -> Interval:
+    """The mean of `(teachers, seeds)` values and its 95 % interval where both were drawn, each teacher with each seed.
+
+    With A and B the variances that the means of teachers and of seeds bring to a cell, the mean's variance is
+    (A + B) / (I J); Satterthwaite 1946 gives the degrees of freedom.
+    """
+    table = np.asarray(values, dtype=float)
+    (rows, columns), mean = table.shape, table.mean()
+    a = columns * table.mean(axis=1).var(ddof=1)
+    b = rows * table.mean(axis=0).var(ddof=1)
+    degrees = (a + b) ** 2 / (a**2 / (rows - 1) + b**2 / (columns - 1)) if a + b else rows - 1.0
+    half_width = stats.t.ppf(0.975, df=degrees) * np.sqrt((a + b) / table.size)
+    return Interval(float(mean), float(half_width), float(degrees))
 
 
-def holm(p):
-    return p
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """The p values of one family, corrected by Holm's procedure (Holm 1979).
+
+    >>> holm({"one": 0.01, "two": 0.04, "three": 0.03})
+    {'one': 0.03, 'three': 0.06, 'two': 0.06}
+    """
+    corrected, largest = {}, 0.0
+    for place, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        largest = max(largest, min(1.0, p_values[name] * (len(p_values) - place)))
+        corrected[name] = largest
+    return corrected

@@ -12,6 +12,9 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
     return confusion_matrix(logits, labels).diagonal().sum().item() / len(labels)
 
 
+accuracy.share = True  # type: ignore[attr-defined]  # shown in points
+
+
 def agreement(student_logits: Tensor, teacher_logits: Tensor) -> float:
     """The share of rows in which student and teacher name the same class, right or wrong."""
     check_logits(student_logits=student_logits, teacher_logits=teacher_logits)

@@ -67,8 +67,18 @@ class Comparison:
         Raises:
             ValueError: a name fits nothing, or several arms, which are told apart.
         """
+        return interval_of(self.differences(a, b, length, where))
+
+    def each(self, a: Arm, b: Arm | None = None, *, length: int | None = None, **where: Any) -> pd.Series:
+        """What `difference` averages: one value a replicate, or teacher, or seed, by which it is indexed.
+
+        A claim about a change is about these: `interval(c.each(a, b, length=3000) - c.each(a, b, length=300))`.
+        """
+        return means_of(self.differences(a, b, length, where))
+
+    def differences(self, a: Arm, b: Arm | None, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
         pairs = self.pairs(a, self.against if b is None else b, length, where)
-        return interval_of(pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"])))
+        return pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"]))
 
     @property
     def scale(self) -> float:
@@ -148,7 +158,7 @@ class Comparison:
         counts = {f"{name}s": rows[name].nunique() for name in REPEATED}
         pairs = self.pairs_with_reference(arm, length)
         difference = None if pairs is None else interval_of(pairs)
-        dots = [] if pairs is None else dots_of(pairs)
+        dots = [] if pairs is None else means_of(pairs).tolist()
         return {"arm": arm, "value": value, "difference": difference, "dots": dots, **counts}
 
     def pairs_with_reference(self, arm: str, length: int) -> pd.DataFrame | None:
@@ -157,12 +167,17 @@ class Comparison:
         reference = self.labels[at_length & (self.table["strategy"] == self.against)].unique()
         if len(reference) != 1 or arm == reference[0]:
             return None
-        pairs = self.pairs(arm, reference[0], length, {})
-        return pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"]))
+        return self.differences(arm, reference[0], length, {})
 
-    def planned(self, claims: Mapping[str, tuple[Arm, Arm]], **options: Any) -> pd.DataFrame:
-        """Planned differences as one family: interval, p value, and p value corrected by Holm's procedure."""
-        found = {name: self.difference(a, b, **options) for name, (a, b) in claims.items()}
+    def planned(self, claims: Mapping[str, tuple[Arm, Arm] | Interval], **options: Any) -> pd.DataFrame:
+        """Planned differences as one family: interval, p value, and p value corrected by Holm's procedure.
+
+        A claim is a pair of arms, or an interval that was made otherwise, such as that of a change.
+        """
+        found = {
+            name: claim if isinstance(claim, Interval) else self.difference(*claim, **options)
+            for name, claim in claims.items()
+        }
         corrected = holm({name: one.p_value for name, one in found.items()})
         return pd.DataFrame(
             [
@@ -281,10 +296,10 @@ def interval_of(values: pd.DataFrame) -> Interval:
     return interval(means) if len(means) > 1 else Interval(float(means.iloc[0]), float("nan"))
 
 
-def dots_of(values: pd.DataFrame) -> list[float]:
+def means_of(values: pd.DataFrame) -> pd.Series:
     """The means over what the interval of `interval_of` is about."""
     several = [name for name in ("replicate", "teacher") if name in values and values[name].nunique() > 1]
-    return values.groupby(several[0] if several else "seed")["value"].mean().tolist()
+    return values.groupby(several[0] if several else "seed")["value"].mean()
 
 
 def cells(arms: Sequence[Mapping[str, Any]], digits: int) -> list[tuple[str, str, str]]:

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from kdlearn.data.files import read_table, write_table
-from kdlearn.formulas.intervals import Interval, crossed_interval, holm, interval
+from kdlearn.formulas.intervals import Interval, holm
+from kdlearn.studies.pairing import REPEATED, interval_of, means_of, paired
 
-REPEATED = ("teacher", "replicate", "seed")  # what a difference averages over
 FEW = 5  # replicates; fewer are shown as dots
 SHARES = {"accuracy", "agreement", "macro_recall", "macro_f1"}
 
@@ -87,9 +87,7 @@ class Comparison:
     def pairs(self, a: Arm, b: Arm, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
         """One row a pair: teacher, replicate, seed, and both values."""
         mine, other = (self.rows_of(arm, length, where)[[*REPEATED, self.metric]] for arm in (a, b))
-        shared = [name for name in REPEATED if name != "teacher" or not without_teacher(mine, other)]
-        one, another = sides(mine, other, shared, self.metric)
-        found = one.merge(another, on=shared, validate="many_to_many")
+        found = paired(mine, other, self.metric)
         if found.empty:
             raise ValueError(f"{a} and {b} must share replicates and seeds to be paired; they share none")
         return found
@@ -266,40 +264,6 @@ SHORT = {"temperature": "T", "soft_weight": "weight", "learning_rate": "rate"}
 
 def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
-
-
-def without_teacher(mine: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Whether one side was taught by nobody, so that it is paired with every teacher's."""
-    return any(not (side["teacher"] != "").any() for side in (mine, other))
-
-
-def sides(mine: pd.DataFrame, other: pd.DataFrame, shared: Sequence[str], metric: str) -> Iterator[pd.DataFrame]:
-    """Both sides with a column of values each; the teacher's name stays on the side that has one."""
-    for side, name in ((mine, "value_a"), (other, "value_b")):
-        columns = list(shared) if "teacher" in shared or not (side["teacher"] != "").any() else ["teacher", *shared]
-        yield side.rename(columns={metric: name})[[*columns, name]]
-
-
-def interval_of(values: pd.DataFrame) -> Interval:
-    """Mean of the column `value` and its interval over replicates, over crossed teachers and seeds, or over seeds."""
-    if values["replicate"].nunique() > 1:
-        means = values.groupby("replicate")["value"].mean()
-        return interval(means)
-    if "teacher" in values and values["teacher"].nunique() > 1:
-        crossed = values.pivot_table(index="teacher", columns="seed", values="value", aggfunc="mean")
-        if crossed.isna().any(axis=None):
-            raise ValueError(
-                "every teacher must have taught every seed for an interval over both; some pairs are missing"
-            )
-        return crossed_interval(crossed.to_numpy())
-    means = values.groupby("seed")["value"].mean()
-    return interval(means) if len(means) > 1 else Interval(float(means.iloc[0]), float("nan"))
-
-
-def means_of(values: pd.DataFrame) -> pd.Series:
-    """The means over what the interval of `interval_of` is about."""
-    several = [name for name in ("replicate", "teacher") if name in values and values[name].nunique() > 1]
-    return values.groupby(several[0] if several else "seed")["value"].mean()
 
 
 def cells(arms: Sequence[Mapping[str, Any]], digits: int) -> list[tuple[str, str, str]]:

@@ -1,5 +1,6 @@
 """Batches whose rows and views are a function of the seed and the update alone."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from kdlearn.data.dataset import Examples, generator_of
+from kdlearn.data.dataset import Examples, bytes_of, generator_of
 
 BLOCK = 4096  # so many rows are drawn at once: one generator a small permutation would take longer than an update
 
@@ -86,6 +87,14 @@ class Stream:
         check_sizes(examples, self.rows, batch_size, share)
         self.inputs = inputs or (lambda epoch, rows: examples.inputs[rows])
         self.answers, self.order = answers, Order(seed, len(self.rows))
+
+    def about(self) -> dict[str, Any]:
+        """What decides the batches, but for the views and the teacher, which are functions."""
+        held = {name: values for name, values in self.examples._asdict().items() if values is not None}
+        digest = hashlib.sha256(repr({name: (values.dtype, values.shape) for name, values in held.items()}).encode())
+        for values in (*held.values(), self.rows):
+            digest.update(bytes_of(values))
+        return {"data": digest.hexdigest(), "batch_size": self.batch_size, "order": self.order.seed}
 
     def __len__(self) -> int:
         return max(1, round(len(self.rows) / self.batch_size))

@@ -15,7 +15,6 @@ from kdlearn.formulas.intervals import Interval, holm
 from kdlearn.studies.pairing import REPEATED, interval_of, means_of, paired
 
 FEW = 5  # replicates; fewer are shown as dots
-SHARES = {"accuracy", "agreement", "macro_recall", "macro_f1"}
 
 Arm = str | Mapping[str, Any]
 

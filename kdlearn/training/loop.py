@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from tqdm.auto import tqdm
 
-from kdlearn.data.batches import Batch
+from kdlearn.data.batches import Batch, Stream
 from kdlearn.formulas.labels import full_precision
 from kdlearn.training.checkpoints import Position, interrupts_noted, load_checkpoint, save_checkpoint
 from kdlearn.training.machine import Machine
@@ -66,7 +66,8 @@ def train(
         evaluate: what it returns for the network after an epoch is added to the curve.
         checkpoint: a file that is written after each epoch and on Ctrl-C; where it is there, the training goes on from
             it and ends as if it had never stopped. The caller deletes it.
-        settings: plain values that a checkpoint must share, such as the strategy and the seed.
+        settings: plain values that a checkpoint must share beside network, strategy, optimiser, lengths, seed and
+            machine, such as which data these are; of a `Stream` the data are known.
         seed: of dropout and of what the strategy prepares; None takes torch's own random numbers as they stand.
         progress: whether to show a bar with the time left.
 
@@ -76,10 +77,20 @@ def train(
     """
     source = Epochs(batches, num_epochs)
     measure = None if evaluate is None else lambda network, epoch: evaluate(network)
+    recipe, decided_by = recipe_of(optimizer), settings
+    if checkpoint is not None:
+        about = {"num_epochs": num_epochs, "seed": seed, **machine.settings(), "settings": settings}
+        decided_by = about | {"network": repr(network), **described(strategy, recipe), **source.about()}
     with random_numbers_of(seed):
         learner = OneNetwork(network, strategy, machine, source.example)
-        kept = {"checkpoint": checkpoint, "settings": settings}
-        return fit(learner, source, recipe_of(optimizer), measure=measure, progress=progress, **kept)
+        kept = {"checkpoint": checkpoint, "settings": decided_by}
+        return fit(learner, source, recipe, measure=measure, progress=progress, **kept)
+
+
+def described(strategy: Strategy, recipe: Recipe) -> dict[str, str]:
+    """What a checkpoint must share, as words."""
+    told = {"strategy": type(strategy).__qualname__, **strategy.settings, **recipe.settings()}
+    return {name: repr(value) for name, value in told.items()}
 
 
 class Epochs:
@@ -103,6 +114,11 @@ class Epochs:
 
     def example(self) -> Batch:
         return next(self.batches(0, 0))
+
+    def about(self) -> dict[str, Any]:
+        """What is known of the data: of a `Stream` all, of another iterable its length."""
+        told = {"batches": len(self.iterable) if isinstance(self.iterable, Sized) else None}
+        return told | (self.iterable.about() if isinstance(self.iterable, Stream) else {})
 
 
 def as_batch(found: Any) -> Batch:

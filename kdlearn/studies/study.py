@@ -1,5 +1,6 @@
 """A study: runs to a table, in this process or on any executor of processes."""
 
+import importlib
 import json
 import os
 import tempfile
@@ -120,8 +121,14 @@ def the_executor(executor: Executor | None, workers: int | None) -> Iterator[Exe
         raise ValueError(f"workers must be a whole number of at least 1; got {workers!r}")
     from loky import ProcessPoolExecutor  # unlike the standard library's, it takes functions of a notebook
 
-    with ProcessPoolExecutor(workers, env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}) as pool:
+    one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with ProcessPoolExecutor(workers, initializer=load_torch, env=one_thread) as pool:
         yield pool
+
+
+def load_torch() -> None:
+    """Before a worker's first task: loky takes memory that grows later for a leak, and begins the worker anew."""
+    importlib.import_module("torch")
 
 
 def carry_out_plan(plan: Plan, folder: Path, executor: Executor | None, progress: bool) -> dict[str, pd.DataFrame]:

@@ -136,9 +136,10 @@ class Asked:
         """The teacher in the table, so that two folders' teachers are told apart."""
         if self.options.teacher_weights:
             return f"{self.teacher_name}, {file_title(self.options.teacher_weights)}"
+        teacher: Any = self.teacher
         smoothing = self.options.teacher_smoothing
         smoothed = f", smoothing {smoothing:g}" if smoothing else ""
-        return f"{self.teacher_name}, {self.teacher.lengths[-1]} updates{smoothed}"
+        return f"{self.teacher_name}, {teacher.lengths[-1]} updates{smoothed}"
 
     @cached_property
     def builds(self) -> dict[str, Build]:
@@ -194,12 +195,15 @@ class Asked:
             return None
         if self.options.start != "teacher":
             return load_weights(Path(self.options.start))
-        ready = isinstance(self.teacher, nn.Module)
-        return (self.teacher if ready else seeded(self.teacher.network, 0)).state_dict()
+        teacher: Any = self.teacher
+        ready = isinstance(teacher, nn.Module)
+        return (teacher if ready else seeded(teacher.network, 0)).state_dict()
 
     def check_start(self, start: Mapping[str, Tensor] | None) -> None:
         """A ValueError where nothing that a student learns would be copied."""
-        for name, build in self.builds.items() if start is not None else ():
+        if start is None:
+            return
+        for name, build in self.builds.items():
             network = seeded(build, 0)
             learned = {name for name, weight in network.named_parameters() if weight.requires_grad}
             if not learned & {*initialise_from(network, start)}:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
@@ -32,7 +32,7 @@ def demo(
 
         comparison = study.demo(replicates, seeds, progress=not quiet and sys.stderr.isatty())
         found = study.finding(comparison)
-        picture = plots.gains(comparison, plots.new_axes(width=9.2, height=4.8)).figure
+        picture: Any = plots.gains(comparison, plots.new_axes(width=9.2, height=4.8)).figure
         with replacing(folder / PICTURE) as temporary:
             picture.savefig(temporary, dpi=150, format="png")
         comparison.save(folder / TABLE)

@@ -5,7 +5,7 @@ What loads torch is imported inside the command that trains, so that the others 
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import kdlearn
 from kdlearn.commands import doctor
@@ -40,9 +40,9 @@ def run(words: list[str]) -> int:
     import typer
     from typer.main import get_command
 
-    usage_error = typer.BadParameter.__base__  # click's, which newer versions of typer carry within themselves
+    usage_error: Any = typer.BadParameter.__base__  # click's, which newer versions of typer carry within themselves
     try:
-        command = get_command(app())
+        command: Any = get_command(app())
         with command.make_context("kdlearn", words) as context:
             command.invoke(context)
     except typer.Exit as end:

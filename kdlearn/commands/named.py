@@ -56,7 +56,7 @@ def builder(name: str, data: Dataset) -> Build:
     """What builds a network by name, or by a function that takes nothing or `num_classes`."""
     if name.partition(":")[0] in NUM_WIDTHS:
         return network_named(name, data)
-    found = imported(name)
+    found: Any = imported(name)
     if not callable(found):
         raise WrongWordsError(f"{name} must be a function that builds a network; it is {type(found).__name__}")
     build = partial(found, num_classes=len(data.class_names)) if takes_classes(found) else found

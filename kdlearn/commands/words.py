@@ -5,6 +5,7 @@ import sys
 import traceback
 from importlib import metadata
 from pathlib import Path
+from typing import TextIO
 
 from kdlearn.data.files import is_first
 
@@ -29,7 +30,7 @@ def complain(text: object, program: str = "kdlearn") -> None:
     write(f"{program}: {' '.join(str(text).split())}", sys.stderr)
 
 
-def write(text: str, stream: object) -> None:
+def write(text: str, stream: TextIO) -> None:
     if is_first():
         encoding = getattr(stream, "encoding", None) or "utf-8"
         print(printable(text).encode(encoding, "backslashreplace").decode(encoding), file=stream)

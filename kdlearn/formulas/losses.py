@@ -28,7 +28,7 @@ probabilities are a `LooksLikeProbabilities` warning.
 """
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -254,7 +254,7 @@ def comparable(student_logits: Tensor, teacher_logits: Tensor, mask: Tensor | No
     return student_logits.to(dtype), teacher_logits.to(dtype)
 
 
-def kept(mask: Tensor | None, labels: Tensor | None, *logits: Tensor) -> tuple[list[Tensor], Tensor]:
+def kept(mask: Tensor | None, labels: Any, *logits: Tensor) -> tuple[list[Tensor], Any]:
     """The logits in full precision and the labels, checked; where the mask is False, zeros take their place."""
     shape, num_classes = logits[0].shape[:-1], logits[0].shape[-1]
     if mask is not None:

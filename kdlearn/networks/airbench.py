@@ -1,5 +1,6 @@
 """A small, fast convolutional network for small images, after airbench94 (Jordan, 2024, arXiv 2404.00498)."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ class Airbench(nn.Sequential):
         return super().forward(images) / 9
 
 
-def airbench(widths: tuple[int, int, int] = (64, 256, 256), num_classes: int = 10, channels: int = 3) -> Airbench:
+def airbench(widths: Sequence[int] = (64, 256, 256), num_classes: int = 10, channels: int = 3) -> Airbench:
     """A frozen whitening layer, three groups of two 3×3 convolutions, and a linear layer.
 
     For images `(N, channels, height, width)` of at least 9×9 pixels; call `whiten(model, images)` before training.
@@ -66,7 +67,7 @@ def whitening_images(data: "Dataset", size: int = 5000, seed: int = 0) -> Tensor
     return data.inputs("train", rows.to(stored.device))
 
 
-def whitened_airbench(widths: tuple[int, int, int], num_classes: int, channels: int, filters: Tensor) -> Airbench:
+def whitened_airbench(widths: Sequence[int], num_classes: int, channels: int, filters: Tensor) -> Airbench:
     """An `airbench` whose first layer has the `filters` of `whitening_filters(images)`."""
     model = airbench(widths, num_classes, channels)
     model.get_parameter("0.weight").detach().copy_(filters)
@@ -76,7 +77,7 @@ def whitened_airbench(widths: tuple[int, int, int], num_classes: int, channels: 
 @torch.no_grad()
 def whiten(model: Airbench, images: Tensor, epsilon: float = 5e-4) -> None:
     """Set the first layer to `whitening_filters(images, epsilon)`."""
-    check_channels(images, model[0].in_channels)
+    check_channels(images, model.get_parameter("0.weight").shape[1])
     model.get_parameter("0.weight").copy_(whitening_filters(images, epsilon))
 
 

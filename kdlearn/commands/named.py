@@ -59,7 +59,7 @@ def builder(name: str, data: Dataset) -> Build:
     found: Any = imported(name)
     if not callable(found):
         raise WrongWordsError(f"{name} must be a function that builds a network; it is {type(found).__name__}")
-    build = partial(found, num_classes=len(data.class_names)) if takes_classes(found) else found
+    build: Any = partial(found, num_classes=len(data.class_names)) if takes_classes(found) else found
     try:
         network = seeded(build, 0)
     except Exception as problem:  # whatever the user's own function raises

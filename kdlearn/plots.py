@@ -90,7 +90,7 @@ def strategies_with_intervals(rows: Sequence[Mapping[str, Any]], ax: Axes) -> Ax
         for row in members:
             height -= 1
             labels[height] = label_of(row)
-            mean, half_width = row["accuracy"]
+            mean, half_width = row["accuracy"][:2]
             ax.errorbar(mean, height, xerr=half_width, color=colour, marker=marker, capsize=3)
             difference = f"{Interval(*row['difference']):+.1f}" if row["difference"] else "reference"
             ax.text(1.02, height, difference, transform=ax.get_yaxis_transform(), va="center")

@@ -19,7 +19,7 @@ from kdlearn.studies import format_table, interval, provenance, records, summari
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=30))
 def test_interval_is_students_t(values):
-    mean, half_width = interval(values)
+    mean, half_width, *_ = interval(values)
     spread = statistics.stdev(values)
     low, high = stats.t.interval(
         0.95, len(values) - 1, loc=sum(values) / len(values), scale=spread / math.sqrt(len(values)) or 1e-300

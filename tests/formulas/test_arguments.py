@@ -110,6 +110,7 @@ def test_logits_of_the_wrong_kind(function):
         (torch.zeros(4), TypeError, r"labels must be int64 class indices; got torch.float32"),
         (torch.zeros(4, dtype=torch.int32), TypeError, r"got torch.int32. labels.long\(\)"),
         ([0, 1, 2, 0], TypeError, r"labels must be a torch tensor; got list"),
+        (None, TypeError, r"labels must be a torch tensor; got NoneType"),
     ],
 )
 def test_labels(function, labels, error, message):

@@ -73,6 +73,22 @@ class Dataset:
         moved = {name: Examples(*(None if v is None else v.to(device) for v in part)) for name, part in self.splits()}
         return replace(self, **moved)
 
+    def with_known(self, share: float, seed: int = 0) -> "Dataset":
+        """The same data set, of which only a share of the training labels may be read, drawn by the seed in each class.
+
+        What may not be read is not there: those labels become 0. A share that leaves a class without a label is a
+        ValueError.
+        """
+        labels, classes = self.train.labels, len(self.train.labels.unique())
+        size = round(share * len(labels)) if 0 < share < 1 else 0
+        if not classes <= size <= len(labels) - classes:
+            least, most = classes / len(labels), 1 - classes / len(labels)
+            raise ValueError(f"share must lie in {least:.3g} … {most:.3g}, a label a class at least; got {share}")
+        known = torch.zeros(len(labels), dtype=torch.bool)
+        known[stratified_sample(labels, size, seed)] = True
+        told = torch.where(known, labels.cpu(), 0).to(labels.device)
+        return replace(self, train=self.train._replace(labels=told, known=known.to(labels.device)))
+
     def splits(self) -> Iterator[tuple[str, Examples]]:
         """The name and examples of each split that is there."""
         for name in ("train", "validation", "test"):

@@ -102,7 +102,7 @@ def check_sample(run: Run) -> None:
     if "labels" in run.strategy.reads and train.labels is None:
         raise ValueError(f"strategy {run.strategy.name!r} reads ground truth; data.train.labels is None")
     if "labels" in run.strategy.reads and "known" not in run.strategy.reads and run.asks_teacher:
-        if train.known is not None and type(run.strategy).__name__ != "TruthWhereKnown" and not bool(train.known.all()):
+        if train.known is not None and not bool(train.known.all()):
             raise ValueError(
                 f"strategy {run.strategy.name!r} reads the ground truth of every row, which is not known: wrap another "
                 "one in TruthWhereKnown(...)"

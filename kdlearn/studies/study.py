@@ -83,10 +83,11 @@ def the_folder(folder: str | Path | None) -> Iterator[Path]:
 def opened(folder: Path) -> Path:
     """A folder in which this program may write: a new one, or one that it has written."""
     check_folder(folder)
-    for name in FOLDERS:
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    if not (folder / ABOUT).exists():
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / ABOUT).exists():  # first: a folder that holds anything else is refused, by other processes too
         write_json(folder / ABOUT, {"what": "a study of kdlearn; its files are named by what decides them"})
+    for name in FOLDERS:
+        (folder / name).mkdir(exist_ok=True)
     remove_partials(folder, FOLDERS)
     return folder.resolve()
 

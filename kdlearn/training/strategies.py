@@ -241,11 +241,14 @@ class TruthWhereKnown(Strategy):
     """
 
     otherwise: Strategy
-    reads = ("labels", "teacher_logits")
 
     @property
     def name(self) -> str:
         return f"{self.otherwise.name}, ground truth where known"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(("labels", "known", *self.otherwise.reads)))
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -8,9 +8,12 @@ RUN := $(VENV)/bin/python -m
 demo: $(VENV)/installed
 	$(RUN) kdlearn demo
 
+# Side by side, a thread each: more threads than cores wait for each other.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
+test: export OMP_NUM_THREADS = 1
 test: lint
-	$(RUN) pytest
-	$(RUN) pytest --nbval notebooks
+	$(RUN) pytest $(SIDE_BY_SIDE)
+	$(RUN) pytest $(SIDE_BY_SIDE) --nbval notebooks
 
 lab: $(VENV)/installed
 	$(RUN) kdlearn start my-course

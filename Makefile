@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test lab notebooks results lengths book serve lint clean
+.PHONY: demo test lab notebooks book serve lint clean
 
 demo: $(VENV)/installed
 	$(RUN) kdlearn demo
@@ -21,22 +21,6 @@ notebooks: $(VENV)/installed
 	$(RUN) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
 	  --ExecutePreprocessor.coalesce_streams=True \
 	  --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
-
-# The recorded study on CIFAR-10, from DATA/train/<class>/* and DATA/test/<class>/*; interrupted, it goes on from WORK.
-# MALLOC_… let large tensors keep their memory between two steps: a fifth less time on Linux, without effect elsewhere.
-DATA ?= data
-WORK ?= data/cifar10-study
-results lengths: export MALLOC_MMAP_THRESHOLD_ = 33554432
-results lengths: export MALLOC_TRIM_THRESHOLD_ = 4000000000
-results lengths: export MALLOC_TOP_PAD_ = 500000000
-results: $(VENV)/installed
-	$(VENV)/bin/python results/cifar10/study.py $(DATA) --work $(WORK)
-	$(VENV)/bin/python results/cifar10/gather.py $(DATA) --work $(WORK) --out results/cifar10
-	$(VENV)/bin/python benchmarks/official_tutorial.py $(DATA) --out results/cifar10/tutorial.json
-
-# The same question at two other lengths, with what the study chose.
-lengths: $(VENV)/installed
-	$(VENV)/bin/python results/cifar10/lengths.py $(DATA) --work $(WORK) --out results/cifar10/lengths.json
 
 # npm brings MathJax and Mermaid, so that the built book needs no network.
 book: $(VENV)/installed

@@ -37,7 +37,8 @@ class Picture:
     """
 
     def __init__(self, ax: Axes, alt: str, dpi: int = 100) -> None:
-        self.figure, self.alt, self.dpi = ax.figure, alt, dpi
+        self.figure: Any = ax.figure
+        self.alt, self.dpi = alt, dpi
 
     def __repr__(self) -> str:
         return self.alt
@@ -50,9 +51,7 @@ class Picture:
         return {"text/plain": self.alt, "text/html": image, "image/png": png}
 
 
-def probability_bars(
-    distributions: Mapping[str, Sequence[float]], ax: Axes, class_names: Sequence[str] | None = None
-) -> Axes:
+def probability_bars(distributions: Mapping[str, Any], ax: Axes, class_names: Sequence[str] | None = None) -> Axes:
     """Distributions over the same classes side by side, one colour each."""
     width = 0.8 / len(distributions)
     for place, ((name, probabilities), (colour, _)) in enumerate(zip(distributions.items(), MARKERS, strict=False)):
@@ -73,8 +72,9 @@ def lines_with_bands(
     for (name, values), (colour, marker) in zip(curves.items(), MARKERS, strict=False):
         means = np.array([value.mean if isinstance(value, Interval) else value for value in values])
         ax.plot(x, means, color=colour, marker=marker, markersize=4, markevery=max(1, len(means) // 12), label=name)
-        if isinstance(values[0], Interval):
-            half = np.array([value.half_width for value in values])
+        bands = [value for value in values if isinstance(value, Interval)]
+        if bands:
+            half = np.array([value.half_width for value in bands])
             ax.fill_between(x, means - half, means + half, color=colour, alpha=0.15, linewidth=0)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend(frameon=False)
@@ -82,7 +82,7 @@ def lines_with_bands(
 
 
 def gains(comparison: Any, ax: Axes, length: int | None = None) -> Axes:
-    """Differences of each arm of a `Comparison` to its reference: a dot a replicate (or teacher, or seed), 95 % interval.
+    """Each arm's difference to the reference of a `Comparison`: 95 % interval, a dot a replicate, teacher or seed.
 
     Arms below one another in the order of the table; with fewer than five dots no interval is drawn.
     """
@@ -104,7 +104,7 @@ def gains(comparison: Any, ax: Axes, length: int | None = None) -> Axes:
     return ax
 
 
-def image_grid(images: Sequence[Any], titles: Sequence[str], axes: Sequence[Axes]) -> Sequence[Axes]:
+def image_grid(images: Sequence[Any], titles: Sequence[str], axes: Any) -> Any:
     """One grey or colour image an axes, `(height, width)`, `(1, height, width)` or `(3, height, width)`."""
     for image, title, ax in zip(images, titles, np.ravel(axes), strict=True):
         pixels = np.asarray(image, dtype=float)

@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -68,6 +69,53 @@ def kdlearn_command(*arguments: object, launcher: Sequence[str] = (), **options)
     command = [sys.executable, *launcher, "-m", "kdlearn", *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True, **options)
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that commands are called in, with the user's own `mine.py`."""
+    shutil.copy(ROOT / "tests/commands/mine.py", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    monkeypatch.setenv("KDLEARN_DATA", str(tmp_path / "nowhere"))
+    return tmp_path
+
+
+@pytest.fixture
+def kdlearn_here(here: Path, capsys: pytest.CaptureFixture) -> Command:
+    """`kdlearn …` in that folder and this process."""
+
+    def command(*words: object) -> Result:
+        from kdlearn.commands.main import main
+
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        return Result(code, *capsys.readouterr())
+
+    return command
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list:
+    """A list that every training that begins is noted in; it begins nothing."""
+    begun: list = []
+
+    def fit(*arguments: object, **options: object) -> None:
+        begun.append(arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kdlearn.studies.carry_out.fit", fit)
+    return begun
 
 
 @functools.cache

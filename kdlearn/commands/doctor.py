@@ -8,18 +8,28 @@ import subprocess
 import sys
 from importlib import metadata, util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
+import kdlearn
+from kdlearn.commands.words import requirements
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 PARTS = {"": "kdlearn demo", "course": "the notebooks in JupyterLab", "dev": "make test"}
 GIB = 2**30
+
+
+def doctor() -> None:
+    """What this machine can run and what it lacks."""
+    print(report())
 
 
 def report() -> str:
     """System, Python, torch, cores, GPU and disk; what is missing and how to get it; what will work here."""
     missing = {extra: missing_packages(extra) for extra in PARTS}
     lines = [
-        f"kdlearn    {metadata.version('kdlearn')}",
+        f"kdlearn    {kdlearn.__version__}",
         f"system     {platform.system()} {platform.release()}, {platform.machine()}",
         f"python     {platform.python_version()}, {environment()}",
         f"torch      {torch_build()}",
@@ -43,8 +53,12 @@ def part_line(extra: str, packages: list[str], base: list[str]) -> str:
 
 def missing_packages(extra: str) -> list[str]:
     """The requirements of kdlearn, or of one of its extras, that are absent or too old here."""
+    try:
+        from packaging.requirements import Requirement
+    except ModuleNotFoundError:  # which reads what the others are
+        return ["packaging"] if extra == "" else []
     missing = []
-    for requirement in map(Requirement, metadata.requires("kdlearn") or []):
+    for requirement in map(Requirement, requirements()):
         of_extra = (
             f'extra == "{extra}"' in str(requirement.marker).replace("'", '"') if requirement.marker else extra == ""
         )
@@ -53,7 +67,7 @@ def missing_packages(extra: str) -> list[str]:
     return missing
 
 
-def is_installed(requirement: Requirement) -> bool:
+def is_installed(requirement: "Requirement") -> bool:
     try:
         return requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
     except metadata.PackageNotFoundError:

@@ -1,15 +1,23 @@
 """Data sets as tensors in memory, batches whose order and views come back whenever the seed does, and whole files."""
 
-import lazy_loader
+from typing import Any
 
-# Loaded when first used: the commands read files without torch.
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "batches": ["Batch", "Stream"],
-        "dataset": ["Dataset", "Examples", "Normalise", "stratified_sample"],
-        "digits": ["load_digits"],
-        "images": ["load_images", "stand_in"],
-        "views": ["Views"],
-    },
-)
+try:
+    import lazy_loader
+except ModuleNotFoundError:  # the commands, which say what is missing, read files
+
+    def __getattr__(name: str) -> Any:
+        raise AttributeError(f"kdlearn.data.{name} needs lazy_loader: python -m pip install lazy-loader")
+
+else:
+    # Loaded when first used: the commands read files without torch.
+    __getattr__, __dir__, __all__ = lazy_loader.attach(
+        __name__,
+        submod_attrs={
+            "batches": ["Batch", "Stream"],
+            "dataset": ["Dataset", "Examples", "Normalise", "stratified_sample"],
+            "digits": ["load_digits"],
+            "images": ["load_images", "stand_in"],
+            "views": ["Views"],
+        },
+    )

@@ -1,13 +1,14 @@
 """Batches whose rows and views are a function of the seed and the update alone."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from kdlearn.data.dataset import Examples, generator_of
+from kdlearn.data.dataset import Examples, bytes_of, generator_of
 
 BLOCK = 4096  # so many rows are drawn at once: one generator a small permutation would take longer than an update
 
@@ -19,18 +20,19 @@ class Batch(NamedTuple):
     """What a strategy can read, a row an example; what is not there is None.
 
     `inputs` `(N, …)` · `labels` `(N,)` or `(N, time)` int64, ground truth · `teacher_logits`, the labels' shape and C ·
-    `known` `(N,)` bool, whose labels are ground truth · `mask`, of the labels' shape, False where a label does not count ·
+    `known` `(N,)` bool, whose labels are ground truth · `mask`, of the labels' shape, False where one does not count ·
     `student_features`, `teacher_features`: tuples, one entry a pair of `layers` · `trained`: what `prepare` made.
+    The types say Any, since a strategy reads what it has said that it `reads`, and that is there.
     """
 
     inputs: Tensor
-    labels: Tensor | None = None
-    teacher_logits: Tensor | None = None
-    known: Tensor | None = None
-    mask: Tensor | None = None
-    student_features: tuple[Tensor, ...] | None = None
-    teacher_features: tuple[Tensor, ...] | None = None
-    trained: nn.Module | None = None
+    labels: Any = None
+    teacher_logits: Any = None
+    known: Any = None
+    mask: Any = None
+    student_features: Any = None
+    teacher_features: Any = None
+    trained: Any = None
 
 
 class Order:
@@ -57,8 +59,8 @@ class Order:
 class Stream:
     """`stream(update)`: the batch of an update; iterated, the batches of the next epoch, so that `train` takes it.
 
-    Every batch has `batch_size` rows, taken from consecutive permutations, none short: an epoch is the number of batches
-    closest to once through the rows.
+    Every batch has `batch_size` rows, taken from consecutive permutations, none short: an epoch is the number of
+    batches closest to once through the rows.
 
     Args:
         examples: what is learned from.
@@ -85,6 +87,14 @@ class Stream:
         check_sizes(examples, self.rows, batch_size, share)
         self.inputs = inputs or (lambda epoch, rows: examples.inputs[rows])
         self.answers, self.order = answers, Order(seed, len(self.rows))
+
+    def about(self) -> dict[str, Any]:
+        """What decides the batches, but for the views and the teacher, which are functions."""
+        held = {name: values for name, values in self.examples._asdict().items() if values is not None}
+        digest = hashlib.sha256(repr({name: (values.dtype, values.shape) for name, values in held.items()}).encode())
+        for values in (*held.values(), self.rows):
+            digest.update(bytes_of(values))
+        return {"data": digest.hexdigest(), "batch_size": self.batch_size, "order": self.order.seed}
 
     def __len__(self) -> int:
         return max(1, round(len(self.rows) / self.batch_size))

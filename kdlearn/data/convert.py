@@ -50,7 +50,8 @@ def dataset_of(data: Any) -> Dataset:
     if data.get("unlabelled") is not None:
         examples["train"] = with_unlabelled(examples["train"], as_tensor("unlabelled", data["unlabelled"]))
     check_alike(examples)
-    return Dataset(**examples, class_names=names)
+    parts_of = (examples["train"], examples["test"], examples.get("validation"))
+    return Dataset(*parts_of, class_names=names)
 
 
 def batch_size_of(data: Any) -> int | None:
@@ -79,7 +80,7 @@ def read(name: str, part: Any) -> Read:
 
 def read_items(name: str, items: Any, collate: Callable[[list[Any]], Any]) -> Read:
     """All items of a map-style data set, read once."""
-    if not isinstance(items, Sized) or len(items) == 0:
+    if not hasattr(items, "__len__") or len(items) == 0:
         raise ValueError(
             f"{name} must be a data set with a length and at least one item, so that its rows can be paired"
         )

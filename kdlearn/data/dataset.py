@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,13 +20,17 @@ class Examples(NamedTuple):
     """
 
     inputs: Tensor
-    labels: Tensor | None = None
-    known: Tensor | None = None
-    mask: Tensor | None = None
+    labels: Any = None
+    known: Any = None
+    mask: Any = None
 
     def take(self, rows: Tensor) -> "Examples":
         """These rows alone."""
-        return Examples(*(None if values is None else values[rows] for values in self))
+        return Examples(*(None if values is None else values[rows] for values in self))  # type: ignore[arg-type]
+
+    def to(self, device: str | torch.device) -> "Examples":
+        """The same on a device."""
+        return Examples(*(None if values is None else values.to(device) for values in self))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,23 @@ class Dataset:
 
     def to(self, device: str | torch.device) -> "Dataset":
         """The same data set on a device."""
-        moved = {name: Examples(*(None if v is None else v.to(device) for v in part)) for name, part in self.splits()}
-        return replace(self, **moved)
+        return replace(self, **{name: part.to(device) for name, part in self.splits()})
+
+    def with_known(self, share: float, seed: int = 0) -> "Dataset":
+        """The same data set, of which only a share of the training labels may be read, drawn by the seed in each class.
+
+        What may not be read is not there: those labels become 0. A share that leaves a class without a label is a
+        ValueError.
+        """
+        labels, classes = self.train.labels, len(self.train.labels.unique())
+        size = round(share * len(labels)) if 0 < share < 1 else 0
+        if not classes <= size <= len(labels) - classes:
+            least, most = classes / len(labels), 1 - classes / len(labels)
+            raise ValueError(f"share must lie in {least:.3g} … {most:.3g}, a label a class at least; got {share}")
+        known = torch.zeros(len(labels), dtype=torch.bool)
+        known[stratified_sample(labels, size, seed)] = True
+        told = torch.where(known, labels.cpu(), 0).to(labels.device)
+        return replace(self, train=self.train._replace(labels=told, known=known.to(labels.device)))
 
     def splits(self) -> Iterator[tuple[str, Examples]]:
         """The name and examples of each split that is there."""
@@ -84,13 +103,18 @@ class Dataset:
         """SHA-256 of class names, shapes and content, in hexadecimal; where it lies and its name are left out."""
         digest = hashlib.sha256(repr(self.class_names).encode())
         if self.normalise is not None:  # known by what it does
-            digest.update(self.inputs("train", slice(0, 64)).cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+            digest.update(bytes_of(self.inputs("train", slice(0, 64))))
         for name, part in self.splits():
             for kind, values in part._asdict().items():
                 if values is not None:
                     digest.update(f"{name} {kind} {values.dtype} {tuple(values.shape)}".encode())
-                    digest.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+                    digest.update(bytes_of(values))
         return digest.hexdigest()
+
+
+def bytes_of(values: Tensor) -> memoryview:
+    """The content of a tensor, for a hash."""
+    return values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
 def stratified_sample(labels: Tensor, size: int, seed: int) -> Tensor:

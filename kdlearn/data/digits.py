@@ -1,5 +1,7 @@
 """The handwritten digits that come with scikit-learn: small enough to learn on in seconds."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn import datasets
@@ -17,7 +19,7 @@ def load_digits(seed: int = 0) -> Dataset:
     >>> load_digits().train.inputs.shape
     torch.Size([1200, 1, 8, 8])
     """
-    bunch = datasets.load_digits()
+    bunch: Any = datasets.load_digits()
     images, labels = torch.from_numpy(bunch.images).float().unsqueeze(1), torch.from_numpy(bunch.target).long()
     rows = torch.from_numpy(np.setdiff1d(np.arange(len(labels)), test := stratified_sample(labels, 400, seed)))
     train = rows[stratified_sample(labels[rows], 1200, seed)]

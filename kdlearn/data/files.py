@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -28,13 +29,31 @@ ANEW = "delete it to make it anew"
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the name of `path` if the block ends well; if not, `path` stays as it was."""
+    """A temporary path that takes the name of `path` if the block ends well; if not, `path` stays as it was.
+
+    Of the processes of one training (`torchrun`) the first alone renames; the others wait until it has.
+    """
     temporary = path.with_name(f".{path.name}.kdlearn-partial-{HOST}-{os.getpid()}-{next(NUMBERS)}")
+    wait_for_all()  # whether a file is there has been asked by all of them
     try:
         yield temporary
-        temporary.replace(path)
+        if is_first():
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+        wait_for_all()
+
+
+def is_first() -> bool:
+    """Whether this process writes and prints: outside of `torchrun` always."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def wait_for_all() -> None:
+    """Until all processes of one training, if there are several, have come here."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        distributed.barrier()
 
 
 def remove_partials(folder: Path, subfolders: Iterable[str] = ()) -> None:

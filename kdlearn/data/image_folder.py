@@ -41,7 +41,8 @@ def read_folder(folder: Path, cache: Path | None, num_validation: int, progress:
     paths = [[path for paths in classes.values() for path in paths] for classes in listed]
     labels = [torch.arange(len(train)).repeat_interleave(torch.tensor([*map(len, split.values())])) for split in listed]
     first = read_image(paths[0][0])
-    needed = needed_memory(first.transpose(2, 0, 1).shape, *map(len, paths), num_validation)
+    shape = first.transpose(2, 0, 1).shape
+    needed = needed_memory(shape, len(paths[0]), len(paths[1]), num_validation)
     check_memory(needed, available_memory())
     cache, decided_by = cache or folder / ".kdlearn-cache.safetensors", {"files": digest_files(paths)}
     images = read_cache(cache, decided_by)
@@ -49,7 +50,8 @@ def read_folder(folder: Path, cache: Path | None, num_validation: int, progress:
         images = {split: decode(listed, first.shape, progress) for split, listed in zip(SPLITS, paths, strict=True)}
         with suppress(OSError):  # where there is no place for it, images are decoded each time
             write_tensors(cache, images, decided_by)
-    return Whole(*(Examples(images[split], part) for split, part in zip(SPLITS, labels, strict=True)), tuple(train))
+    of_train, of_test = (Examples(images[split], part) for split, part in zip(SPLITS, labels, strict=True))
+    return Whole(of_train, of_test, tuple(train))
 
 
 def list_split(folder: Path, split: str) -> dict[str, list[str]]:

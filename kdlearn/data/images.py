@@ -35,13 +35,16 @@ def load_images(
     What is missing is a FileNotFoundError, what cannot be used a ValueError, a failed download an OSError.
     """
     named = source in NAMED
-    whole = read_named(source, root, download) if named else read_folder(Path(source), cache, num_validation, progress)
+    if named:
+        whole = read_named(str(source), root, download)
+    else:
+        whole = read_folder(Path(source), cache, num_validation, progress)
     train, validation = hold_out(whole.train, whole.class_names, num_validation, seed)
     if torch.device(device).type == "cuda":
         needed = sum(part.inputs.nbytes for part in (whole.train, whole.test))
         needed += padded_memory(train.inputs.shape[1:], len(train.inputs))
         check_memory(needed, torch.cuda.mem_get_info(device)[0])
-    name = source if named else Path(source).resolve().name
+    name = str(source) if named else Path(source).resolve().name
     return dataset_of(train, whole.test, validation, whole.class_names, name).to(device)
 
 
@@ -54,8 +57,9 @@ def stand_in() -> Dataset:
         pixels = (255 * (part.inputs - low) / (high - low)).round().clamp(0, 255).byte()
         return Examples(pixels.repeat(1, 3, 1, 1).repeat_interleave(4, 2).repeat_interleave(4, 3), part.labels)
 
-    splits = [enlarged(part) for part in (digits.train, digits.test, digits.validation)]
-    return dataset_of(*splits, digits.class_names, "stand-in")
+    train, test = enlarged(digits.train), enlarged(digits.test)
+    validation = enlarged(digits.validation) if digits.validation else None
+    return dataset_of(train, test, validation, digits.class_names, "stand-in")
 
 
 def dataset_of(

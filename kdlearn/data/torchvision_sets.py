@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torchvision.datasets import CIFAR10, MNIST
 
-from kdlearn.data.dataset import Examples
+from kdlearn.data.dataset import Examples, bytes_of
 from kdlearn.data.image_folder import Whole
 
 SETS = {"cifar10": (CIFAR10, CIFAR10.base_folder), "mnist": (MNIST, "MNIST/raw")}
@@ -20,7 +20,7 @@ def read_named(name: str, root: Path, download: bool) -> Whole:
     kind, folder = SETS[name]
     try:
         parts = [kind(root, train=train, download=download) for train in (True, False)]
-        whole = Whole(*map(examples, parts), tuple(parts[0].classes))
+        whole = Whole(examples(parts[0]), examples(parts[1]), tuple(parts[0].classes))
         if name == "mnist" and digest_of(whole) != MNIST_KEY:
             raise RuntimeError("the images are not the published ones")
     except Exception as error:  # torchvision raises many kinds for files that are cut short
@@ -41,7 +41,7 @@ def digest_of(whole: Whole) -> str:
     shapes = [(str(tensor.dtype), *tensor.shape) for tensor in tensors]
     digest = hashlib.sha256(json.dumps([whole.class_names, shapes]).encode())
     for tensor in tensors:
-        digest.update(tensor.view(torch.uint8).numpy())
+        digest.update(bytes_of(tensor))
     return digest.hexdigest()
 
 

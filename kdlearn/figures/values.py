@@ -108,4 +108,4 @@ class Logits(traitlets.TraitType):
     """Finite numbers of shape `(N, C)`, kept as nested lists."""
 
     def validate(self, owner: Any, value: Any) -> list[list[float]]:
-        return to_logits(self.name, value)
+        return to_logits(str(self.name), value)

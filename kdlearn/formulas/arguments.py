@@ -19,7 +19,7 @@ def values_can_be_read(tensor: Tensor) -> bool:
         not torch.compiler.is_compiling()
         and tensor.device.type == "cpu"
         and type(tensor) in (Tensor, torch.nn.Parameter)
-        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # type: ignore[attr-defined]
     )
 
 
@@ -149,8 +149,8 @@ def check_distributions(name: str, probabilities: Tensor) -> None:
         if len(wrong):
             first = tuple(wrong[0])
             raise ValueError(
-                f"{name} must be distributions: no value below 0, each row sums to 1; row {place(wrong[0])} has minimum "
-                f"{lowest[first]:.3g} and sum {total[first]:.3g}. soft_labels(logits) makes such rows"
+                f"{name} must be distributions: no value below 0, each row sums to 1; row {place(wrong[0])} has "
+                f"minimum {lowest[first]:.3g} and sum {total[first]:.3g}. soft_labels(logits) makes such rows"
             )
 
 

@@ -6,8 +6,8 @@ With p = softmax(teacher_logits / T), q = softmax(student_logits / T), r = log q
     KL(q ‖ p)   Σ q (log q - log p)                             = Σ q f(-r)    slope  q (r - KL(q ‖ p)) / T
     JS          β KL(p ‖ m) + (1 - β) KL(q ‖ m),  m = β p + (1 - β) q          slope  (1 - β) q (ℓ - Σ q ℓ) / T
 
-with ℓ = log q - log m. The second form is the first plus Σ (q - p) = 0: its terms are positive, so nothing cancels, where
-the first loses all digits as q comes near p. What must be had exactly is r and q - p: `Comparison`.
+with ℓ = log q - log m. The second form is the first plus Σ (q - p) = 0: its terms are positive, so nothing cancels,
+where the first loses all digits as q comes near p. What must be had exactly is r and q - p: `Comparison`.
 
 Arguments are checked already, `(..., C)` in float32 or float64, and T a tensor without dimensions.
 """
@@ -38,7 +38,7 @@ class Comparison(Function):
         if not all(map(values_can_be_read, (student_logits, teacher_logits, temperature))):
             return compare_exactly(student_logits, teacher_logits, temperature)
         results = compare_plainly(student_logits, teacher_logits, temperature)
-        rows = torch.linalg.vector_norm(results[2], 1, dim=-1) < FAR_APART
+        rows = results[2].abs().sum(-1) < FAR_APART
         if rows.any():
             exact = compare_exactly(student_logits[rows], teacher_logits[rows], temperature)
             for result, values in zip(results, exact, strict=True):
@@ -53,7 +53,8 @@ class Comparison(Function):
         ctx.save_for_backward(change, p, inputs[2])
 
     @staticmethod
-    def backward(ctx: Any, of_kl: Tensor | None, of_ratio: Tensor | None, of_change: Tensor | None, _: None) -> Any:
+    def backward(ctx: Any, *of_outputs: Tensor | None) -> Any:
+        of_kl, of_ratio, of_change, _ = of_outputs
         change, p, temperature = ctx.saved_tensors
         slopes = []
         if of_kl is not None:
@@ -86,7 +87,8 @@ class CrossEntropy(Function):
         ctx.save_for_backward(output[1], inputs[1])
 
     @staticmethod
-    def backward(ctx: Any, of_value: Tensor | None, of_change: Tensor | None) -> Any:
+    def backward(ctx: Any, *of_outputs: Tensor | None) -> Any:
+        of_value, of_change = of_outputs
         change, labels = ctx.saved_tensors
         slope = None if of_value is None else of_value.unsqueeze(-1) * change
         if of_change is not None:
@@ -109,40 +111,63 @@ class WithSlope(Function):
         ctx.save_for_backward(inputs[2])
 
     @staticmethod
-    def backward(ctx: Any, of_value: Tensor) -> tuple[Tensor, None, None]:
-        return of_value.unsqueeze(-1) * ctx.saved_tensors[0], None, None
+    def backward(ctx: Any, *of_value: Tensor) -> tuple[Tensor, None, None]:
+        return of_value[0].unsqueeze(-1) * ctx.saved_tensors[0], None, None
 
 
 for function in (Comparison, CrossEntropy, WithSlope):  # which `apply` asks for at every call: half of its time
     function.forward.__signature__ = inspect.signature(function.forward)
 
 
+# Dynamo cannot trace a Function inside torch.func. While compiling, a value gets its slope as the factor of a 0: second
+# derivatives, which compiled code does not have, would be 0.
+
+
+def compare(student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
+    """KL(p ‖ q), r, q - p and p: see `Comparison`."""
+    if not torch.compiler.is_compiling():
+        return Comparison.apply(student_logits, teacher_logits, temperature)
+    kl, ratio, change, p = compare_exactly(student_logits.detach(), teacher_logits, temperature)
+    return with_slope(student_logits, kl, change / temperature), ratio, change, p
+
+
+def with_slope(at: Tensor, value: Tensor, slope: Tensor) -> Tensor:
+    """The value, with this slope in `at`: see `WithSlope`."""
+    if not torch.compiler.is_compiling():
+        return WithSlope.apply(at, value, slope)
+    return value + (slope.detach() * (at - at.detach())).sum(-1)
+
+
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """-log q_y at T = 1, `(...)`."""
-    return CrossEntropy.apply(logits, labels)[0]
+    if not torch.compiler.is_compiling():
+        return CrossEntropy.apply(logits, labels)[0]
+    return with_slope(logits, *CrossEntropy.forward(logits.detach(), labels))
 
 
 def kl(student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor) -> Tensor:
     """KL(p ‖ q), `(...)`."""
-    return Comparison.apply(student_logits, teacher_logits, temperature)[0]
+    return compare(student_logits, teacher_logits, temperature)[0]
 
 
 def reverse_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor) -> Tensor:
     """KL(q ‖ p), `(...)`."""
-    _, ratio, change, _ = Comparison.apply(student_logits, teacher_logits, temperature)
+    _, ratio, change, _ = compare(student_logits, teacher_logits, temperature)
     q = softmax(student_logits, temperature)
     value = bregman(q.detach(), -ratio.detach(), -change.detach()).sum(dim=-1)
-    return WithSlope.apply(student_logits, value, centred_under(q, ratio) / temperature)
+    return with_slope(student_logits, value, centred_under(q, ratio) / temperature)
 
 
-def jensen_shannon(student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor, share: float | Tensor) -> Tensor:
+def jensen_shannon(
+    student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor, share: float | Tensor
+) -> Tensor:
     """share · KL(p ‖ m) + (1 - share) · KL(q ‖ m), `(...)`, with m = share · p + (1 - share) · q."""
-    _, ratio, change, p = Comparison.apply(student_logits, teacher_logits, temperature)
+    _, ratio, change, p = compare(student_logits, teacher_logits, temperature)
     q, log_m_over_q = softmax(student_logits, temperature), log_mixture(-ratio, share)
     from_p = bregman(p, log_mixture(ratio.detach(), 1 - share), (1 - share) * change.detach())
     from_q = bregman(q.detach(), log_m_over_q.detach(), -share * change.detach())
     value = (share * from_p + (1 - share) * from_q).sum(dim=-1)
-    return WithSlope.apply(student_logits, value, (1 - share) * centred_under(q, -log_m_over_q) / temperature)
+    return with_slope(student_logits, value, (1 - share) * centred_under(q, -log_m_over_q) / temperature)
 
 
 def decoupled(
@@ -155,12 +180,12 @@ def decoupled(
     student_others, teacher_others = student_logits.gather(-1, others), teacher_logits.gather(-1, others)
     student_odds = log_odds(student_logits.gather(-1, target), student_others, temperature)
     teacher_odds = log_odds(teacher_logits.gather(-1, target), teacher_others, temperature)
-    _, ratio, change, p = Comparison.apply(student_logits, teacher_logits, temperature)
+    _, ratio, change, p = compare(student_logits, teacher_logits, temperature)
     change = change.gather(-1, target)
     target_part = bregman(p.gather(-1, target), ratio.detach().gather(-1, target), change.detach())
     rest, rest_change = p.gather(-1, others).sum(-1, True), -change.detach()
     rest_part = bregman(rest, rest_ratio(rest, rest_change, student_odds.detach(), teacher_odds), rest_change)
-    target_kl = WithSlope.apply(student_odds, (target_part + rest_part).squeeze(-1), change)
+    target_kl = with_slope(student_odds, (target_part + rest_part).squeeze(-1), change)
     if student_others.shape[-1] == 1:
         return target_kl, torch.zeros_like(target_kl)
     return target_kl, kl(student_others, teacher_others, temperature)
@@ -253,7 +278,7 @@ def bregman(weight: Tensor, ratio: Tensor, change: Tensor) -> Tensor:
 
 
 def centred_under(q: Tensor, values: Tensor) -> Tensor:
-    """q (values - Σ q values), what the softmax makes of a slope in q: counted from the likeliest class, or it cancels."""
+    """q (values - Σ q values), what softmax makes of a slope in q: counted from the likeliest class, or it cancels."""
     values = values - values.gather(-1, q.argmax(-1, keepdim=True))
     return q * (values - (q * values).sum(-1, True))
 

@@ -2,20 +2,33 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
-MEASURES = ("accuracy", "macro_recall", "macro_f1", "calibration_error", "agreement")
+Name = TypeVar("Name")
 
 
 class Interval(NamedTuple):
-    """A mean and the half width of its 95 % interval, NaN where there is one value alone."""
+    """A mean and the half width of its 95 % interval, NaN where there is one value alone.
+
+    `p_value` is that of the two-sided t test of a mean of 0, with `degrees_of_freedom`; NaN where nothing was tested.
+    """
 
     mean: float
     half_width: float
+    p_value: float = math.nan
+    degrees_of_freedom: float = math.nan
+
+    @property
+    def low(self) -> float:
+        return self.mean - self.half_width
+
+    @property
+    def high(self) -> float:
+        return self.mean + self.half_width
 
     @property
     def excludes_zero(self) -> bool:
@@ -26,18 +39,39 @@ class Interval(NamedTuple):
             return f"{self.mean:{spec}}"
         return f"{self.mean:{spec}} ± {self.half_width:{spec.lstrip('+')}}"
 
+    def __str__(self) -> str:
+        return format(self, ".3g")
+
 
 def interval(values: Iterable[float]) -> Interval:
     """The mean of independent values and its 95 % interval by Student's t.
 
+    Raises:
+        ValueError: fewer than two values, or one that is NaN or infinite.
+
     >>> f"{interval([1.0, 2.0, 3.0]):.2f}"
     '2.00 ± 2.48'
     """
-    values = np.asarray(list(values), dtype=float)
-    if len(values) < 2:
-        raise ValueError(f"values must hold at least two seeds for an interval; got {len(values)}")
-    half_width = stats.t.ppf(0.975, df=len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return Interval(float(values.mean()), float(half_width))
+    array = np.asarray(list(values), dtype=float)
+    if len(array) < 2:
+        raise ValueError(f"values must hold at least two seeds for an interval; got {len(array)}")
+    check_finite(array)
+    return student_t(array.mean(), array.var(ddof=1) / len(array), len(array) - 1)
+
+
+def student_t(mean: float, variance: float, degrees_of_freedom: float) -> Interval:
+    """The interval of a mean whose variance was estimated with so many degrees of freedom."""
+    error = math.sqrt(variance)
+    half_width = float(stats.t.ppf(0.975, degrees_of_freedom)) * error
+    p_value = 2 * float(stats.t.sf(abs(mean) / error, degrees_of_freedom)) if error else float(mean == 0)
+    return Interval(float(mean), half_width, p_value, float(degrees_of_freedom))
+
+
+def check_finite(values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"values must be finite; got {values[~np.isfinite(values)][0]}. Leave such runs out, and say so"
+        )
 
 
 def paired_difference(values: Iterable[float], reference: Iterable[float]) -> Interval:
@@ -49,63 +83,93 @@ def paired_difference(values: Iterable[float], reference: Iterable[float]) -> In
     return interval(value - base for value, base in zip(values, reference, strict=True))
 
 
-def summarise(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row an arm, in percent: the mean of each measure with its interval, and the difference to ground truth.
+def crossed_interval(values: ArrayLike) -> Interval:
+    """The mean of `values` `(I teachers, J seeds)` and its 95 % interval for other teachers and other seeds.
+
+    With A = J · Σ (teacher's mean - mean)² / (I - 1) and B = I · Σ (seed's mean - mean)² / (J - 1): the variance is
+    (A + B) / (I J), with (A + B)² / (A² / (I - 1) + B² / (J - 1)) degrees of freedom (Satterthwaite 1946). What teacher
+    and seed do only together is in both A and B, so the interval is rather too wide than too narrow. With one teacher
+    it is Student's t over the seeds, and speaks of this teacher; with one seed likewise, of this seed.
+
+    Raises:
+        ValueError: not a table, fewer than two values, or one that is NaN or infinite.
+
+    >>> f"{crossed_interval([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]):.1f}"
+    '3.0 ± 6.0'
+    """
+    table = np.asarray(values, dtype=float)
+    if table.ndim != 2:
+        raise ValueError(f"values must be a table, a row a teacher and a column a seed; got {table.ndim} dimensions")
+    teachers, seeds = table.shape
+    if 1 in table.shape:
+        return interval(table.flatten())
+    if table.size == 0:
+        raise ValueError(f"values must hold at least two values for an interval; got shape {table.shape}")
+    check_finite(table)
+    of_teachers = seeds * table.mean(axis=1).var(ddof=1)
+    of_seeds = teachers * table.mean(axis=0).var(ddof=1)
+    total = of_teachers + of_seeds
+    if total == 0:  # no difference anywhere: as many degrees of freedom as either alone would give at least
+        return student_t(table.mean(), 0.0, min(teachers, seeds) - 1)
+    degrees_of_freedom = total**2 / (of_teachers**2 / (teachers - 1) + of_seeds**2 / (seeds - 1))
+    return student_t(table.mean(), total / table.size, degrees_of_freedom)
+
+
+def prediction_interval(values: Iterable[float], test_size: int | None = None, scale: float = 100.0) -> Interval:
+    """Where one further run would fall, at 95 %, when `values` are independent runs: mean ± t s √(1 + 1 / n).
+
+    Compare a published single run with this, not with the interval of a mean.
 
     Args:
-        runs: results of one experiment, each with its `part`, `arm` and `seed`; the runs of an arm stand together. The
-            first arm called "ground truth" is the one that others are compared with, seed by seed.
+        values: a score of each run, two at least.
+        test_size: images of *another* test set on which that further run is measured; its own share of hits varies by
+            1.96 √(p (1 - p) / test_size), with p the mean, which is added in squares. None where the test set is the
+            same.
+        scale: what a share of 1 is written as, 100 for values in percent. Only `test_size` needs it.
+
+    Returns: the interval, without a p-value.
+
+    Raises:
+        ValueError: fewer than two values, one that is NaN or infinite, or with `test_size` a mean outside 0 … scale.
+
+    >>> f"{prediction_interval([90.0, 91.0, 92.0]):.1f}"
+    '91.0 ± 5.0'
+    >>> f"{prediction_interval([90.0, 91.0, 92.0], test_size=400):.1f}"
+    '91.0 ± 5.7'
     """
-    arms = [list(group) for _, group in groupby(runs, key=lambda run: (run["part"], run["arm"], temperature_of(run)))]
-    reference = next((arm for arm in arms if arm[0]["arm"] == "ground truth"), None)
-    return [
-        {
-            "part": arm[0]["part"],
-            "arm": arm[0]["arm"],
-            "temperature": temperature_of(arm[0]),
-            "seeds": len(arm),
-            "parameters": arm[0]["parameters"],
-            **{name: mean_of(percent(arm, name)) for name in MEASURES},
-            "difference": difference(arm, reference) if reference not in (arm, None) else None,
-        }
-        for arm in arms
-    ]
+    array = np.asarray(list(values), dtype=float)
+    mean, half_width, _, degrees_of_freedom = interval(array)
+    half_width *= math.sqrt(len(array) + 1)
+    if test_size is not None:
+        if test_size < 1 or not 0 <= mean <= scale:
+            expected = f"test_size must be at least 1 and the mean of values in 0 … {scale:g}"
+            raise ValueError(f"{expected}; got {test_size} and {mean:g}. scale=1.0 is for shares")
+        half_width = math.hypot(half_width, 1.96 * math.sqrt(mean * (scale - mean) / test_size))
+    return Interval(mean, half_width, degrees_of_freedom=degrees_of_freedom)
 
 
-def temperature_of(run: Mapping[str, Any]) -> float | None:
-    return run["strategy"].get("temperature")
+@overload
+def holm(p_values: Mapping[Name, float]) -> dict[Name, float]: ...
+@overload
+def holm(p_values: Sequence[float]) -> list[float]: ...
+def holm(p_values: Mapping[Any, float] | Sequence[float]) -> dict[Any, float] | list[float]:
+    """p-values corrected for how many they are: below 0.05, all of them together are wrong in at most 5 % of studies.
 
+    The k-th smallest of m, counted from 0, is multiplied by m - k, is at least what the smaller ones became, at most 1.
+    In the order they came, under the names they came with. Source: Holm 1979, Scand. J. Statist. 6.
 
-def mean_of(values: Sequence[float]) -> Interval:
-    """With its interval where there are seeds for one."""
-    return interval(values) if len(values) > 1 else Interval(values[0], math.nan)
+    Raises:
+        ValueError: one that does not lie in [0, 1], NaN included.
 
-
-def difference(runs: Sequence[dict[str, Any]], reference: Sequence[dict[str, Any]]) -> Interval | None:
-    """Points of accuracy above the reference, over the seeds that both have."""
-    base = {run["seed"]: 100 * run["accuracy"] for run in reference}
-    gains = [100 * run["accuracy"] - base[run["seed"]] for run in runs if run["seed"] in base]
-    return mean_of(gains) if gains else None
-
-
-def seeds_of(rows: Sequence[Mapping[str, Any]]) -> str:
-    """How many seeds the arms have: "1 seed", "5 seeds", "3 to 5 seeds"."""
-    counts = [row["seeds"] for row in rows]
-    return "1 seed" if max(counts) == 1 else f"{' to '.join(map(str, sorted({min(counts), max(counts)})))} seeds"
-
-
-def label_of(row: Mapping[str, Any]) -> str:
-    """An arm's name, with the temperature that was chosen for it."""
-    return f"{row['arm']}, T = {row['temperature']:g}" if row["temperature"] else row["arm"]
-
-
-def percent(runs: Iterable[dict[str, Any]], name: str) -> list[float]:
-    return [100 * run[name] for run in runs]
-
-
-def crossed_interval(x):
-    return interval(np.asarray(x).mean(0))
-
-
-def holm(p):
-    return p
+    >>> holm({"labels": 0.01, "softness": 0.04, "both": 0.03})
+    {'labels': 0.03, 'softness': 0.06, 'both': 0.06}
+    """
+    if isinstance(p_values, Mapping):
+        return dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    if wrong := [value for value in p_values if not 0 <= value <= 1]:
+        raise ValueError(f"p_values must lie in [0, 1]; got {wrong[0]}")
+    corrected, highest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = highest
+    return corrected

@@ -51,9 +51,10 @@ def hard_labels(logits: Tensor) -> Tensor:
 
 
 def soft_labels(logits: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
-    """softmax(logits / temperature), `(..., C)`, C at least 2: at a high temperature the small probabilities become visible.
+    """softmax(logits / temperature), `(..., C)`: at a high temperature the small probabilities become visible.
 
-    float32 for half-precision logits. Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), equation 1.
+    C is at least 2. float32 for half-precision logits.
+    Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), equation 1.
 
     >>> soft_labels(torch.tensor([[0.0, 1.0, 2.0]]), temperature=2.0)
     tensor([[0.1863, 0.3072, 0.5065]])
@@ -64,10 +65,12 @@ def soft_labels(logits: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
 
 
 def logits_from(probabilities: Tensor, eps: float = 1e-6) -> Tensor:
-    """log max(p, eps) of distributions `(..., C)`, each divided by its sum: logits for a teacher that gives probabilities.
+    """log max(p, eps) of distributions `(..., C)`: logits for a teacher that gives probabilities.
 
-    softmax undoes the logarithm, at temperature 1 exactly. An ensemble is the mean of its teachers' probabilities.
-    float32 for half precision. `eps`, above 0 and below 1 / C, stands in for a probability of 0, whose logit would be
+    Each row is divided by its sum first. softmax undoes the logarithm, at temperature 1 exactly. An ensemble is the
+    mean of its teachers' probabilities. float32 for half precision.
+
+    `eps`, above 0 and below 1 / C, stands in for a probability of 0, whose logit would be
     minus infinity, and it matters at high temperatures: a class with eps gets eps^(1 / T) of the share of a sure one,
     at 1e-6 and T = 4 a share of 0.03, at 1e-12 one of 0.001. The default is about where probabilities that were rounded
     on their way (float32 beside 1, six decimals) stop to say anything; a teacher's own logits are better, where you can
@@ -102,7 +105,7 @@ def standardised_logits(logits: Tensor) -> Tensor:
 
 
 def smooth_labels(labels: Tensor, num_classes: int, smoothing: float | Tensor = 0.1) -> Tensor:
-    """(1 - smoothing) · one-hot + smoothing / C, `(..., C)` float32: ground truth with the same little doubt everywhere.
+    """(1 - smoothing) · one-hot + smoothing / C, `(..., C)` float32: ground truth with a little even doubt.
 
     `smoothing` lies in [0, 1] and is spread over all classes, the right one included.
     Source: Szegedy et al. 2016 (arXiv 1512.00567), section 7.

@@ -73,7 +73,8 @@ def hard_label_loss(
     tensor(0.6931)
     """
     check_shapes(student_logits=student_logits)
-    (student_logits,), labels = kept(mask, labels, student_logits)
+    student_logits = kept(student_logits, mask)
+    labels = kept_labels(labels, mask, student_logits)
     check_logits(student_logits=student_logits)
     return reduced(divergences.cross_entropy(student_logits, labels), reduction, mask)
 
@@ -134,7 +135,7 @@ def distillation_loss(
     """
     check_weight("soft_weight", soft_weight)
     student_logits, teacher_logits = comparable(student_logits, teacher_logits, mask)
-    _, labels = kept(mask, labels, student_logits)
+    labels = kept_labels(labels, mask, student_logits)
     soft = soft_values(student_logits, teacher_logits, as_tensor(temperature, student_logits))
     hard = divergences.cross_entropy(student_logits, labels)
     values = soft_weight * soft + (1 - soft_weight) * hard
@@ -166,7 +167,7 @@ def decoupled_loss(
     check_weight("target_weight", target_weight, highest=math.inf)
     check_weight("nontarget_weight", nontarget_weight, highest=math.inf)
     student_logits, teacher_logits = comparable(student_logits, teacher_logits, mask)
-    _, labels = kept(mask, labels, student_logits)
+    labels = kept_labels(labels, mask, student_logits)
     temperature = as_tensor(temperature, student_logits)
     target, nontarget = divergences.decoupled(student_logits, teacher_logits, labels, temperature)
     values = temperature**2 * (target_weight * target + nontarget_weight * nontarget)
@@ -248,22 +249,27 @@ def soft_values(student_logits: Tensor, teacher_logits: Tensor, temperature: Ten
 def comparable(student_logits: Tensor, teacher_logits: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Both checked and in one precision, 0 where the mask is False, the teacher's without a gradient."""
     check_shapes(student_logits=student_logits, teacher_logits=teacher_logits)
-    (student_logits, teacher_logits), _ = kept(mask, None, student_logits, teacher_logits.detach())
+    student_logits, teacher_logits = kept(student_logits, mask), kept(teacher_logits.detach(), mask)
     warn_of_probabilities(teacher_logits, mask)
     dtype = torch.promote_types(student_logits.dtype, teacher_logits.dtype)
     return student_logits.to(dtype), teacher_logits.to(dtype)
 
 
-def kept(mask: Tensor | None, labels: Tensor | None, *logits: Tensor) -> tuple[list[Tensor], Tensor]:
-    """The logits in full precision and the labels, checked; where the mask is False, zeros take their place."""
-    shape, num_classes = logits[0].shape[:-1], logits[0].shape[-1]
+def kept(logits: Tensor, mask: Tensor | None) -> Tensor:
+    """The logits in full precision, 0 where the mask is False, which is checked."""
     if mask is not None:
-        check_mask(mask, shape)
-        logits = tuple(torch.where(mask.unsqueeze(-1), values, 0) for values in logits)
-        labels = labels if labels is None or labels.shape != shape else torch.where(mask, labels, 0)
-    if labels is not None:
-        check_labels(labels, num_classes, shape)
-    return [full_precision(values) for values in logits], labels
+        check_mask(mask, logits.shape[:-1])
+        logits = torch.where(mask.unsqueeze(-1), logits, 0)
+    return full_precision(logits)
+
+
+def kept_labels(labels: Tensor, mask: Tensor | None, logits: Tensor) -> Tensor:
+    """The labels, 0 where the mask is False, checked against the logits."""
+    shape, num_classes = logits.shape[:-1], logits.shape[-1]
+    if mask is not None and isinstance(labels, Tensor) and labels.shape == shape:
+        labels = torch.where(mask, labels, 0)
+    check_labels(labels, num_classes, shape)
+    return labels
 
 
 def as_tensor(temperature: float | Tensor, logits: Tensor) -> Tensor:

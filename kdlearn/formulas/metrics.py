@@ -1,4 +1,10 @@
-"""How good a student is, from its logits `(N, C)`: each a float in [0, 1]."""
+"""How good a student is, from its logits `(N, C)` or `(..., C)`: each a float in [0, 1].
+
+A metric with an attribute `share = True` counts labels, and is shown in points of a hundred: `is_share(metric)`.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -6,18 +12,34 @@ from torch import Tensor
 from kdlearn.formulas.arguments import check_labels, check_logits
 from kdlearn.formulas.labels import hard_labels, soft_labels
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+def share(metric: Function) -> Function:
+    """Mark a metric as one that is shown in points."""
+    cast(Any, metric).share = True
+    return metric
+
+
+def is_share(metric: Callable[..., float]) -> bool:
+    """Whether a metric is marked so."""
+    return bool(getattr(metric, "share", False))
+
+
+@share
 def accuracy(logits: Tensor, labels: Tensor) -> float:
     """The share of rows whose arg max is the label."""
-    return confusion_matrix(logits, labels).diagonal().sum().item() / len(labels)
+    return confusion_matrix(logits, labels).diagonal().sum().item() / labels.numel()
 
 
+@share
 def agreement(student_logits: Tensor, teacher_logits: Tensor) -> float:
     """The share of rows in which student and teacher name the same class, right or wrong."""
     check_logits(student_logits=student_logits, teacher_logits=teacher_logits)
     return (hard_labels(student_logits) == hard_labels(teacher_logits)).double().mean().item()
 
 
+@share
 def macro_recall(logits: Tensor, labels: Tensor) -> float:
     """The mean, over the classes that occur among the labels, of the share of their images that are found."""
     counts = confusion_matrix(logits, labels)
@@ -25,6 +47,7 @@ def macro_recall(logits: Tensor, labels: Tensor) -> float:
     return (counts.diagonal() / counts.sum(dim=1))[occurs].mean().item()
 
 
+@share
 def macro_f1(logits: Tensor, labels: Tensor) -> float:
     """The mean of 2 · hits / (labelled + predicted), over the classes that occur among the labels or predictions."""
     counts = confusion_matrix(logits, labels)
@@ -38,8 +61,10 @@ def expected_calibration_error(logits: Tensor, labels: Tensor, num_bins: int = 1
     A row's confidence is its largest probability; bin k holds those in (k / num_bins, (k + 1) / num_bins].
     Source: Guo et al. 2017 (arXiv 1706.04599), equation 3.
     """
+    check_logits(logits=logits)
     check_labels(labels, num_classes=logits.shape[-1], shape=logits.shape[:-1])
-    confidence, prediction, bins = binned_confidence(logits, num_bins)
+    labels = labels.flatten()
+    confidence, prediction, bins = binned_confidence(logits.flatten(0, -2), num_bins)
     surplus = torch.zeros(num_bins, dtype=torch.float64, device=logits.device)
     surplus.index_add_(0, bins, (prediction == labels).double() - confidence)
     return surplus.abs().sum().item() / len(labels)

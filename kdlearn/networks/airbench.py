@@ -1,5 +1,6 @@
 """A small, fast convolutional network for small images, after airbench94 (Jordan, 2024, arXiv 2404.00498)."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ class Airbench(nn.Sequential):
         return super().forward(images) / 9
 
 
-def airbench(widths: tuple[int, int, int] = (64, 256, 256), num_classes: int = 10, channels: int = 3) -> Airbench:
+def airbench(widths: Sequence[int] = (64, 256, 256), num_classes: int = 10, channels: int = 3) -> Airbench:
     """A frozen whitening layer, three groups of two 3×3 convolutions, and a linear layer.
 
     For images `(N, channels, height, width)` of at least 9×9 pixels; call `whiten(model, images)` before training.
@@ -66,29 +67,45 @@ def whitening_images(data: "Dataset", size: int = 5000, seed: int = 0) -> Tensor
     return data.inputs("train", rows.to(stored.device))
 
 
+def whitened_airbench(widths: Sequence[int], num_classes: int, channels: int, filters: Tensor) -> Airbench:
+    """An `airbench` whose first layer has the `filters` of `whitening_filters(images)`."""
+    model = airbench(widths, num_classes, channels)
+    model.get_parameter("0.weight").detach().copy_(filters)
+    return model
+
+
 @torch.no_grad()
 def whiten(model: Airbench, images: Tensor, epsilon: float = 5e-4) -> None:
-    """Set the first layer so that its outputs, on 2×2 patches of the images, are uncorrelated and of variance 1.
+    """Set the first layer to `whitening_filters(images, epsilon)`."""
+    check_channels(images, model.get_parameter("0.weight").shape[1])
+    model.get_parameter("0.weight").copy_(whitening_filters(images, epsilon))
+
+
+@torch.no_grad()
+def whitening_filters(images: Tensor, epsilon: float = 5e-4) -> Tensor:
+    """Filters `(8 · channels, channels, 2, 2)` whose outputs on the images are uncorrelated and of variance 1.
 
     Args:
         images: `(N, channels, height, width)`, normalised, else a ValueError: a sample of all classes, such as
             `whitening_images(data)`; all of them are used.
         epsilon: added to the variances λ, so that what hardly varies is not blown up.
 
-    The filters are v / √(λ + epsilon) for the eigenvectors v of the patches' second moments, the largest λ first, then
-    their negatives. Of ±v, v is the one whose first entry above a quarter of the largest is positive (ties among the
-    large, and halves as in (1, −2, 1), are common): the same filters on every machine.
+    The filters are v / √(λ + epsilon) for the eigenvectors v of the second moments of the 2×2 patches, the largest λ
+    first, then their negatives. Of ±v, v is the one whose first entry above a quarter of the largest is positive (ties
+    among the large, and halves as in (1, −2, 1), are common): the same filters on every machine.
     """
-    layer, channels = model[0], model[0].in_channels
-    if images.ndim != 4 or images.shape[1] != channels or 0 in images.shape or not images.is_floating_point():
-        found = f"{tuple(images.shape)} {images.dtype}"
-        raise ValueError(f"images must be normalised, floating, (N, {channels}, height, width); got {found}")
-    patches = (
-        unfold(some.cpu().double(), kernel_size=2) for some in images.split(250)
-    )  # each (n, 4 · channels, places)
+    check_channels(images, images.shape[1] if images.ndim == 4 else "channels")
+    # each (n, 4 · channels, places)
+    patches = (unfold(some.cpu().double(), kernel_size=2) for some in images.split(250))
     moments = torch.stack([(some @ some.mT / some.shape[2]).sum(dim=0) for some in patches]).sum(dim=0) / len(images)
     variances, vectors = torch.linalg.eigh(moments)
     variances = variances.clamp(min=1e-12)  # of a constant channel it is 0, which rounding can make negative
     first_large = (vectors.abs() > vectors.abs().amax(dim=0) / 4).byte().argmax(dim=0, keepdim=True)
     filters = (vectors * vectors.gather(0, first_large).sign() / (variances + epsilon).sqrt()).flip(1).T
-    layer.weight.copy_(torch.cat([filters, -filters]).view_as(layer.weight))
+    return torch.cat([filters, -filters]).view(-1, images.shape[1], 2, 2)
+
+
+def check_channels(images: Tensor, channels: int | str) -> None:
+    if images.ndim != 4 or images.shape[1] != channels or 0 in images.shape or not images.is_floating_point():
+        found = f"{tuple(images.shape)} {images.dtype}"
+        raise ValueError(f"images must be normalised, floating, (N, {channels}, height, width); got {found}")

@@ -18,7 +18,7 @@ from kdlearn.formulas.metrics import agreement
 from kdlearn.networks import count_parameters, load_weights, save_weights, seeded, set_weights
 from kdlearn.studies.run import Run
 from kdlearn.training.answers import LiveAnswers, StoredAnswers, teacher_of
-from kdlearn.training.loop import OneNetwork, fit, predict, seeded_numbers
+from kdlearn.training.loop import Learner, OneNetwork, fit, predict, seeded_numbers
 from kdlearn.training.machine import Machine
 from kdlearn.training.processes import share
 from kdlearn.training.together import Stack, StackedNetworks, streams_of
@@ -85,18 +85,17 @@ class Carrying:
                 Stretches(batches, ends),
                 first.recipe,
                 measure=lambda network, stretch: self.measure(network, ends[stretch - 1]),
-                machine=self.machine,
                 checkpoint=checkpoint_of(self.task),
                 settings=self.task.key,
             )
         self.keep(learner.whole)
         return [row for point in curve for row in point.get("rows", [])]
 
-    def single(self) -> tuple[Any, Callable[[int], Any]]:
+    def single(self) -> tuple[Learner, Callable[[int], Any]]:
         stream, strategy = self.streams[0], self.runs[0].strategy
         return OneNetwork(self.networks[0], strategy, self.machine, lambda: stream(0)), stream
 
-    def stack(self) -> tuple[Stack, Callable[[int], Any]]:
+    def stack(self) -> tuple[Any, Callable[[int], Any]]:
         stack = Stack(self.networks, [run.strategy for run in self.runs])
         stack.whole.to(self.machine.device)
         return stack, streams_of(self.streams, stack.groups, self.answers, made=self.runs[0].views is not None)
@@ -123,8 +122,9 @@ class Carrying:
         return self.shared(("examples", id(run.data)), lambda: data.train._replace(inputs=data.inputs("train")))
 
     def inputs(self, run: Run) -> Inputs:
-        if run.views is not None:
-            return self.shared(("views", id(run.data), run.views), lambda: run.views.of(self.data(run)))
+        views = run.views
+        if views is not None:
+            return self.shared(("views", id(run.data), views), lambda: views.of(self.data(run)))
         examples = self.examples(run)
         return lambda epoch, rows: examples.inputs[rows]
 
@@ -151,7 +151,7 @@ class Carrying:
             return LiveAnswers(self.teachers[place], self.inputs(run), layers, self.machine)
         return self.shared(("answers", name, run.num_epochs), lambda: self.read_answers(name, run.num_epochs))
 
-    def read_answers(self, name: str, num_epochs: int) -> StoredAnswers:
+    def read_answers(self, name: Any, num_epochs: int) -> StoredAnswers:
         device = self.machine.device
         files = [answers_file(self.task.folder, name, str(epoch)) for epoch in range(num_epochs)]
         return StoredAnswers([read_tensors(file, file.stem)["logits"].to(device) for file in files])
@@ -222,7 +222,7 @@ def ends_of(run: Run, epoch: int) -> list[int]:
     return sorted({*run.lengths, *range(max(epoch, MIN_STRETCH), last, max(epoch, MIN_STRETCH))})
 
 
-def network_of(run: Run, task: Task, name: str) -> nn.Module:
+def network_of(run: Any, task: Task, name: str) -> nn.Module:
     """A trained network of the study."""
     network = seeded(run.network, run.own_seed)
     set_weights(network, load_weights(weights_file(task.folder, name), name))

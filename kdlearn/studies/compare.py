@@ -105,11 +105,7 @@ class Question:
     @cached_property
     def strategies(self) -> dict[str, list[Strategy]]:
         """The strategies of each name, ground truth first where it was missing."""
-        given = self.given_strategies
-        named = (
-            given.items() if isinstance(given, Mapping) else [(getattr(one, "name", ""), one) for one in listed(given)]
-        )
-        pairs = list(named)
+        pairs = named(self.given_strategies)
         for name, one in pairs:
             check_strategy(name, one)
         if self.against == GroundTruth.name and self.against not in [name for name, _ in pairs]:
@@ -184,9 +180,9 @@ class Question:
                 if chosen is None:
                     yield from self.runs_of(name, strategy, self.optimizer, self.stretches())
                     continue
-                for lengths in [(length,) for length in self.lengths]:
-                    picked = chosen.of(name, strategy, lengths[0])
-                    yield from self.runs_of(name, picked.strategy, picked.optimizer, lengths)
+                for length in self.lengths:
+                    picked = chosen.best[name, length]
+                    yield from self.runs_of(name, picked.strategy, picked.optimizer, [(length,)])
 
     def stretches(self) -> list[tuple[int, ...]]:
         """With a constant rate one run is read at all lengths; with a schedule each length is a run of its own."""
@@ -198,11 +194,10 @@ class Question:
         name: str,
         strategy: Strategy,
         optimizer: Optimizer,
-        lengths: Sequence[tuple[int, ...]] | tuple[int, ...],
+        lengths: Sequence[tuple[int, ...]],
         **options: Any,
     ) -> Iterator[Run]:
         """The runs of one arm over replicates, teachers and seeds."""
-        each = [lengths] if isinstance(lengths[0], int) else lengths
         seeds, replicates = options.pop("seeds", self.seeds), options.pop("replicates", self.replicates)
         for replicate in replicates:
             teachers = self.teachers(replicate) if strategy.asks_teacher else {"": None}
@@ -210,7 +205,7 @@ class Question:
                 raise ValueError(f"strategy {name!r} reads a teacher's answers: give a teacher")
             for who, teacher in teachers.items():
                 for seed in seeds:
-                    for some in each:
+                    for some in lengths:
                         yield self.run(name, strategy, optimizer, some, replicate, who, teacher, seed, options)
 
     def run(
@@ -224,11 +219,12 @@ class Question:
         )  # fmt: skip
 
 
-def listed(strategies: Any) -> list[Any]:
-    """One strategy, or several, as a list."""
-    if isinstance(strategies, Iterable):
-        return list(strategies)
-    return [strategies]
+def named(strategies: Any) -> list[tuple[str, Strategy]]:
+    """Each strategy with its name, of one, several in a list, or a mapping of names."""
+    if isinstance(strategies, Mapping):
+        return list(strategies.items())
+    given = list(strategies) if isinstance(strategies, Iterable) else [strategies]
+    return [(getattr(one, "name", ""), one) for one in given]
 
 
 def check_strategy(name: str, strategy: Any) -> None:

@@ -1,7 +1,9 @@
 """What a comparison found: a table, and differences with their intervals."""
 
+import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,10 @@ import numpy as np
 import pandas as pd
 
 from kdlearn.data.files import read_table, write_table
-from kdlearn.formulas.intervals import Interval, crossed_interval, holm, interval
+from kdlearn.formulas.intervals import Interval, holm
+from kdlearn.studies.pairing import REPEATED, interval_of, means_of, paired
 
-REPEATED = ("teacher", "replicate", "seed")  # what a difference averages over
 FEW = 5  # replicates; fewer are shown as dots
-SHARES = {"accuracy", "agreement", "macro_recall", "macro_f1"}
 
 Arm = str | Mapping[str, Any]
 
@@ -23,8 +24,8 @@ class Comparison:
     """A row for each run and length, and what can be asked of it.
 
     Args:
-        table: `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, then what was measured, from the column
-            `metric` on.
+        table: `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, then what was measured, from the
+            column `metric` on.
         metric: the column that differences are about.
         share: whether the metric is a share, which is shown in points.
         against: the strategy that others are compared with.
@@ -65,8 +66,18 @@ class Comparison:
         Raises:
             ValueError: a name fits nothing, or several arms, which are told apart.
         """
+        return interval_of(self.differences(a, b, length, where))
+
+    def each(self, a: Arm, b: Arm | None = None, *, length: int | None = None, **where: Any) -> pd.Series:
+        """What `difference` averages: one value a replicate, or teacher, or seed, by which it is indexed.
+
+        A claim about a change is about these: `interval(c.each(a, b, length=3000) - c.each(a, b, length=300))`.
+        """
+        return means_of(self.differences(a, b, length, where))
+
+    def differences(self, a: Arm, b: Arm | None, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
         pairs = self.pairs(a, self.against if b is None else b, length, where)
-        return interval_of(pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"])))
+        return pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"]))
 
     @property
     def scale(self) -> float:
@@ -75,9 +86,7 @@ class Comparison:
     def pairs(self, a: Arm, b: Arm, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
         """One row a pair: teacher, replicate, seed, and both values."""
         mine, other = (self.rows_of(arm, length, where)[[*REPEATED, self.metric]] for arm in (a, b))
-        shared = [name for name in REPEATED if name != "teacher" or not without_teacher(mine, other)]
-        one, another = sides(mine, other, shared, self.metric)
-        found = one.merge(another, on=shared, validate="many_to_many")
+        found = paired(mine, other, self.metric)
         if found.empty:
             raise ValueError(f"{a} and {b} must share replicates and seeds to be paired; they share none")
         return found
@@ -102,10 +111,9 @@ class Comparison:
         if isinstance(arm, str):
             if arm in set(self.table["strategy"]):
                 return self.table[self.table["strategy"] == arm]
-            labels = self.labels()
-            if arm in set(labels):
-                return self.table[labels == arm]
-            names = ", ".join(map(repr, dict.fromkeys([*self.table["strategy"], *labels])))
+            if arm in set(self.labels):
+                return self.table[self.labels == arm]
+            names = ", ".join(map(repr, dict.fromkeys([*self.table["strategy"], *self.labels])))
             raise ValueError(f"{arm!r} is no strategy of the table; there are {names}")
         rows = self.table
         for name, value in arm.items():
@@ -121,46 +129,52 @@ class Comparison:
                 told = " and ".join(shown(value) for value in values)
                 raise ValueError(f"{arm!r} fits several arms: {name} takes {told}: say which, {name}={values[0]!r}")
 
+    @cached_property
     def labels(self) -> pd.Series:
         """For each row the name of its arm: its strategy, and the settings in which strategies of its name differ."""
         names = self.table["strategy"].astype(str).copy()
-        for strategy, rows in self.table.groupby("strategy", sort=False):
+        for _, rows in self.table.groupby("strategy", sort=False):
             telling = [name for name in self.settings if name != "strategy" and rows[name].nunique(dropna=False) > 1]
             for name in telling:
                 names[rows.index] += [f", {SHORT.get(name, name)} = {shown(value)}" for value in rows[name]]
         return names
 
     def summary(self, length: int | None = None) -> pd.DataFrame:
-        """A row an arm: `arm`, `value` and `difference` to `against` as intervals, `replicates`, `seeds`, `teachers`."""
+        """A row an arm: `arm`, `value` and `difference` to `against` as intervals, and how many of what."""
         return pd.DataFrame(self.arms(length))
 
     def arms(self, length: int | None = None) -> list[dict[str, Any]]:
         """`summary` as dictionaries, with the means of replicates, teachers or seeds as `dots`."""
         length = max(self.lengths) if length is None else length
-        labels = self.labels()
-        return [self.summary_row(arm, length) for arm in dict.fromkeys(labels[self.table["length"] == length])]
+        arms = dict.fromkeys(self.labels[self.table["length"] == length])
+        return [self.summary_row(arm, length) for arm in arms]
 
     def summary_row(self, arm: str, length: int) -> dict[str, Any]:
-        rows = self.table[(self.labels() == arm) & (self.table["length"] == length)]
+        rows = self.table[(self.labels == arm) & (self.table["length"] == length)]
         value = interval_of(rows.assign(value=self.scale * rows[self.metric]))
         counts = {f"{name}s": rows[name].nunique() for name in REPEATED}
         pairs = self.pairs_with_reference(arm, length)
         difference = None if pairs is None else interval_of(pairs)
-        dots = [] if pairs is None else dots_of(pairs)
+        dots = [] if pairs is None else means_of(pairs).tolist()
         return {"arm": arm, "value": value, "difference": difference, "dots": dots, **counts}
 
     def pairs_with_reference(self, arm: str, length: int) -> pd.DataFrame | None:
         """None for the reference itself, and where there is no single one."""
         at_length = self.table["length"] == length
-        reference = self.labels()[at_length & (self.table["strategy"] == self.against)].unique()
+        reference = self.labels[at_length & (self.table["strategy"] == self.against)].unique()
         if len(reference) != 1 or arm == reference[0]:
             return None
-        pairs = self.pairs(arm, reference[0], length, {})
-        return pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"]))
+        return self.differences(arm, reference[0], length, {})
 
-    def planned(self, claims: Mapping[str, tuple[Arm, Arm]], **options: Any) -> pd.DataFrame:
-        """Planned differences as one family: interval, p value, and p value corrected by Holm's procedure."""
-        found = {name: self.difference(a, b, **options) for name, (a, b) in claims.items()}
+    def planned(self, claims: Mapping[str, tuple[Arm, Arm] | Interval], **options: Any) -> pd.DataFrame:
+        """Planned differences as one family: interval, p value, and p value corrected by Holm's procedure.
+
+        A claim is a pair of arms, or an interval that was made otherwise, such as that of a change.
+        """
+        found = {
+            name: claim if isinstance(claim, Interval) else self.difference(*claim, **options)
+            for name, claim in claims.items()
+        }
         corrected = holm({name: one.p_value for name, one in found.items()})
         return pd.DataFrame(
             [
@@ -196,17 +210,42 @@ class Comparison:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        """The printed table for Jupyter, with headings that a screen reader says."""
+        parts = [f"<p>{html.escape(self.heading())}</p>"]
+        for length in self.lengths:
+            shown = pd.DataFrame(cells(self.arms(length), self.digits), columns=["", self.metric, "difference"])
+            caption = f"<caption>after {length:,} updates</caption><thead>"
+            parts.append(shown.to_html(index=False, border=0).replace("<thead>", caption, 1))
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return "\n".join([*parts, f"<ul>{notes}</ul>" if notes else ""])
+
+    def plot(self, ax: Any = None, *, length: int | None = None) -> Any:
+        """Differences to the reference: dots of replicates, teachers or seeds, and the interval; returns the `ax`."""
+        from kdlearn.plots import gains, new_axes
+
+        return gains(self, ax if ax is not None else new_axes(8, 0.9 + 0.45 * len(self.arms(length))), length)
+
+    @property
+    def digits(self) -> int:
+        return 1 if self.share else 3
+
     def lines(self) -> Iterator[str]:
         """The printed table: a line an arm, for each length, then the notes."""
-        unit = f"{self.metric} in %" if self.share else self.metric
-        points = "in points, " if self.share else ""
-        yield f"{unit}; difference to {self.against} {points}paired; ± 95 % interval over {self.over()}"
+        yield self.heading()
         for length in self.lengths:
             yield f"\nafter {length:,} updates"
-            yield from table_lines(self.summary(length), 1 if self.share else 3)
+            rows = cells(self.arms(length), self.digits)
+            width = max(len(arm) for arm, _, _ in rows) + 2
+            yield from (f"  {arm:{width}}{value:>14}{difference:>18}".rstrip() for arm, value, difference in rows)
         if self.notes:
             yield ""
             yield from (f"Note: {note}" for note in self.notes)
+
+    def heading(self) -> str:
+        unit = f"{self.metric} in %" if self.share else self.metric
+        points = "in points, " if self.share else ""
+        return f"{unit}; difference to {self.against} {points}paired; ± 95 % interval over {self.over()}"
 
     def over(self) -> str:
         """What the intervals cover."""
@@ -226,43 +265,13 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
 
 
-def without_teacher(mine: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Whether one side was taught by nobody, so that it is paired with every teacher's."""
-    return any(not (side["teacher"] != "").any() for side in (mine, other))
-
-
-def sides(mine: pd.DataFrame, other: pd.DataFrame, shared: Sequence[str], metric: str) -> Iterator[pd.DataFrame]:
-    """Both sides with a column of values each; the teacher's name stays on the side that has one."""
-    for side, name in ((mine, "value_a"), (other, "value_b")):
-        columns = list(shared) if "teacher" in shared or not (side["teacher"] != "").any() else ["teacher", *shared]
-        yield side.rename(columns={metric: name})[[*columns, name]]
-
-
-def interval_of(values: pd.DataFrame) -> Interval:
-    """Mean of the column `value` and its interval over replicates, over crossed teachers and seeds, or over seeds."""
-    if values["replicate"].nunique() > 1:
-        means = values.groupby("replicate")["value"].mean()
-        return interval(means)
-    if "teacher" in values and values["teacher"].nunique() > 1:
-        crossed = values.pivot_table(index="teacher", columns="seed", values="value", aggfunc="mean")
-        if crossed.isna().any(axis=None):
-            raise ValueError(
-                "every teacher must have taught every seed for an interval over both; some pairs are missing"
-            )
-        return crossed_interval(crossed.to_numpy())
-    means = values.groupby("seed")["value"].mean()
-    return interval(means) if len(means) > 1 else Interval(float(means.iloc[0]), float("nan"))
-
-
-def dots_of(values: pd.DataFrame) -> list[float]:
-    """The means over what the interval of `interval_of` is about."""
-    several = [name for name in ("replicate", "teacher") if name in values and values[name].nunique() > 1]
-    return values.groupby(several[0] if several else "seed")["value"].mean().tolist()
-
-
-def table_lines(summary: pd.DataFrame, digits: int) -> Iterator[str]:
-    width = max(map(len, summary["arm"])) + 2
-    for _, row in summary.iterrows():
-        value, difference = f"{row['value']:.{digits}f}", row["difference"]
-        told = "" if difference is None else f"{difference:+.{digits}f}"
-        yield f"  {row['arm']:{width}}{value:>14}{told:>18}".rstrip()
+def cells(arms: Sequence[Mapping[str, Any]], digits: int) -> list[tuple[str, str, str]]:
+    """Name, value and difference of each arm, as text."""
+    return [
+        (
+            row["arm"],
+            f"{row['value']:.{digits}f}",
+            "" if row["difference"] is None else f"{row['difference']:+.{digits}f}",
+        )
+        for row in arms
+    ]

@@ -1,4 +1,4 @@
-"""The first distillation: what do a teacher's labels give a small student of handwritten digits, and is it their softness?
+"""The first distillation: what do a teacher's labels give a small student of handwritten digits, and is it softness?
 
 Each replicate has a split and a teacher of its own. On 60 labelled images only the kind of label changes; on all 1,200
 images the teacher also hands out labels that the student never had. Planned: soft labels at T = 2 against ground truth,
@@ -13,7 +13,7 @@ from kdlearn.data.dataset import Dataset
 from kdlearn.data.digits import load_digits
 from kdlearn.data.views import Views
 from kdlearn.networks import perceptron, small_convnet
-from kdlearn.studies.comparison import Comparison
+from kdlearn.studies.comparison import Arm, Comparison
 from kdlearn.studies.notes import notes_of
 from kdlearn.studies.run import Run
 from kdlearn.studies.study import study
@@ -73,22 +73,22 @@ def demo(replicates: int = 10, seeds: int = 10, *, progress: bool = False, **whe
 
 def finding(comparison: Comparison) -> str:
     """What was found, in one sentence: how much is labels, and how much is their softness."""
-    gain = comparison.difference
+
+    def gain(a: Arm, b: Arm) -> str:
+        found = comparison.difference(a, b)
+        return f"{found:+.1f} points" + ("" if found.excludes_zero else " (not distinguishable from 0)")
+
     return (
-        f"On the same {FEW} images soft labels at T = 2 change the student's accuracy by {told(gain(SOFT, TRUTH))} against "
-        f"ground truth: {told(gain(HARD, TRUTH))} by being the teacher's, {told(gain(SOFT, HARD))} by being soft. On all "
-        f"{ALL:,} images, which the teacher labels, the change is {told(gain(ALL_SOFT, TRUTH))}: "
-        f"{told(gain(ALL_HARD, TRUTH))} by the labels, {told(gain(ALL_SOFT, ALL_HARD))} by their softness. A teacher of "
-        f"shifted images ({accuracy_of_teacher(comparison, SHIFTED)} % right, the other "
-        f"{accuracy_of_teacher(comparison, PLAIN)} %) changes it by {told(gain(OTHER_TEACHER, TRUTH))} on the {FEW}."
+        f"On the same {FEW} images soft labels at T = 2 change the student's accuracy by {gain(SOFT, TRUTH)} against "
+        f"ground truth: {gain(HARD, TRUTH)} by being the teacher's, {gain(SOFT, HARD)} by being soft. On all {ALL:,} "
+        f"images, which the teacher labels, the change is {gain(ALL_SOFT, TRUTH)}: {gain(ALL_HARD, TRUTH)} by the "
+        f"labels, {gain(ALL_SOFT, ALL_HARD)} by their softness. A teacher of shifted images "
+        f"({accuracy_of_teacher(comparison, SHIFTED)} % right, the other {accuracy_of_teacher(comparison, PLAIN)} %) "
+        f"changes the accuracy on the {FEW} images by {gain(OTHER_TEACHER, TRUTH)}."
     )
 
 
 def accuracy_of_teacher(comparison: Comparison, saw: str) -> str:
+    """In percent, the mean over the replicates."""
     taught = comparison.table[comparison.table["teacher saw"] == saw]
     return f"{100 * taught['teacher_accuracy'].mean():.1f}"
-
-
-def told(gain: Any) -> str:
-    """A difference in words; one that may be nothing is called so."""
-    return f"{gain:+.1f} points" + ("" if gain.excludes_zero else " (not distinguishable from 0)")

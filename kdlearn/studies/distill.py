@@ -47,7 +47,7 @@ def distill(
 
     >>> import kdlearn
     >>> digits = kdlearn.load_digits()
-    >>> teacher, student = kdlearn.seeded(kdlearn.small_convnet, 0), kdlearn.seeded(lambda: kdlearn.perceptron(64, 32, 10), 0)
+    >>> teacher, student = kdlearn.small_convnet(), kdlearn.perceptron(64, 32, 10)
     >>> len(kdlearn.distill(teacher, student, digits, num_epochs=2, progress=False))
     2
     """
@@ -91,7 +91,7 @@ def answers_for(run: Run, inputs: Inputs, machine: Machine) -> Answers | None:
     """Asked once where the inputs stay the same, else live: one student sees each view once."""
     if not run.asks_teacher:
         return None
-    teacher = teacher_of(run.teacher, run.data, num_classes_of(run))
+    teacher: Any = teacher_of(run.teacher, run.data, num_classes_of(run))
     if run.stores_answers and run.views is None:
         return StoredAnswers([ask(teacher, run.data.to(machine.device), inputs, 0, run.answers, machine)])
     return LiveAnswers(teacher, inputs, [layer for _, layer in run.strategy.layers], machine)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import kdlearn
+from kdlearn.data.dataset import bytes_of
 from kdlearn.networks import weights_hash
 from kdlearn.studies.run import Run
 from kdlearn.training.machine import Machine
@@ -133,7 +134,7 @@ def settings_of(value: Any) -> dict[str, Any]:
 
 
 def values_around(found: Any) -> list[Any]:
-    """A function's defaults and what it takes from the function around it; of a class, its attributes and methods' own."""
+    """A function's defaults and what it takes from the function around it; of a class its attributes' and methods'."""
     if inspect.isclass(found):
         own = [one for name, one in sorted(vars(found).items()) if not name.startswith("__") or inspect.isfunction(one)]
         written = [one for one in own if inspect.isfunction(one) and one.__code__.co_filename != "<string>"]
@@ -154,13 +155,13 @@ def tensors_key(tensors: Mapping[str, Tensor]) -> str:
     found = hashlib.sha256()
     for name, values in sorted(tensors.items()):
         found.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
-        found.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        found.update(bytes_of(values))
     return found.hexdigest()
 
 
 @cache
 def source_of(found: Any) -> str:
-    """The source of what is no library's; of a library its name and version. An UnreadableSourceError where there is none."""
+    """The source of what is no library's, else the library's name and version; an UnreadableSourceError if neither."""
     if is_library(found):
         package = package_of(found)
         return f"{package} {version_of(package)}" if package != "kdlearn" else "kdlearn"

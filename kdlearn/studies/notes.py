@@ -45,6 +45,9 @@ def about_length(comparison: Comparison) -> Iterator[str]:
     half = [length for length in comparison.lengths if length <= last / 2]
     if half and comparison.share and means[last] - means[half[-1]] >= STILL_RISING:
         gain = means[last] - means[half[-1]]
-        yield f"{comparison.against} still gained {gain:.1f} points between {half[-1]:,} and {last:,} updates: up to {last:,} only."
+        yield (
+            f"{comparison.against} still gained {gain:.1f} points between {half[-1]:,} and {last:,} updates: what is "
+            f"found holds up to {last:,} updates."
+        )
     elif not half and last < SHORT_TRAINING:
         yield f"only {last:,} updates: what is found may be about the beginning of a training."

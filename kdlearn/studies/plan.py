@@ -4,62 +4,23 @@ The plan alone decides the stacks, so that the same plan gives the same bits how
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from kdlearn.data.dataset import Dataset
-from kdlearn.data.files import write_tensors
-from kdlearn.data.views import Views
-from kdlearn.studies.carry_out import Task, answers_file, network_of, num_classes_of
+from kdlearn.studies.asking import Asking, asking_of, check_answers, keep_answers
+from kdlearn.studies.carry_out import Task, num_classes_of
 from kdlearn.studies.checks import Checks
 from kdlearn.studies.keys import Keys, asked, digest, tensors_key
 from kdlearn.studies.run import Run
-from kdlearn.training.answers import StoredTeacher, answers_on, ask, teacher_of
+from kdlearn.training.answers import teacher_of
 from kdlearn.training.machine import Machine
 from kdlearn.training.together import kind_of
 
 LARGEST_STACK = 240  # networks: beyond some hundred a stack is no faster, and tasks of this size keep workers busy
-
-
-@dataclass(frozen=True, eq=False)
-class Asking:
-    """A teacher's answers on a data set: of some epochs of views, and of the splits that students are measured on."""
-
-    name: str
-    data: Dataset
-    views: Views | None
-    dtype: str
-    epochs: tuple[int, ...]
-    splits: tuple[str, ...]
-
-    def answers(self, teacher: Callable[[Tensor], Tensor] | StoredTeacher, machine: Machine) -> dict[str, Tensor]:
-        data = self.data.to(machine.device)
-        inputs = self.views.of(data) if self.views else lambda epoch, rows: data.inputs("train", rows)
-        found = {str(epoch): ask(teacher, data, inputs, epoch, self.dtype, machine).cpu() for epoch in self.epochs}
-        on_splits = {split: answers_on(teacher, data, split, machine) for split in self.splits}
-        return found | {split: logits for split, logits in on_splits.items() if logits is not None}
-
-
-def keep_answers(folder: Path, name: str, answers: Mapping[str, Tensor]) -> None:
-    for what, logits in answers.items():
-        file = answers_file(folder, name, what)
-        if not file.exists():
-            write_tensors(file, {"logits": logits.contiguous()}, file.stem)
-
-
-def ask_network(asking: Asking, run: Run, weights: str, task: Task) -> None:
-    """What a worker does between teachers and students: ask a trained network."""
-    wanted = [str(epoch) for epoch in asking.epochs] + list(asking.splits)
-    if all(answers_file(task.folder, asking.name, what).exists() for what in wanted):
-        return
-    with task.machine.threading():
-        network = task.machine.place(network_of(run, task, weights))
-        keep_answers(task.folder, asking.name, asking.answers(network, task.machine))
 
 
 class Plan:
@@ -71,7 +32,8 @@ class Plan:
         self.all = list(with_teachers(self.requested))
         for run in self.all:
             self.checks.of(run)
-        self.told = self.ask_those_that_only_answer()
+        with machine.threading():
+            self.told = self.ask_those_that_only_answer()
         self.keys = Keys(machine, {name: tensors_key(found) for name, found in self.told.items()})
         self.unique = {self.keys.of(run): run for run in self.all}
         self.weights: dict[str, str] = {}  # key of a teacher's run -> name of its weights
@@ -131,10 +93,10 @@ class Plan:
 
     def askings(self, tasks: Sequence[Task]) -> list[tuple[Asking, Run, str]]:
         """What must be asked of trained networks before these tasks, each once."""
-        wanted: dict[str, tuple[Run, str, list[Run]]] = {}
+        wanted: dict[str, tuple[Run, str, list[Run]]] = {}  # name -> teacher, its weights, those who ask
         for task in tasks:
             for run, name, weights in zip(task.runs, task.answers, task.teachers, strict=True):
-                if weights is not None:
+                if weights is not None and name is not None and isinstance(run.teacher, Run):
                     wanted.setdefault(name, (run.teacher, weights, []))[2].append(run)
         return [(asking_of(name, runs), teacher, weights) for name, (teacher, weights, runs) in wanted.items()]
 
@@ -150,42 +112,17 @@ class Plan:
         """What a teacher that these runs share answers, of the shape that their labels have."""
         classes = num_classes_of(runs[0])
         teacher = teacher_of(runs[0].teacher, runs[0].data, classes)
-        answers = asking_of("", runs).answers(place(teacher, self.machine), self.machine)
+        answers = dict(asking_of("", runs).answers(teacher, self.machine))
         for what, logits in answers.items():
-            part = getattr(runs[0].data, "train" if what.isdecimal() else what)
-            labelled = (len(part.inputs),) if part.labels is None else tuple(part.labels.shape)
-            check_answers(what, logits, (*labelled, classes))
+            check_answers(what, logits, runs[0].data, classes)
         return answers
 
     def keep_told(self, folder: Path) -> None:
-        """Write what `ask_those_that_only_answer` found."""
+        """Write what `ask_those_that_only_answer` found, and hold it in memory no longer."""
         for run in self.all:
             if run.asks_teacher and not isinstance(run.teacher, Run):
-                keep_answers(folder, self.answers_name(run), self.told[asked(run)])
-
-
-def check_answers(what: str, logits: Tensor, expected: tuple[int, ...]) -> None:
-    """Every teacher that is no run answers for each label, in the student's classes, with finite numbers."""
-    where = f"views of epoch {what}" if what.isdecimal() else what
-    if tuple(logits.shape) != expected:
-        raise ValueError(
-            f"teacher must give logits {expected} of {where}, one for each of the student's classes; "
-            f"got {tuple(logits.shape)}. A function that picks columns makes another teacher fit"
-        )
-    if not logits.isfinite().all():
-        raise ValueError(f"teacher must give finite logits; those of {where} hold NaN or infinity")
-
-
-def place(teacher: Any, machine: Machine) -> Any:
-    return teacher.to(machine.device) if isinstance(teacher, nn.Module) else teacher
-
-
-def asking_of(name: str, runs: Sequence[Run]) -> Asking:
-    """One asking that is enough for all of these runs."""
-    first, stored = runs[0], [run for run in runs if run.stores_answers]
-    epochs = tuple(range(max((run.num_epochs for run in stored), default=0)))
-    splits = tuple(sorted({run.measured_on for run in runs}))
-    return Asking(name, first.data, first.views, first.answers, epochs, splits)
+                keep_answers(folder, str(self.answers_name(run)), self.told[asked(run)].items())
+        self.told = {}
 
 
 def with_teachers(runs: Sequence[Run]) -> Iterator[Run]:

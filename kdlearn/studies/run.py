@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Union
 
 import torch
@@ -88,13 +88,10 @@ class Run:
     @cached_property
     def rows(self) -> Tensor:
         """The training rows that it sees: all, those whose ground truth it may read, or a sample of them."""
-        known = self.data.train.known
-        rows = torch.arange(len(self.data.train.inputs))
-        if known is not None and not self.asks_teacher:
-            rows = rows[known.cpu()]
-        if self.sample is None or self.sample == len(rows):
-            return rows
-        return rows[stratified_sample(self.data.train.labels.cpu()[rows], self.sample, self.own_seed)]
+        train = self.data.train
+        return rows_of(
+            train.inputs, train.labels, None if self.asks_teacher else train.known, self.sample, self.own_seed
+        )
 
     @property
     def num_epochs(self) -> int:
@@ -108,3 +105,12 @@ class Run:
         if self.start is not None:
             initialise_from(network, self.start)
         return network
+
+
+@lru_cache(maxsize=4096)  # every strategy of a seed sees the same rows
+def rows_of(inputs: Tensor, labels: Tensor, known: Tensor | None, sample: int | None, seed: int) -> Tensor:
+    """The rows that are known, or a sample of them in which each class keeps its share."""
+    rows = torch.arange(len(inputs)) if known is None else known.cpu().nonzero().flatten()
+    if sample is None or sample == len(rows):
+        return rows
+    return rows[stratified_sample(labels.cpu()[rows], sample, seed)]

@@ -1,5 +1,6 @@
 """A study: runs to a table, in this process or on any executor of processes."""
 
+import importlib
 import json
 import os
 import tempfile
@@ -16,8 +17,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from kdlearn.data.files import PARTIAL, read_json, remove_partials, write_json
+from kdlearn.studies.asking import ask_network
 from kdlearn.studies.carry_out import carry_out
-from kdlearn.studies.plan import Plan, ask_network
+from kdlearn.studies.plan import Plan
 from kdlearn.studies.run import Run
 from kdlearn.training.machine import Machine
 
@@ -43,8 +45,8 @@ def study(
     Everything is built and checked before anything is trained or written.
 
     Args:
-        folder: keeps what is done, so that a study that was stopped goes on; None keeps nothing. On an executor of other
-            machines all must see it.
+        folder: keeps what is done, so that a study that was stopped goes on; None keeps nothing. On an executor of
+            other machines all must see it.
         machine: where to compute. On workers each computes on one thread.
         workers: so many local processes; the table is the same for any number of them.
         executor: any executor of processes, such as Dask's `Client.get_executor()`.
@@ -119,8 +121,14 @@ def the_executor(executor: Executor | None, workers: int | None) -> Iterator[Exe
         raise ValueError(f"workers must be a whole number of at least 1; got {workers!r}")
     from loky import ProcessPoolExecutor  # unlike the standard library's, it takes functions of a notebook
 
-    with ProcessPoolExecutor(workers, env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}) as pool:
+    one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with ProcessPoolExecutor(workers, initializer=load_torch, env=one_thread) as pool:
         yield pool
+
+
+def load_torch() -> None:
+    """Before a worker's first task: loky takes memory that grows later for a leak, and begins the worker anew."""
+    importlib.import_module("torch")
 
 
 def carry_out_plan(plan: Plan, folder: Path, executor: Executor | None, progress: bool) -> dict[str, pd.DataFrame]:
@@ -177,17 +185,16 @@ def check_shared(folder: Path, executor: Executor) -> None:
 
 def table_of(plan: Plan, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The rows of the runs that were asked for, in that order, with what tells them apart in front."""
-    measured = {}
-    for level in plan.levels:
-        for task in level:
-            by_place = tables[task.key].groupby("place", sort=False)
-            for place, rows in by_place:
-                measured[plan.keys.of(task.runs[place])] = rows.drop(columns="place")
-    frames = [measured[plan.keys.of(run)].assign(**about(run)) for run in plan.requested]
-    table = pd.concat(frames, ignore_index=True)
-    front = list(dict.fromkeys(name for run in plan.requested for name in about(run)))
-    front = [name for name in front if name not in ("replicate", "seed")] + ["replicate", "seed", "length"]
-    return table[[*front, *(name for name in table.columns if name not in front)]]
+    measured = []
+    for task in (task for level in plan.levels for task in level):
+        keys = [plan.keys.of(run) for run in task.runs]
+        found = tables[task.key]
+        measured.append(found.drop(columns="place").assign(key=[keys[place] for place in found["place"]]))
+    asked = pd.DataFrame([{**about(run), "key": plan.keys.of(run)} for run in plan.requested])
+    front = [name for name in asked.columns if name not in ("replicate", "seed", "key")]
+    table = asked.merge(pd.concat(measured, ignore_index=True), on="key")
+    front += ["replicate", "seed", "length"]
+    return table[[*front, *(name for name in table.columns if name not in (*front, "key"))]]
 
 
 def about(run: Run) -> dict[str, Any]:

@@ -62,9 +62,6 @@ class Chosen:
     best: Mapping[tuple[str, int], Candidate]
     at_the_end: Sequence[str] = ()
 
-    def of(self, name: str, strategy: Strategy, length: int) -> Candidate:
-        return self.best[name, length]
-
 
 def choose_settings(
     question: "Question", choice: Choice, folder: str | Path | None, where: Mapping[str, Any]
@@ -121,7 +118,11 @@ def optimizers_of(optimizer: Optimizer, rates: Sequence[float]) -> list[Optimize
         return [optimizer]
     if not hasattr(optimizer, "learning_rate"):
         raise TypeError(f"learning_rates need Adam() or NesterovSGD() for an optimizer; got {type(optimizer).__name__}")
-    return [replace(optimizer, learning_rate=rate) for rate in rates]
+    return [at_rate(optimizer, rate) for rate in rates]
+
+
+def at_rate(optimizer: Any, rate: float) -> Optimizer:
+    return replace(optimizer, learning_rate=rate)
 
 
 def score(
@@ -187,7 +188,7 @@ def extended(grid: Mapping[str, Sequence[Candidate]], chosen: Chosen) -> dict[st
     return (
         {
             name: [
-                Candidate(strategy, replace(some[0].optimizer, learning_rate=rate))
+                Candidate(strategy, at_rate(some[0].optimizer, rate))
                 for rate in further
                 for strategy in {id(one.strategy): one.strategy for one in some}.values()
             ]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kdlearn.data.batches import Inputs
 from kdlearn.data.dataset import Dataset
-from kdlearn.formulas.arguments import check_logits
+from kdlearn.formulas.arguments import check_logits, warn_of_probabilities
 from kdlearn.formulas.labels import logits_from
 from kdlearn.training.loop import eval_mode, listening, predict
 from kdlearn.training.machine import Machine
@@ -36,7 +36,8 @@ class LiveAnswers:
     def __init__(self, teacher: Callable[[Tensor], Tensor], inputs: Inputs, layers: Sequence[str], machine: Machine):
         if layers and not isinstance(teacher, nn.Module):
             raise TypeError(f"a teacher with layers must be a torch network; got {type(teacher).__name__}")
-        self.teacher, self.inputs, self.layers, self.machine = teacher, inputs, list(layers), machine
+        self.teacher: Any = teacher
+        self.inputs, self.layers, self.machine = inputs, list(layers), machine
 
     @torch.no_grad()
     def __call__(self, epoch: int, rows: Tensor) -> dict[str, Any]:
@@ -52,7 +53,7 @@ class Estimator:
     """An estimator with `predict_proba`, such as scikit-learn's, as a teacher: logits are logarithms of probabilities.
 
     Its `classes_` are matched with the data's: class indices, or names. A class that it does not know has probability
-    0. `eps` is added to every probability, since a forest is often certain: it decides how certain the logits are.
+    0. `eps` stands in for probabilities below it: a forest is often certain, and `eps` decides how certain its logits.
     """
 
     model: Any
@@ -84,7 +85,7 @@ class StoredTeacher:
     splits: Mapping[str, Tensor]
 
 
-def teacher_of(teacher: Any, data: Dataset, num_classes: int) -> Callable[[Tensor], Tensor] | StoredTeacher:
+def teacher_of(teacher: Any, data: Dataset, num_classes: int) -> Any:
     """A network or callable as it is, an estimator or stored logits as something that answers."""
     if isinstance(teacher, StoredTeacher | Estimator | nn.Module):
         return teacher
@@ -95,12 +96,12 @@ def teacher_of(teacher: Any, data: Dataset, num_classes: int) -> Callable[[Tenso
         estimator = Estimator(teacher, data.class_names, num_classes)
         estimator.columns()
         return estimator
-    if callable(teacher):
-        return teacher
-    raise TypeError(
-        "teacher must be a torch network, a callable from inputs to logits, an estimator with predict_proba, stored "
-        f"logits, or a run; got {type(teacher).__name__}"
-    )
+    if not callable(teacher):
+        raise TypeError(
+            "teacher must be a torch network, a callable from inputs to logits, an estimator with predict_proba, "
+            f"stored logits, or a run; got {type(teacher).__name__}"
+        )
+    return teacher
 
 
 def stored_teacher(splits: Mapping[str, Tensor], data: Dataset) -> StoredTeacher:
@@ -126,6 +127,7 @@ def ask(
         return teacher.splits["train"].to(DTYPES[dtype])
     rows = torch.arange(len(data.train.inputs), device=data.train.inputs.device).split(1000)
     logits = torch.cat([predict(teacher, inputs(epoch, part), machine=machine).to(DTYPES[dtype]) for part in rows])
+    warn_of_probabilities(logits, None)
     if not logits.isfinite().all():
         raise ValueError(f"the teacher's logits must be finite in {dtype}; scale them, or ask for float32")
     return logits

@@ -50,9 +50,9 @@ def outline(value: Any, where: str, tensors: dict[str, Tensor]) -> Any:
     return plain(value, where)
 
 
-def plain(value: Any, where: str) -> bool | int | float | str | None:
-    if isinstance(value, np.generic) and value.dtype.kind in "biufU":
-        value = value.item()
+def plain(value: Any, where: str) -> Any:
+    """A number, string, boolean or None, as JSON keeps it."""
+    value = value.item() if isinstance(value, np.generic) and value.dtype.kind in "biufU" else value
     if value is not None and type(value) not in (bool, int, float, str):
         raise TypeError(
             f"{where} must be a tensor, number, string, boolean or None, or a dict, list or tuple of these; "

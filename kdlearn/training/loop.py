@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from tqdm.auto import tqdm
 
-from kdlearn.data.batches import Batch
+from kdlearn.data.batches import Batch, Stream
 from kdlearn.formulas.labels import full_precision
 from kdlearn.training.checkpoints import Position, interrupts_noted, load_checkpoint, save_checkpoint
 from kdlearn.training.machine import Machine
@@ -23,8 +23,9 @@ Measure = Callable[[nn.Module, int], dict[str, Any]]
 
 
 class Learner(Protocol):
-    """What the loop trains: all its weights in one module, and the loss of a batch, `()` or one for each network."""
+    """What the loop trains: the network, all weights in one module, a batch's loss, `()` or one for each network."""
 
+    network: nn.Module
     whole: nn.Module
 
     def loss(self, batch: Any) -> Tensor: ...
@@ -57,15 +58,16 @@ def train(
     """Train a teacher or a student on what the strategy says, in place; it is left in `train()` mode.
 
     Args:
-        batches: iterated once an epoch: a `Stream`, or any iterable of `Batch` or of `(inputs, labels)`; its order comes
-            back after an interruption if it is a function of its attribute `epoch`, as a `Stream`'s is.
+        batches: iterated once an epoch: a `Stream`, or any iterable of `Batch` or of `(inputs, labels)`; its order
+            comes back after an interruption if it is a function of its attribute `epoch`, as a `Stream`'s is.
         optimizer: `Adam()`, `NesterovSGD()`, or torch's: a function of the parameters, such as
             `functools.partial(torch.optim.AdamW, lr=1e-3)`.
         machine: on which device, and in which precision; network and batches must be there already.
         evaluate: what it returns for the network after an epoch is added to the curve.
         checkpoint: a file that is written after each epoch and on Ctrl-C; where it is there, the training goes on from
             it and ends as if it had never stopped. The caller deletes it.
-        settings: plain values that a checkpoint must share, such as the strategy and the seed.
+        settings: plain values that a checkpoint must share beside network, strategy, optimiser, lengths, seed and
+            machine, such as which data these are; of a `Stream` the data are known.
         seed: of dropout and of what the strategy prepares; None takes torch's own random numbers as they stand.
         progress: whether to show a bar with the time left.
 
@@ -73,14 +75,22 @@ def train(
         The learning curve: for each epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what
         `evaluate` gave. A loss that is no longer finite is a FloatingPointError.
     """
-    source, options = (
-        Epochs(batches, num_epochs),
-        {"checkpoint": checkpoint, "settings": settings, "progress": progress},
-    )
+    source = Epochs(batches, num_epochs)
     measure = None if evaluate is None else lambda network, epoch: evaluate(network)
+    recipe, decided_by = recipe_of(optimizer), settings
+    if checkpoint is not None:
+        about = {"num_epochs": num_epochs, "seed": seed, **machine.settings(), "settings": settings}
+        decided_by = about | {"network": repr(network), **described(strategy, recipe), **source.about()}
     with random_numbers_of(seed):
         learner = OneNetwork(network, strategy, machine, source.example)
-        return fit(learner, source, recipe_of(optimizer), measure=measure, machine=machine, **options)
+        kept = {"checkpoint": checkpoint, "settings": decided_by}
+        return fit(learner, source, recipe, measure=measure, progress=progress, **kept)
+
+
+def described(strategy: Strategy, recipe: Recipe) -> dict[str, str]:
+    """What a checkpoint must share, as words."""
+    told = {"strategy": type(strategy).__qualname__, **strategy.settings, **recipe.settings()}
+    return {name: repr(value) for name, value in told.items()}
 
 
 class Epochs:
@@ -94,7 +104,7 @@ class Epochs:
 
     def batches(self, stretch: int, done: int) -> Iterator[Batch]:
         if hasattr(self.iterable, "epoch"):
-            self.iterable.epoch = stretch
+            setattr(self.iterable, "epoch", stretch)  # noqa: B010 - an iterable's own attribute, unknown to its type
         return map(as_batch, islice(self.iterable, done, None))
 
     def share_done(self, stretch: int, done: int) -> float:
@@ -104,6 +114,11 @@ class Epochs:
 
     def example(self) -> Batch:
         return next(self.batches(0, 0))
+
+    def about(self) -> dict[str, Any]:
+        """What is known of the data: of a `Stream` all, of another iterable its length."""
+        told = {"batches": len(self.iterable) if isinstance(self.iterable, Sized) else None}
+        return told | (self.iterable.about() if isinstance(self.iterable, Stream) else {})
 
 
 def as_batch(found: Any) -> Batch:
@@ -174,7 +189,6 @@ def fit(
     recipe: Recipe,
     *,
     measure: Measure | None = None,
-    machine: Machine = Machine(),
     checkpoint: Path | None = None,
     settings: Any = None,
     progress: bool = False,
@@ -202,7 +216,7 @@ def fit(
                     keep()
                     raise KeyboardInterrupt
             end_stretch(position, recipe)
-            position.curve[-1] |= measure(learner.whole, position.epoch) if measure else {}
+            position.curve[-1] |= measure(learner.network, position.epoch) if measure else {}
             keep()
             bar.update()
     learner.whole.train()
@@ -210,7 +224,7 @@ def fit(
 
 
 def update(learner: Learner, batch: Any, stepper: torch.optim.Optimizer, factor: float = 1.0) -> Tensor:
-    """One step at `factor` times the learning rate. Networks in a stack share nothing: the gradient of the sum is each one's."""
+    """One step at `factor` times the learning rate; in a stack the sum's gradient on a network's weights is its own."""
     for group in stepper.param_groups:
         group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
     loss = learner.loss(batch)

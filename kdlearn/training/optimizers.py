@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,33 +12,35 @@ from torch import nn
 from kdlearn.formulas.arguments import check_number
 
 
-@runtime_checkable
-class Recipe(Protocol):
+class Recipe:
     """An optimiser for a network, and its schedule.
 
-    `constant`: the learning rate stays the same, so that a training can be read at several lengths. `elementwise`: each
-    weight is stepped by its own gradients alone, so that many networks can be stepped as one.
+    `constant`: the learning rate stays the same, so that a training can be read at several lengths.
     """
 
-    constant: bool
-    elementwise: bool
+    constant: ClassVar[bool] = True
 
-    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer: ...
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        raise NotImplementedError
 
     def schedule(self, progress: float) -> float:
         """By what the learning rate is multiplied when this share of all steps, in [0, 1), is done."""
-        ...
+        return 1.0
+
+    def elementwise(self) -> bool:
+        """Whether each weight is stepped by its own gradients alone, so that many networks can be stepped as one."""
+        return True
 
     def settings(self) -> dict[str, Any]:
         """What decides it, as plain values."""
-        ...
+        raise NotImplementedError
 
 
 Optimizer = Recipe | Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] | torch.optim.Optimizer
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Recipe):
     """Kingma & Ba 2015 (arXiv 1412.6980), at one learning rate throughout; without `weight_decay` if it is 0.
 
     Weight decay is decoupled from the gradient (Loshchilov & Hutter 2019, arXiv 1711.05101).
@@ -46,8 +48,6 @@ class Adam:
 
     learning_rate: float = 3e-3
     weight_decay: float = 0.0
-    constant: ClassVar[bool] = True
-    elementwise: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_rate("learning_rate", self.learning_rate)
@@ -58,15 +58,12 @@ class Adam:
         fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
         return torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused)
 
-    def schedule(self, progress: float) -> float:
-        return 1.0
-
     def settings(self) -> dict[str, Any]:
         return {"optimizer": "Adam", **asdict(self)}
 
 
 @dataclass(frozen=True)
-class NesterovSGD:
+class NesterovSGD(Recipe):
     """SGD with Nesterov momentum and a triangular schedule, after Jordan 2024 (arXiv 2404.00498).
 
     The learning rate climbs from a fifth to its `learning_rate` at 23 % of the way and falls to 7 % at the end.
@@ -78,7 +75,6 @@ class NesterovSGD:
     weight_decay: float = 0.001
     shift_factor: float = 32.0
     constant: ClassVar[bool] = False
-    elementwise: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_rate("learning_rate", self.learning_rate)
@@ -106,23 +102,18 @@ ELEMENTWISE = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim
 
 
 @dataclass(frozen=True)
-class TorchOptimizer:
+class TorchOptimizer(Recipe):
     """torch's own, by a function of the parameters, at a constant learning rate."""
 
     build: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
-    constant: ClassVar[bool] = True
 
     def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
         return self.build(weight for weight in network.parameters() if weight.requires_grad)
-
-    def schedule(self, progress: float) -> float:
-        return 1.0
 
     @property
     def example(self) -> torch.optim.Optimizer:
         return self.build([nn.Parameter(torch.zeros(2, 2))])
 
-    @property
     def elementwise(self) -> bool:
         return type(self.example) in ELEMENTWISE
 
@@ -138,12 +129,10 @@ class TorchOptimizer:
 
 
 @dataclass(frozen=True)
-class Made:
+class Made(Recipe):
     """An optimiser of torch that exists already: it steps the weights that it was made for, of one network."""
 
     made: torch.optim.Optimizer
-    constant: ClassVar[bool] = True
-    elementwise: ClassVar[bool] = False
 
     def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
         stepped = {id(weight) for group in self.made.param_groups for weight in group["params"]}
@@ -154,8 +143,8 @@ class Made:
             )
         return self.made
 
-    def schedule(self, progress: float) -> float:
-        return 1.0
+    def elementwise(self) -> bool:
+        return False
 
     def settings(self) -> dict[str, Any]:
         return {"optimizer": type(self.made).__qualname__, **self.made.defaults}

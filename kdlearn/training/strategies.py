@@ -35,8 +35,8 @@ from kdlearn.formulas.losses import (
 class Strategy:
     """What a student learns from.
 
-    `name` is what people see, `word` what the command line takes (None: `module:Class`), `reads` the fields of the batch
-    that it needs, `layers` pairs of names of a student's and a teacher's layer whose outputs it wants as
+    `name` is what people see, `word` what the command line takes (None: `module:Class`), `reads` the fields of the
+    batch that it needs, `layers` pairs of names of a student's and a teacher's layer whose outputs it wants as
     `batch.student_features` and `batch.teacher_features`. Its settings are its dataclass fields, or its attributes.
 
     >>> class Mine(Strategy):
@@ -45,9 +45,9 @@ class Strategy:
     ...         return (student_logits - batch.teacher_logits).abs().sum(dim=-1)
     """
 
-    name: ClassVar[str]
+    name: str
     word: ClassVar[str | None] = None
-    reads: ClassVar[tuple[str, ...]] = ()
+    reads: tuple[str, ...] = ()
     layers: tuple[tuple[str, str], ...] = ()
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
@@ -248,11 +248,10 @@ class TruthWhereKnown(Strategy):
     """
 
     otherwise: Strategy
-    reads = ("labels", "teacher_logits", "known")
 
-    @property
-    def name(self) -> str:
-        return f"{self.otherwise.name}, ground truth where known"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.otherwise.name}, ground truth where known")
+        object.__setattr__(self, "reads", tuple(dict.fromkeys(("labels", "known", *self.otherwise.reads))))
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Many small networks trained as one: stacked weights under `vmap`, each on its own batches, strategy and teacher."""
 
 import copy
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -70,7 +70,7 @@ class Group:
         """One loss a network, `(G,)`."""
 
         def of_one(logits: Tensor, numbers: dict[str, Tensor], told: dict[str, Tensor]) -> Tensor:
-            return mean_loss(with_numbers(self.strategy, numbers), logits, Batch(inputs=None, **told))
+            return mean_loss(with_numbers(self.strategy, numbers), logits, Batch(logits, **told))
 
         return vmap(of_one)(logits, self.numbers, told)
 
@@ -79,7 +79,8 @@ class Stack:
     """A learner of several networks: `loss(batch)` gives one for each, and the sum's gradient is each one's own."""
 
     def __init__(self, networks: Sequence[nn.Module], strategies: Sequence[Strategy]) -> None:
-        self.whole = StackedNetworks(networks)
+        self.whole: nn.Module = StackedNetworks(networks)
+        self.network = self.whole
         self.groups = list(groups_of(strategies, like=next(networks[0].parameters())))
 
     def loss(self, batch: StackedBatch) -> Tensor:
@@ -98,12 +99,12 @@ def groups_of(strategies: Sequence[Strategy], like: Tensor) -> Iterator[Group]:
         start += len(same)
 
 
-def kind_of(strategy: Strategy) -> Hashable:
+def kind_of(strategy: Strategy) -> str:
     """What two strategies share that can be trained by the same formula: the class, and all settings but numbers."""
     numbers = numbers_of(strategy)
     others = {name: value for name, value in {**vars(strategy), **strategy.settings}.items() if name not in numbers}
     rest = [(name, fixed(value)) for name, value in others.items()]
-    return type(strategy).__module__, type(strategy).__qualname__, *rest
+    return repr((type(strategy).__module__, type(strategy).__qualname__, *rest))
 
 
 def fixed(value: Any) -> str:
@@ -137,7 +138,7 @@ def can_be_stacked(network: nn.Module, strategy: Strategy, recipe: Recipe, examp
     if next(network.buffers(), None) is not None or sum(weight.numel() for weight in network.parameters()) > LARGEST:
         return False
     odd = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm, nn.RNNBase)
-    if not recipe.elementwise or any(isinstance(module, odd) for module in network.modules()):
+    if not recipe.elementwise() or any(isinstance(module, odd) for module in network.modules()):
         return False
     if strategy.layers or type(strategy).prepare is not Strategy.prepare:
         return False
@@ -246,7 +247,7 @@ def joined(parts: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
     """Each distinct tensor once, one after the other, and for every part where its own begins."""
     places, distinct, total = {id(None): 0}, [], 0
     for part in parts:
-        if id(part) not in places:
+        if part is not None and id(part) not in places:
             places[id(part)] = total
             distinct.append(part)
             total += len(part)

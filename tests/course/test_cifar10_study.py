@@ -1,37 +1,38 @@
 """What notebook 07 and the README say of the CIFAR-10 study in numbers is what was recorded."""
 
 import re
-from collections.abc import Mapping
-from statistics import median
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
 from scipy import stats
 
+from kdlearn import Comparison
 from kdlearn.data.files import read_json
-from kdlearn.studies import format_table, recorded, summarise
+from kdlearn.studies.records import recorded
 
-STUDY, LENGTHS, TUTORIAL = (
-    read_json(recorded("cifar10") / f"{name}.json") for name in ("study", "lengths", "tutorial")
-)
-LONG, QUICK = LENGTHS["long"], LENGTHS["quick"]
+RECORD = Comparison.load(recorded("cifar10") / "recorded.parquet")
+STUDY, LENGTHS, TUTORIAL = (read_json(recorded("cifar10") / f"{name}.json") for name in ("study", "lengths", "tutorial"))
 TRUTH, SMOOTHED, HARD, SOFT = "ground truth", "smoothed ground truth", "teacher's hard labels", "soft labels"
-BOTH = next(run["arm"] for run in STUDY["runs"] if run["arm"].startswith("soft labels + ground truth"))
+BOTH = "soft labels + ground truth"
+NINE, QUICK, LONG, ALONE = 900, 1600, 2400, 3600  # updates
 CELLS = read_json(ROOT / "notebooks" / "07_cifar10_distillation.ipynb")["cells"]
 PROSE = " ".join(" ".join("".join(cell["source"]).split()) for cell in CELLS if cell["cell_type"] == "markdown")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOT_OURS = (
     r"arXiv [\d.]+|arxiv\.org/abs/[\d.]+|`[^`]*`|\$[^$]*\$|94 % in 2\.6 seconds|(?:rate|smoothed by|below ±) 0\.[18]"
 )
 
 
-def of(arm: str, labelled: int = 50_000, measure: str = "accuracy") -> np.ndarray:
-    runs = [run for run in STUDY["runs"] if run["arm"] == arm and run["part"] == f"{labelled:,} labelled images"]
-    return np.array([100 * run[measure] for run in sorted(runs, key=lambda run: run["seed"])])
+def of(arm: str, labelled: int = 50_000, measure: str = "accuracy", length: int = NINE) -> pd.Series:
+    """In percent, by seed."""
+    rows = RECORD.table.query("strategy == @arm and labelled == @labelled and length == @length")
+    return 100 * rows.set_index("seed")[measure]
 
 
-def interval(values: np.ndarray, sign: str = "") -> str:
+def interval(values: pd.Series, sign: str = "") -> str:
     low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
     return f"{values.mean():{sign}.1f} ± {(high - low) / 2:.1f}"
 
@@ -40,8 +41,8 @@ def level(arm: str, measure: str = "accuracy", labelled: int = 50_000) -> str:
     return interval(of(arm, labelled, measure)) + " %"
 
 
-def gain(arm: str, reference: str = TRUTH, labelled: int = 50_000) -> str:
-    return interval(of(arm, labelled) - of(reference, labelled), "+") + " points"
+def gain(arm: str, reference: str = TRUTH, labelled: int = 50_000, length: int = NINE) -> str:
+    return interval(of(arm, labelled, length=length) - of(reference, labelled, length=length), "+") + " points"
 
 
 def error(arm: str) -> str:
@@ -54,33 +55,27 @@ def held_out(smoothing: float, temperature: float) -> str:
     return f"{100 * tried['accuracy']:.1f} %"
 
 
-def at_length(report: Mapping[str, Any], arm: str) -> np.ndarray:
-    """By seed, as the rows stand."""
-    return np.array([100 * run["accuracy"] for run in report["runs"] if run["arm"] == arm])
-
-
-def long_gain(arm: str, reference: str = TRUTH) -> str:
-    return interval(at_length(LONG, arm) - at_length(LONG, reference), "+") + " points"
-
-
-def seconds_in_all(report: Mapping[str, Any]) -> float:
-    """A teacher, its labels, and one student of each kind."""
-    teacher = report["teacher"]
-    return teacher["seconds"] + teacher["labelling_seconds"] + sum(run["seconds"] for run in report["runs"])
-
-
 def few(labelled: int) -> tuple[str, str, str]:
-    alone, hard = level(TRUTH, labelled=labelled), gain(HARD, TRUTH, labelled)
-    return alone, hard, gain(SOFT, HARD, labelled)
+    return level(TRUTH, labelled=labelled), gain(HARD, TRUTH, labelled), gain(SOFT, HARD, labelled)
+
+
+def quick_seconds() -> float:
+    """A teacher, its labels, and one student of each kind."""
+    teacher = LENGTHS["quick"]["teacher"]
+    students = RECORD.table.query("length == @QUICK")["seconds"]
+    return teacher["seconds"] + teacher["labelling_seconds"] + students.sum()
 
 
 def long_sentences() -> list[str]:
-    teacher, alone = LONG["teacher"], [100 * run["accuracy"] for run in LONG["alone"]]
+    teacher, changes = LENGTHS["long"]["teacher"], of(SOFT, length=LONG) - of(TRUTH, length=LONG)
+    low, high = stats.t.interval(0.95, len(changes) - 1, changes.mean(), stats.sem(changes))
     return [
         f"The teacher reaches {100 * teacher['accuracy']:.1f} % in {teacher['seconds']:.0f} seconds, "
-        f"ground truth {interval(at_length(LONG, TRUTH))} %.",
-        f"Smoothing adds {long_gain(SMOOTHED)}, soft labels {long_gain(SOFT)}, {long_gain(SOFT, SMOOTHED)} beyond",
-        f"in 18 epochs ground truth alone reaches {interval(np.array(alone))} %.",
+        f"ground truth {interval(of(TRUTH, length=LONG))} %.",
+        f"Smoothing adds {gain(SMOOTHED, length=LONG)}, soft labels {gain(SOFT, length=LONG)}, "
+        f"{gain(SOFT, SMOOTHED, length=LONG)} beyond",
+        f"allows {low:+.1f} to {high:+.1f} points",
+        f"18 epochs ground truth alone reaches {interval(of(TRUTH, length=ALONE))} %",
     ]
 
 
@@ -88,8 +83,7 @@ def sentences() -> list[str]:
     teacher, total = STUDY["teacher"], {name: sum(parts.values()) for name, parts in TUTORIAL["seconds"].items()}
     plain, smoothed = (f"{100 * tried['accuracy']:.1f} %" for tried in STUDY["teachers_tried"])
     spread = [f"{tried['logit_deviation']:.1f}" for tried in STUDY["teachers_tried"]]
-    quick = seconds_in_all(QUICK)
-    own = median(run["seconds"] for run in STUDY["runs"] if run["labelled"] == 1)
+    own = RECORD.table.query("length == @NINE and labelled == 50_000")["seconds"].median()
     share = teacher["seconds"] + teacher["labelling_seconds"]
     its_error = f"{100 * teacher['calibration_error']:.1f} %"
     repeats = [level(arm, "repeats_mistakes") for arm in (TRUTH, HARD, SOFT)]
@@ -101,7 +95,7 @@ def sentences() -> list[str]:
         f"worse classifier ({smoothed} against {plain})",
         f"Soft labels add {gain(SOFT)}, with ground truth beside them {gain(BOTH)};",
         f"smoothing adds {gain(SMOOTHED)}, the teacher's hard labels {gain(HARD)}.",
-        f"{gain(SOFT, HARD)} between soft and hard labels of one teacher",
+        f"{gain(SOFT, HARD)} between its soft and its hard labels",
         f"soft labels are {gain(SOFT, SMOOTHED)} beyond.",
         *long_sentences(),
         "With 500 labels the student alone reaches {}. The teacher's *hard* labels on the other images add {}, "
@@ -110,8 +104,8 @@ def sentences() -> list[str]:
         f"A student takes {own:.0f} seconds, whatever its labels",
         f"The teacher's share is {share:.0f} seconds, once",
         f"would take {total['the tutorial']:,.0f} seconds on two cores, preset `cpu` {total['preset cpu']:,.0f} there",
-        f"`cpu-quick` took {quick:,.0f}, a share of {quick / total['the tutorial']:.2f}",
-        f"its student of soft labels reaches {at_length(QUICK, SOFT).item():.1f} %",
+        f"`cpu-quick` took {quick_seconds():,.0f}, a share of {quick_seconds() / total['the tutorial']:.2f}",
+        f"its student of soft labels reaches {of(SOFT, length=QUICK).item():.1f} %",
         f"errs by {error(TRUTH)} (expected calibration error), on the teacher's hard labels by {error(HARD)}.",
         f"Smoothed labels make it {error(SMOOTHED)}, and soft labels {error(SOFT)}",
         f"its teacher's modesty, {its_error},",
@@ -119,7 +113,7 @@ def sentences() -> list[str]:
         f"On hard labels it is {repeats[1]}, on soft ones {repeats[2]}.",
         f"agreement with the teacher rises from {agrees[0]} to {agrees[1]}",
         f"soft labels added {gain(SOFT)} in nine epochs, the teacher's hard labels {gain(HARD)}; "
-        f"in twelve, with smaller steps, {long_gain(SOFT)}.",
+        f"in twelve, with smaller steps, {gain(SOFT, length=LONG)}.",
     ]
 
 
@@ -135,29 +129,44 @@ def test_the_notebook_quotes_no_other_measurement():
     assert not re.findall(r".{30}(?:\d\.\d|±).{10}", re.sub(NOT_OURS, "", left))
 
 
-def test_the_readme_shows_the_recorded_table():
-    everything = summarise([run for run in STUDY["runs"] if run["labelled"] == 1])
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert format_table(everything, STUDY["teacher"]) in readme
+def test_soft_labels_had_more_tuning_runs_than_others():
+    counts = pd.Series([run["strategy"]["name"] for run in STUDY["tuning"]]).value_counts()
+    assert counts[SOFT] == 9 and set(counts.drop(SOFT)) == {6}
 
 
 @pytest.mark.parametrize(
-    "sentence",
+    "found",
     [
-        *long_sentences(),
-        f"a plain one, at half the learning rate, reaches {100 * LONG['plain_teacher']['accuracy']:.1f} %",
+        f"soft labels add {gain(SOFT)}, the same teacher's hard labels {gain(HARD)}",
+        f"smoothed ground truth, which needs no teacher, {gain(SMOOTHED)}",
+        f"{gain(SOFT, length=LONG)}: its interval {long_sentences()[2]}",
+        "{} alone; hard labels on the other images add {}, softness {} more".format(*few(500)),
     ],
 )
-def test_the_readme_quotes_what_was_recorded(sentence):
-    assert sentence in " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+def test_the_readme_quotes_what_was_recorded(found):
+    assert found in " ".join(README.split())
+
+
+def test_differences_are_those_of_the_comparison():
+    """Two routes: scipy over pairs here, and `Comparison.difference`."""
+    for arm, options in ((SOFT, {"length": NINE, "labelled": 50_000}), (HARD, {"length": NINE, "labelled": 500})):
+        found = RECORD.difference(arm, TRUTH, **options)
+        assert f"{found:+.1f} points" == gain(arm, labelled=options["labelled"])
 
 
 def test_the_recording_says_where_it_comes_from():
-    for record in (STUDY, LONG, QUICK, TUTORIAL):
-        assert re.fullmatch("[0-9a-f]{12}", record["provenance"]["commit"]), "record from a clean commit"
+    page = (recorded("cifar10") / "README.md").read_text(encoding="utf-8")
+    for record in (STUDY, LENGTHS["long"], LENGTHS["quick"], TUTORIAL):
+        commit: Any = record["provenance"]["commit"]
+        assert re.fullmatch("[0-9a-f]{12}", commit) and commit in page, "record from a clean commit, and say which"
     assert STUDY["settings"]["evaluated_on"] == "test" and STUDY["settings"]["images"] == 50_000
-    assert STUDY["student"]["parameters"] <= 267_738, "no more than the official tutorial's student"
-    seeds = {(arm, size): len(of(arm, size)) for arm in (TRUTH, HARD, SOFT) for size in (500, 5000, 50_000)}
-    assert all(run["parameters"] <= 267_738 for run in LONG["runs"] + LONG["alone"] + QUICK["runs"])
-    assert [len(at_length(LONG, arm)) for arm in (TRUTH, SMOOTHED, SOFT)] == [5, 5, 5]
-    assert set(seeds.values()) == {3, 5} and all(len(of(arm)) == 5 for arm in (SMOOTHED, BOTH))
+    assert (RECORD.table["parameters"] <= 267_738).all(), "no more than the official tutorial's student"
+    seeds = {arm: [len(of(arm, size)) for size in (500, 5000, 50_000)] for arm in (TRUTH, HARD, SOFT)}
+    assert all(counts == [3, 3, 5] for counts in seeds.values())
+    assert [len(of(arm, length=LONG)) for arm in (TRUTH, SMOOTHED, SOFT)] == [5, 5, 5]
+
+
+def test_the_table_is_plain_columns():
+    kinds = {str(kind) for kind in RECORD.table.dtypes}
+    assert kinds <= {"int64", "float64", "str", "object"}
+    assert np.isnan(RECORD.table.query("strategy == @TRUTH")["temperature"]).all()

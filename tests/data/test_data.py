@@ -78,3 +78,19 @@ def test_the_key_sees_all_that_decides_and_neither_name_nor_device(small, device
     ]
     assert len({small.key, *(other.key for other in others)}) == 7
     assert replace(small, name="other").key == small.to(device).key == small.key
+
+
+def test_of_a_data_set_whose_labels_are_few_the_others_are_gone():
+    data = load_digits()
+    few = data.with_known(0.1)
+    known, labels = few.train.known, data.train.labels
+    assert known.sum() == 120 and len(labels[known].unique()) == 10
+    assert torch.equal(few.train.labels[known], labels[known]) and few.train.labels[~known].eq(0).all()
+    assert torch.equal(few.train.inputs, data.train.inputs) and few.key != data.key
+    assert not torch.equal(known, data.with_known(0.1, seed=1).train.known)
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 0.001, 0.999, 1.0, float("nan")])
+def test_a_share_that_leaves_a_class_without_labels_is_refused(share):
+    with pytest.raises(ValueError, match="share must lie in"):
+        load_digits().with_known(share)

@@ -301,3 +301,12 @@ def test_the_hash_is_sha256_of_the_file_with_zeros_in_its_place(tmp_path):
     digest = about["hash"].removeprefix("kdlearn-sha256:")
     assert about["decided_by"] == {"teacher": "a", "seed": "0"}
     assert hashlib.sha256(content.replace(digest.encode(), b"0" * 64)).hexdigest() == digest
+
+
+def test_of_processes_that_train_together_the_first_alone_writes(tmp_path, monkeypatch):
+    for rank, there in (("1", False), ("0", True)):
+        monkeypatch.setenv("RANK", rank)
+        write_json(tmp_path / "a.json", 1)
+        write_tensors(tmp_path / "a.safetensors", {"x": torch.ones(2)}, "")
+        assert (tmp_path / "a.json").exists() == (tmp_path / "a.safetensors").exists() == there
+        assert len(list(tmp_path.iterdir())) == 2 * there

@@ -40,10 +40,10 @@ process.stdout.write(JSON.stringify(answers));
 
 
 def drawn_cases(count: int = 1200) -> list[tuple]:
-    """Student, teacher, label, temperature, soft weight: logits up to ±0.1 … ±10⁴, 1 to 12 classes, T 0.01 … 100."""
+    """Student, teacher, label, temperature, soft weight: logits up to ±0.1 … ±10⁴, 2 to 12 classes, T 0.01 … 100."""
     cases = []
     for index in range(count):
-        classes, size = 1 + index % 12, (0.1, 1.0, 10.0, 1e4)[index // 12 % 4]
+        classes, size = 2 + index % 11, (0.1, 1.0, 10.0, 1e4)[index // 12 % 4]
         student, teacher = (2 * size * torch.rand(2, classes, dtype=torch.float64) - size).tolist()
         temperature = 100.0 if index == 0 else 0.01 if index == 1 else 10 ** (4 * torch.rand(()).item() - 2)
         cases.append((student, teacher, index * 7 % classes, temperature, torch.rand(()).item()))

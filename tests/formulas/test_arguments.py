@@ -7,6 +7,7 @@ import torch
 from torch.func import grad, vmap
 
 import kdlearn
+from kdlearn.formulas.arguments import LooksLikeProbabilities
 
 z, v, y = torch.zeros(4, 3), torch.ones(4, 3), torch.tensor([0, 1, 2, 0])
 
@@ -16,6 +17,8 @@ OF_TWO_LOGITS = {
     "distillation_loss": lambda s=z, t=v: kdlearn.distillation_loss(s, t, y),
     "decoupled_loss": lambda s=z, t=v: kdlearn.decoupled_loss(s, t, y),
     "logit_matching_loss": lambda s=z, t=v: kdlearn.logit_matching_loss(s, t),
+    "reverse_kl_loss": lambda s=z, t=v: kdlearn.reverse_kl_loss(s, t),
+    "jensen_shannon_loss": lambda s=z, t=v: kdlearn.jensen_shannon_loss(s, t),
     "agreement": lambda s=z, t=v: kdlearn.agreement(s, t),
 }
 OF_LABELS = {
@@ -33,10 +36,13 @@ OF_TEMPERATURE = {
     "soft_label_loss": lambda value: kdlearn.soft_label_loss(z, v, value),
     "distillation_loss": lambda value: kdlearn.distillation_loss(z, v, y, temperature=value),
     "decoupled_loss": lambda value: kdlearn.decoupled_loss(z, v, y, temperature=value),
+    "reverse_kl_loss": lambda value: kdlearn.reverse_kl_loss(z, v, value),
+    "jensen_shannon_loss": lambda value: kdlearn.jensen_shannon_loss(z, v, value),
 }
 OF_ONE_LOGITS = {
     "hard_labels": kdlearn.hard_labels,
     "soft_labels": kdlearn.soft_labels,
+    "standardised_logits": kdlearn.standardised_logits,
     "hard_label_loss": lambda logits: kdlearn.hard_label_loss(logits, y),
     "accuracy": lambda logits: kdlearn.accuracy(logits, y),
 }
@@ -86,7 +92,7 @@ def test_logits_of_the_wrong_kind(function):
     with pytest.raises(TypeError, match=r"logits must be floating point; got torch.int64"):
         function(torch.zeros(4, 3, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"logits must have shape \(N, C\)"):
-        function(torch.zeros(4, 3, 1))
+        function(torch.zeros(3))
     with pytest.raises(ValueError, match="empty batch of shape"):
         function(torch.zeros(4, 0))
     for value in (math.nan, math.inf, -math.inf):
@@ -103,9 +109,8 @@ def test_logits_of_the_wrong_kind(function):
         (torch.tensor([0, -100, 2, 1]), ValueError, r"reach from -100 to 2"),
         (torch.zeros(4), TypeError, r"labels must be int64 class indices; got torch.float32"),
         (torch.zeros(4, dtype=torch.int32), TypeError, r"got torch.int32. labels.long\(\)"),
-        (torch.zeros(4, 1, dtype=torch.int64), ValueError, r"labels must have shape \(N,\)"),
-        (torch.zeros(0, dtype=torch.int64), ValueError, r"at least one label; got \(0,\)"),
         ([0, 1, 2, 0], TypeError, r"labels must be a torch tensor; got list"),
+        (None, TypeError, r"labels must be a torch tensor; got NoneType"),
     ],
 )
 def test_labels(function, labels, error, message):
@@ -114,9 +119,55 @@ def test_labels(function, labels, error, message):
 
 
 @pytest.mark.parametrize("name", ["hard_label_loss", "distillation_loss", "decoupled_loss", "accuracy"])
-def test_a_label_for_each_row(name):
-    with pytest.raises(ValueError, match="labels must hold one class index a row of logits, 4 in all; got 3"):
-        OF_LABELS[name](torch.tensor([0, 1, 2]))
+@pytest.mark.parametrize("shape", [(3,), (4, 1), (0,)])
+def test_a_label_for_each_row(name, shape):
+    with pytest.raises(ValueError, match=r"labels must hold one class index a row of logits, shape \(4,\); got"):
+        OF_LABELS[name](torch.zeros(shape, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("name", ["one_hot", "smooth_labels"])
+@pytest.mark.parametrize("shape", [(0,), (2, 0), ()])
+def test_at_least_one_label(name, shape):
+    with pytest.raises(ValueError, match="with at least one label; got"):
+        OF_LABELS[name](torch.zeros(shape, dtype=torch.int64))
+
+
+@cases(OF_TWO_LOGITS | OF_ONE_LOGITS)
+def test_one_class_has_no_softmax(function):
+    arguments = (torch.zeros(4, 1),) * (2 if function in OF_TWO_LOGITS.values() else 1)
+    with pytest.raises(ValueError, match=r"logits must have at least two classes, since one has no softmax; got shape"):
+        function(*arguments)
+
+
+MASKED = {
+    "hard_label_loss": lambda mask: kdlearn.hard_label_loss(z, y, mask=mask),
+    "soft_label_loss": lambda mask: kdlearn.soft_label_loss(z, v, mask=mask),
+    "distillation_loss": lambda mask: kdlearn.distillation_loss(z, v, y, mask=mask),
+    "decoupled_loss": lambda mask: kdlearn.decoupled_loss(z, v, y, mask=mask),
+    "logit_matching_loss": lambda mask: kdlearn.logit_matching_loss(z, v, mask=mask),
+    "reverse_kl_loss": lambda mask: kdlearn.reverse_kl_loss(z, v, mask=mask),
+    "jensen_shannon_loss": lambda mask: kdlearn.jensen_shannon_loss(z, v, mask=mask),
+}
+
+
+@cases(MASKED)
+@pytest.mark.parametrize(
+    ("mask", "error", "message"),
+    [
+        (torch.zeros(4, dtype=torch.bool), ValueError, "mask must be True for at least one label"),
+        (torch.ones(4), TypeError, r"mask must be boolean.* got torch.float32. mask.bool\(\)"),
+        (torch.ones(3, dtype=torch.bool), ValueError, r"mask must have the labels' shape \(4,\); got \(3,\)"),
+        ([True] * 4, TypeError, "mask must be a torch tensor; got list"),
+    ],
+)
+def test_masks(function, mask, error, message):
+    with pytest.raises(error, match=message):
+        function(mask)
+
+
+def test_reduction():
+    with pytest.raises(ValueError, match="reduction must be 'mean' or 'none', one value a label; got 'sum'"):
+        kdlearn.soft_label_loss(z, v, reduction="sum")
 
 
 @cases(OF_TEMPERATURE)
@@ -127,10 +178,19 @@ def test_temperature_out_of_range(function, temperature):
 
 
 @cases(OF_TEMPERATURE)
-@pytest.mark.parametrize("temperature", ["4", None, True, torch.tensor(4.0)])
+@pytest.mark.parametrize("temperature", ["4", None, True, torch.ones(1), torch.tensor(True)])
 def test_temperature_that_is_no_number(function, temperature):
-    with pytest.raises(TypeError, match=f"temperature must be a number; got {type(temperature).__name__}"):
+    with pytest.raises(TypeError, match="temperature must be a number"):
         function(temperature)
+
+
+@cases(OF_TEMPERATURE)
+def test_temperature_as_a_tensor(function):
+    torch.testing.assert_close(function(torch.tensor(3.0)), function(3.0))
+    with pytest.raises(ValueError, match="temperature must be above 0 and finite; got 0"):
+        function(torch.tensor(0.0))
+    with pytest.raises(ValueError, match=r"temperature must not require a gradient.* temperature.detach\(\)"):
+        function(torch.tensor(3.0, requires_grad=True))
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.2, math.nan, math.inf])
@@ -155,9 +215,7 @@ def test_the_edges_of_a_weight_are_allowed(edge):
     assert kdlearn.decoupled_loss(z, v, y, target_weight=0, nontarget_weight=edge).isfinite()
 
 
-def test_decoupling_needs_two_classes():
-    with pytest.raises(ValueError, match="at least two classes, a target and another; got 1"):
-        kdlearn.decoupled_loss(z[:, :1], v[:, :1], torch.zeros(4, dtype=torch.int64))
+def test_decoupling_of_two_classes():
     assert kdlearn.decoupled_loss(z[:, :2], v[:, :2], y.clamp(max=1)).isfinite()
 
 
@@ -170,6 +228,43 @@ def test_entropy_wants_distributions(rows, message):
         kdlearn.entropy(torch.tensor(rows))
     with pytest.raises(ValueError, match=r"probabilities must have shape \(N, C\)"):
         kdlearn.entropy(torch.tensor([0.5, 0.5]))
+
+
+@pytest.mark.parametrize("share", [0, 1, 1.5, -1])
+def test_teacher_share_lies_between(share):
+    with pytest.raises(ValueError, match="teacher_share must"):
+        kdlearn.jensen_shannon_loss(z, v, teacher_share=share)
+
+
+@pytest.mark.parametrize("eps", [0, 0.5, 1, -1e-6, math.nan])
+def test_eps_lies_between_0_and_chance(eps):
+    with pytest.raises(ValueError, match=f"eps must lie above 0 and below 1 / 2.* got {eps}"):
+        kdlearn.logits_from(torch.tensor([[0.5, 0.5]]), eps)
+
+
+PROBABILITIES = torch.tensor([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0], [0.4, 0.4, 0.2], [0.1, 0.2, 0.7]])
+
+
+@cases({name: function for name, function in OF_TWO_LOGITS.items() if name != "agreement"})
+def test_probabilities_are_noticed_once_and_blamed_on_the_caller(function):
+    with pytest.warns(LooksLikeProbabilities, match="kdlearn.logits_from") as seen:
+        function(t=PROBABILITIES)
+    assert len(seen) == 1 and seen[0].filename == __file__
+
+
+def test_what_is_no_distribution_is_not_warned_of(recwarn):
+    for changed in (PROBABILITIES.log(), PROBABILITIES + 1, torch.cat([PROBABILITIES, 3 * PROBABILITIES])):
+        changed = changed.clamp_min(-99)
+        kdlearn.soft_label_loss(torch.zeros_like(changed), changed)
+    kdlearn.soft_label_loss(z, kdlearn.logits_from(PROBABILITIES))
+    vmap(lambda t: kdlearn.soft_label_loss(torch.zeros(4, 3), t))(PROBABILITIES.expand(2, -1, -1))
+    assert not [warning for warning in recwarn if warning.category is LooksLikeProbabilities]
+
+
+def test_masked_rows_are_not_looked_at_for_probabilities():
+    mixed, mask = torch.cat([PROBABILITIES, -v]), torch.arange(8) < 4
+    with pytest.warns(LooksLikeProbabilities):
+        kdlearn.soft_label_loss(torch.zeros(8, 3), mixed, mask=mask)
 
 
 def test_a_finite_row_whose_sum_overflows_is_no_error():

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.func import vmap
 
-from kdlearn import entropy, hard_labels, one_hot, smooth_labels, soft_labels
+from kdlearn import entropy, hard_labels, logits_from, one_hot, smooth_labels, soft_labels, standardised_logits
 
 
 @st.composite
 def logits(draw):
-    num_classes = draw(st.integers(1, 6))
+    num_classes = draw(st.integers(2, 6))
     row = st.lists(st.floats(-50, 50), min_size=num_classes, max_size=num_classes)
     return torch.tensor(draw(st.lists(row, min_size=1, max_size=4)), dtype=torch.float64)
 
@@ -118,3 +118,54 @@ def test_large_logits_stay_finite(temperature, device):
 def test_soft_labels_default_to_plain_softmax():
     z = torch.randn(3, 4)
     torch.testing.assert_close(soft_labels(z), torch.softmax(z, dim=1))
+
+
+def test_any_leading_dimensions():
+    z, labels = torch.randn(2, 3, 5, 4), torch.randint(4, (2, 3, 5))
+    for function in (hard_labels, soft_labels, standardised_logits, lambda z: entropy(soft_labels(z))):
+        torch.testing.assert_close(function(z).flatten(0, 2), function(z.flatten(0, 2)))
+    for function in (lambda labels: one_hot(labels, 4), lambda labels: smooth_labels(labels, 4)):
+        torch.testing.assert_close(function(labels).flatten(0, 2), function(labels.flatten()))
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0, 1e4])
+def test_large_logits_in_float32_are_right(temperature):
+    z = 1e4 + torch.tensor([[0.0, -0.002, -0.02, -300.0, -2e4]])
+    exact = soft_labels(z.double(), temperature)
+    torch.testing.assert_close(soft_labels(z, temperature).double(), exact, rtol=1e-4, atol=1e-37)
+
+
+@given(logits(), st.sampled_from([1e-12, 1e-6, 1e-3]))
+def test_softmax_undoes_logits_from(z, eps):
+    p = torch.softmax(z, dim=1)
+    clamped = p.clamp_min(eps)
+    torch.testing.assert_close(soft_labels(logits_from(p, eps)), clamped / clamped.sum(dim=1, keepdim=True))
+
+
+def test_logits_from_forgives_rounded_sums_and_the_gradient_is_that_of_the_logarithm():
+    p = torch.tensor([[0.503, 0.3, 0.2]], dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(logits_from(p), (p / 1.003).log())
+    logits_from(p)[0, 0].backward()
+    torch.testing.assert_close(p.grad, torch.tensor([[1 / 0.503 - 1 / 1.003, -1 / 1.003, -1 / 1.003]]).double())
+
+
+def test_eps_at_a_high_temperature_is_the_share_that_the_docstring_says():
+    certain = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    for eps, share in ((1e-6, 10**-1.5), (1e-12, 1e-3)):
+        row = soft_labels(logits_from(certain, eps), 4.0)[0]
+        assert (row[1] / row[0]).item() == pytest.approx(share)
+
+
+@given(logits(), st.floats(0.01, 100), st.floats(-100, 100))
+def test_standardised_logits_know_neither_scale_nor_shift(z, scale, shift):
+    z = z + torch.arange(z.shape[1]) / 10  # no row of equal logits
+    found = standardised_logits(z)
+    torch.testing.assert_close(found.mean(dim=1), torch.zeros(len(z)).double(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(found.std(dim=1, correction=0), torch.ones(len(z)).double())
+    torch.testing.assert_close(standardised_logits(scale * z + shift), found, atol=1e-6, rtol=1e-6)
+
+
+def test_standardised_logits_of_an_even_row():
+    z = torch.full((1, 3), 7.0, requires_grad=True)
+    standardised_logits(z).square().sum().backward()
+    assert standardised_logits(z).eq(0).all() and z.grad.isfinite().all()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from kdlearn import accuracy, agreement, expected_calibration_error, macro_f1, macro_recall
-from kdlearn.formulas.metrics import measure
+from kdlearn.formulas.metrics import is_share, measure
 
 
 @st.composite
@@ -64,3 +64,16 @@ def test_measure_gives_each_under_its_name():
         "agreement": agreement(student, teacher),
     }
     assert measure(student, labels, teacher) == expected
+
+
+def test_shares_are_marked():
+    assert all(map(is_share, (accuracy, agreement, macro_recall, macro_f1)))
+    assert not is_share(expected_calibration_error) and not is_share(lambda logits, labels: 0.0)
+
+
+def test_tokens_are_labels_like_any():
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = torch.randn(2, 4, 5, 3, generator=generator)
+    labels = torch.randint(3, (4, 5), generator=generator)
+    flat = measure(student.flatten(0, 1), labels.flatten(), teacher.flatten(0, 1))
+    assert measure(student, labels, teacher) == pytest.approx(flat)

@@ -10,7 +10,7 @@ from torch import nn
 
 from kdlearn import airbench, count_macs, count_parameters, perceptron, resnet18, small_convnet, weights_hash, whiten
 from kdlearn.data import Dataset, Examples, Normalise
-from kdlearn.networks import latency, seeded, whitening_images
+from kdlearn.networks import latency, seeded, whitened_airbench, whitening_filters, whitening_images
 
 
 @pytest.mark.parametrize("widths", [(64, 10), (64, 32, 10), (64, 5, 6, 7, 10)])
@@ -210,6 +210,13 @@ def test_whitening_does_not_depend_on_the_eigenvectors_signs(monkeypatch):
     monkeypatch.setattr(torch.linalg, "eigh", flipped)
     whiten(other, images)
     assert torch.equal(one[0].weight, other[0].weight)
+
+
+def test_a_network_built_with_filters_is_a_network_that_was_whitened():
+    images, whitened = correlated_images(50, 3, 12, 12), airbench((4, 4, 4))
+    whiten(whitened, images)
+    built = whitened_airbench((4, 4, 4), 10, 3, whitening_filters(images))
+    assert torch.equal(built[0].weight, whitened[0].weight) and not built[0].weight.requires_grad
 
 
 def test_whitening_refuses_images_that_are_not_normalised_or_do_not_fit():

@@ -1,0 +1,75 @@
+"""What the commands say: one line for what is wrong, and nothing that a terminal would obey."""
+
+import pickle
+import sys
+import traceback
+from importlib import metadata
+from pathlib import Path
+from typing import TextIO
+
+from kdlearn.data.files import is_first
+
+TOLD = (
+    ValueError, TypeError, OSError, RuntimeError, LookupError, MemoryError, ImportError, ArithmeticError, UserWarning,
+    pickle.PicklingError,
+)  # fmt: skip
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "lazy_loader": "lazy-loader"}
+
+
+class WrongWordsError(Exception):
+    """The command line itself cannot be meant."""
+
+
+def say(text: object) -> None:
+    """Print on standard output, once for all processes of `torchrun`."""
+    write(str(text), sys.stdout)
+
+
+def complain(text: object, program: str = "kdlearn") -> None:
+    """One line on standard error."""
+    write(f"{program}: {' '.join(str(text).split())}", sys.stderr)
+
+
+def write(text: str, stream: TextIO) -> None:
+    if is_first():
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        print(printable(text).encode(encoding, "backslashreplace").decode(encoding), file=stream)
+
+
+def printable(text: str) -> str:
+    """The text with what steers a terminal written as `\\\\x1b`."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+
+
+def in_words(problem: Exception) -> str | None:
+    """One line about what the user can mend; None for what looks like a mistake of this program."""
+    place = place_of(problem)
+    if not isinstance(problem, TOLD) and not place:
+        return None
+    if isinstance(problem, ModuleNotFoundError) and problem.name and not place:
+        return missing(problem.name)
+    bare = isinstance(problem, LookupError) or not isinstance(problem, TOLD) or not str(problem)
+    return f"{type(problem).__name__}: {problem}{place}" if bare else f"{problem}{place}"
+
+
+def place_of(problem: BaseException) -> str:
+    """` (mine.py, line 12)` where the user's own code raised it."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    last = Path(frames[-1].filename) if frames else Path(__file__)
+    ours = (Path(__file__).parents[1], Path(sys.prefix), Path(sys.base_prefix), Path(traceback.__file__).parent)
+    libraries = any(last.is_relative_to(folder) for folder in ours) or "site-packages" in last.parts
+    return "" if libraries or not last.is_absolute() else f" ({last.name}, line {frames[-1].lineno})"
+
+
+def missing(module: str) -> str:
+    """What is not installed, and the line that brings it."""
+    name = DISTRIBUTIONS.get(module.partition(".")[0], module.partition(".")[0])
+    wanted = [one.partition(";")[0].strip() for one in requirements() if one.startswith(name)]
+    return f'{module} is missing: python -m pip install "{(wanted or [name])[0]}"'
+
+
+def requirements() -> list[str]:
+    try:
+        return metadata.requires("kdlearn") or []
+    except metadata.PackageNotFoundError:
+        return []

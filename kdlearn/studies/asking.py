@@ -1,0 +1,82 @@
+"""Asking a teacher once, for all students that will read its answers."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from kdlearn.data.dataset import Dataset
+from kdlearn.data.files import write_tensors
+from kdlearn.data.views import Views
+from kdlearn.studies.carry_out import Task, answers_file, network_of
+from kdlearn.studies.run import Run
+from kdlearn.training.answers import answers_on, ask
+from kdlearn.training.machine import Machine
+
+
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """What a teacher is asked on a data set: some epochs of views, and the splits that students are measured on."""
+
+    name: str
+    data: Dataset
+    views: Views | None
+    dtype: str
+    epochs: tuple[int, ...]
+    splits: tuple[str, ...]
+
+    @property
+    def wanted(self) -> list[str]:
+        return [*map(str, self.epochs), *self.splits]
+
+    def answers(self, teacher: Any, machine: Machine) -> Iterator[tuple[str, Tensor]]:
+        """An epoch or split, and the logits; one at a time, so that no more is held in memory."""
+        if isinstance(teacher, nn.Module):
+            teacher = machine.place(teacher)
+        data = self.data.to(machine.device)
+        inputs = self.views.of(data) if self.views else lambda epoch, rows: data.inputs("train", rows)
+        for epoch in self.epochs:
+            yield str(epoch), ask(teacher, data, inputs, epoch, self.dtype, machine).cpu()
+        for split in self.splits:
+            logits = answers_on(teacher, data, split, machine)
+            if logits is not None:
+                yield split, logits
+
+
+def asking_of(name: str, runs: Sequence[Run]) -> Asking:
+    """One asking that is enough for all of these runs."""
+    first, stored = runs[0], [run for run in runs if run.stores_answers]
+    epochs = tuple(range(max((run.num_epochs for run in stored), default=0)))
+    splits = tuple(sorted({run.measured_on for run in runs}))
+    return Asking(name, first.data, first.views, first.answers, epochs, splits)
+
+
+def keep_answers(folder: Path, name: str, answers: Iterable[tuple[str, Tensor]]) -> None:
+    for what, logits in answers:
+        file = answers_file(folder, name, what)
+        if not file.exists():
+            write_tensors(file, {"logits": logits.contiguous()}, file.stem)
+
+
+def ask_network(asking: Asking, run: Run, weights: str, task: Task) -> None:
+    """What a worker does between teachers and students: ask a trained network."""
+    if all(answers_file(task.folder, asking.name, what).exists() for what in asking.wanted):
+        return
+    with task.machine.threading():
+        keep_answers(task.folder, asking.name, asking.answers(network_of(run, task, weights), task.machine))
+
+
+def check_answers(what: str, logits: Tensor, data: Dataset, num_classes: int) -> None:
+    """Every teacher that is no run answers for each label, in the student's classes, with finite numbers."""
+    part = getattr(data, "train" if what.isdecimal() else what)
+    labelled = (len(part.inputs),) if part.labels is None else tuple(part.labels.shape)
+    where = f"views of epoch {what}" if what.isdecimal() else what
+    if tuple(logits.shape) != (*labelled, num_classes):
+        raise ValueError(
+            f"teacher must give logits {(*labelled, num_classes)} of {where}, one for each of the student's classes; "
+            f"got {tuple(logits.shape)}. A function that picks columns makes another teacher fit"
+        )
+    if not logits.isfinite().all():
+        raise ValueError(f"teacher must give finite logits; those of {where} hold NaN or infinity")

@@ -1,0 +1,191 @@
+"""The commands that train nothing, the demo, and what all commands share."""
+
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from conftest import ROOT, Command
+
+from kdlearn.commands.start import notebooks_folder
+from kdlearn.commands.words import in_words, missing, printable
+from kdlearn.data.files import read_json
+from kdlearn.studies.comparison import Comparison
+
+COMMANDS = ("demo", "start", "explore", "distill", "results", "doctor")
+
+
+def small_comparison(replicates: int = 6, seeds: int = 2, progress: bool = False) -> Comparison:
+    rows = [
+        {"strategy": name, "teacher": "", "replicate": replicate, "seed": seed, "length": 300}
+        | {"accuracy": 0.5 + 0.01 * replicate + 0.1 * (name != "ground truth")}
+        for name in ("ground truth", "soft labels")
+        for replicate in range(replicates)
+        for seed in range(seeds)
+    ]
+    return Comparison(pd.DataFrame(rows))
+
+
+@pytest.fixture
+def quick_demo(monkeypatch):
+    """The demo with a study and a picture that take no time."""
+    from matplotlib.figure import Figure
+
+    module = type(sys)("kdlearn.studies.demo")
+    module.demo, module.finding = small_comparison, lambda comparison: "Found."
+    monkeypatch.setitem(sys.modules, "kdlearn.studies.demo", module)
+    monkeypatch.setattr("kdlearn.studies.demo", module, raising=False)
+    monkeypatch.setattr("kdlearn.plots.gains", lambda comparison, ax: Figure().subplots(), raising=False)
+    return module
+
+
+def test_demo_writes_and_says_what_it_found(quick_demo, here, kdlearn_here: Command):
+    first, second = kdlearn_here("demo", "--seeds", 3, "--replicates", 4), kdlearn_here("demo")
+    assert first.code == second.code == 0 and not first.err
+    assert sorted(path.name for path in here.glob("kdlearn-demo-*")) == ["kdlearn-demo-1", "kdlearn-demo-2"]
+    assert len(Comparison.load(here / "kdlearn-demo-1/comparison.parquet").table) == 2 * 3 * 4
+    assert (here / "kdlearn-demo-2/results.png").read_bytes().startswith(b"\x89PNG")
+    assert "ground truth" in first.out and "Found." in first.out and "kdlearn-demo-1" in first.out
+    assert "soft labels" in kdlearn_here("results", "kdlearn-demo-1").out
+
+
+def test_results_are_not_overwritten_silently(quick_demo, here, kdlearn_here: Command):
+    def seeds() -> int:
+        return Comparison.load(here / "a/b/comparison.parquet").table["seed"].nunique()
+
+    assert kdlearn_here("demo", "--out", "a/b", "--seeds", 2).code == 0
+    refused = kdlearn_here("demo", "--out", "a/b", "--seeds", 3)
+    assert refused.code == 1 and "choose another --out, or add --overwrite" in refused.err and seeds() == 2
+    assert kdlearn_here("demo", "--out", "a/b", "--seeds", 3, "--overwrite").code == 0 and seeds() == 3
+
+
+@pytest.mark.parametrize(("problem", "code"), [(KeyboardInterrupt(), 130), (OSError("disk full"), 1)])
+def test_a_broken_demo_leaves_nothing(quick_demo, here, kdlearn_here: Command, problem, code):
+    def broken(*arguments, **options):
+        raise problem
+
+    quick_demo.demo = broken
+    result = kdlearn_here("demo", "--out", "out")
+    assert result.code == code and not (here / "out").exists() and len(result.err.splitlines()) == 1
+
+
+def test_ctrl_c_is_said(here, pictures, trained, kdlearn_here: Command):
+    result = kdlearn_here("distill", pictures, "--out", "out", "--preset", "tiny", "--seeds", 1)
+    assert (result.code, result.err) == (
+        130,
+        "kdlearn: interrupted; what is complete was kept, the rest was not written\n",
+    )
+
+
+def test_start_makes_a_learners_copy_and_keeps_their_work(here, kdlearn_here: Command):
+    assert kdlearn_here("start", "my-course").code == 0
+    copies = sorted((here / "my-course").glob("*.ipynb"))
+    assert [path.name for path in copies] == [path.name for path in sorted(notebooks_folder().glob("*.ipynb"))]
+    for path in copies:
+        for cell in read_json(path)["cells"]:
+            if cell["cell_type"] == "code":
+                assert cell["outputs"] == [] and cell["execution_count"] is None
+            if "hide-input" in cell["metadata"].get("tags", []):
+                assert cell["metadata"]["jupyter"]["source_hidden"]
+    copies[0].write_text("mine")
+    copies[1].unlink()
+    again = kdlearn_here("start", "my-course")
+    assert again.code == 0 and copies[0].read_text() == "mine" and copies[1].exists()
+    assert f"kept   my-course/{copies[0].name}, which is yours" in again.out
+
+
+def test_explore_writes_a_page_and_keeps_another(here, kdlearn_here: Command):
+    assert kdlearn_here("explore", "--no-open", "--out", "figures.html").out == "figures.html\n"
+    assert "customElements.define" in (here / "figures.html").read_text(encoding="utf-8")
+    (here / "figures.html").write_text("mine")
+    assert kdlearn_here("explore", "--no-open", "--out", "figures.html").code == 1
+    assert (here / "figures.html").read_text() == "mine"
+    assert kdlearn_here("explore", "--no-open", "--out", "figures.html", "--overwrite").code == 0
+    assert "customElements.define" in (here / "figures.html").read_text(encoding="utf-8")
+
+
+def test_no_browser_is_said(monkeypatch, here, kdlearn_here: Command):
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    result = kdlearn_here("explore", "--out", "figures.html")
+    assert result.code == 0 and "no browser" in result.err
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_is_there(command, kdlearn_here: Command):
+    result = kdlearn_here(*filter(None, [command]), "--help")
+    assert result.code == 0 and "Usage: kdlearn" in result.out and not result.err
+    assert all(name in result.out for name in COMMANDS) or command
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+@pytest.mark.parametrize(
+    "words", [["--version"], ["doctor"], ["--help"], ["distill", "--help"], ["results", "RESULTS"]]
+)
+def test_torch_is_loaded_by_what_trains_alone(words, tmp_path):
+    small_comparison().save(tmp_path / "comparison.parquet")
+    words = [word.replace("RESULTS", str(tmp_path)) for word in words]
+    result = python(f"from kdlearn.commands.main import main; main({words}); assert 'torch' not in sys.modules")
+    assert result.returncode == 0 and result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("module", ["typer", "lazy_loader", "packaging", "torch", "numpy"])
+def test_the_doctor_needs_nothing_but_python(module):
+    result = python(
+        f"sys.modules[{module!r}] = None; from kdlearn.commands.main import main; sys.exit(main(['doctor']))"
+    )
+    assert result.returncode == 0 and "free disk" in result.stdout and not result.stderr
+
+
+def test_names_say_what_they_need():
+    result = python("sys.modules['lazy_loader'] = None; import kdlearn; kdlearn.soft_label_loss")
+    assert "pip install lazy-loader" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("module", "words"), [("typer", ["demo"]), ("pandas", ["results", "RESULTS"])])
+def test_what_is_missing_comes_with_the_line_that_brings_it(module, words, tmp_path):
+    small_comparison().save(tmp_path / "comparison.parquet")
+    words = [word.replace("RESULTS", str(tmp_path)) for word in words]
+    block = f"""
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {module!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+from kdlearn.commands.main import main
+sys.exit(main({words}))
+"""
+    result = python(block)
+    assert result.returncode == 1 and len(result.stderr.splitlines()) == 1, result.stderr
+    assert "pip install" in result.stderr and module.replace("_", "-") in result.stderr
+
+
+def test_only_the_first_of_torchruns_processes_speaks(monkeypatch, kdlearn_here: Command):
+    monkeypatch.setenv("RANK", "1")
+    silent = kdlearn_here("results", "nowhere")
+    monkeypatch.setenv("RANK", "0")
+    assert silent.code == 1 and not silent.err and kdlearn_here("results", "nowhere").err
+
+
+def test_words_of_problems():
+    assert in_words(ValueError("so")) == "so"
+    assert in_words(MemoryError()) == "MemoryError: "
+    assert in_words(KeyError("x")) == "KeyError: 'x'"
+    assert in_words(AssertionError("a mistake of ours")) is None
+    assert missing("PIL.Image").startswith('PIL.Image is missing: python -m pip install "pillow')
+    assert missing("nowhere") == 'nowhere is missing: python -m pip install "nowhere"'
+
+
+def test_printable():
+    assert printable("a\x1b[0m\n± ✓\ud800\x07") == "a\\x1b[0m\n± ✓\\ud800\\x07"
+
+
+def test_output_that_knows_no_unicode(monkeypatch, tmp_path):
+    small_comparison().save(tmp_path / "comparison.parquet")
+    code = f"from kdlearn.commands.main import main; sys.exit(main(['results', {str(tmp_path)!r}]))"
+    result = python(code, PYTHONIOENCODING="ascii")
+    assert result.returncode == 0 and "\\xb1" in result.stdout

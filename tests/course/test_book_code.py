@@ -1,0 +1,31 @@
+"""Every block of Python in the book's own pages runs as it stands, one after the other, without a warning of ours."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+PAGES = sorted(path for path in (ROOT / "book").glob("*.md") if "```python" in path.read_text(encoding="utf-8"))
+
+
+def code_of(page: Path) -> str:
+    """The page's blocks with the lines where they stand, so that an error names the line."""
+    lines, inside = [], False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        inside = line == "```python" if line.startswith("```") else inside
+        lines.append(line if inside and not line.startswith("```") else "")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    """As a script of its own: workers find its functions, and a key its source, as they would for a reader's."""
+    script = tmp_path / f"{page.stem}.py"
+    script.write_text(code_of(page), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), {"__name__": page.stem})
+
+
+def test_all_five_pages_have_code():
+    assert len(PAGES) == 5 and all(len(re.findall("\n\n+", code_of(page))) > 2 for page in PAGES)

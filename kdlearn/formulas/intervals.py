@@ -35,9 +35,12 @@ class Interval(NamedTuple):
         return abs(self.mean) > self.half_width
 
     def __format__(self, spec: str) -> str:
+        mean = format(self.mean, spec)
+        if float(mean) == 0:  # a small negative number is no "-0.0"
+            mean = format(0.0, spec)
         if math.isnan(self.half_width):
-            return f"{self.mean:{spec}}"
-        return f"{self.mean:{spec}} ± {self.half_width:{spec.lstrip('+')}}"
+            return mean
+        return f"{mean} ± {self.half_width:{spec.lstrip('+')}}"
 
     def __str__(self) -> str:
         return format(self, ".3g")

@@ -10,15 +10,16 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from kdlearn import ViewBatches, Views
+from kdlearn import Dataset, Examples, Stream, Views
+from kdlearn.data import Normalise
 
 MEAN, DEVIATION, BATCH_SIZE, NUM_IMAGES = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26), 500, 10_000
 
 
-class Pictures(Dataset):
+class Pictures(torch.utils.data.Dataset):
     """Tensors in memory, transformed one by one: what a DataLoader does for most courses."""
 
     def __init__(self, images: torch.Tensor) -> None:
@@ -53,7 +54,8 @@ def main() -> None:
         )
         for workers in (0, 2)
     }
-    ours = ViewBatches(Views(images, MEAN, DEVIATION), None, BATCH_SIZE, seed=0)
+    data = Dataset(Examples(images), test=Examples(images[:1]), normalise=Normalise(MEAN, DEVIATION))
+    ours = Stream(data.train, BATCH_SIZE, seed=0, inputs=Views().of(data))
     rates = {name: [] for name in (*loaders, "kdlearn")}
     for _ in range(5):
         for name, batches in {**loaders, "kdlearn": ours}.items():

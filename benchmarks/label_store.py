@@ -12,10 +12,11 @@ from time import perf_counter
 
 import torch
 
-from kdlearn import GroundTruth, SoftLabels, ViewBatches, Views, label_views, predict, train
-from kdlearn.data import Batch
+from kdlearn import Dataset, Examples, GroundTruth, SoftLabels, Stream, Views, train
+from kdlearn.data import Normalise
 from kdlearn.networks import seeded
-from kdlearn.studies import PRESETS
+from kdlearn.studies.presets import PRESETS, network_named
+from kdlearn.training.answers import LiveAnswers, StoredAnswers, ask
 from kdlearn.training.machine import best_machine
 
 REPEATS, BATCH_SIZE, NUM_IMAGES, NUM_STUDENTS = 5, 500, 2_000, (1, 3, 12)
@@ -27,27 +28,35 @@ def seconds(work: Callable[[], object]) -> float:
     return perf_counter() - start
 
 
+def noise(device: str) -> Dataset:
+    """Random images of ten classes."""
+    images = torch.randint(256, (NUM_IMAGES, 3, 32, 32), dtype=torch.uint8)
+    examples = Examples(images, torch.randint(10, (NUM_IMAGES,)))
+    names = tuple("0123456789")
+    return Dataset(examples, examples, class_names=names, normalise=Normalise((0.5,) * 3, (0.25,) * 3)).to(device)
+
+
 def main() -> None:
     machine, preset = best_machine(), PRESETS["cpu"]
-    images = torch.randint(256, (NUM_IMAGES, 3, 32, 32), dtype=torch.uint8, device=machine.device)
-    labels = torch.randint(10, (NUM_IMAGES,), device=machine.device)
-    views = Views(images, (0.5,) * 3, (0.25,) * 3)
+    data = noise(machine.device)
+    views = Views().of(data)
     teacher, student = (
-        machine.place(seeded(lambda network=network: network.build(10, 3), 0))
-        for network in (preset.teacher, preset.student)
+        machine.place(seeded(network_named(name, data), 0)) for name in (preset.teacher, preset.student)
     )
-    store = label_views(teacher, views, 1, machine=machine, progress=False)
 
-    def epoch(strategy, store=None, ask=None) -> None:
-        batches = ViewBatches(views, labels, BATCH_SIZE, seed=0, store=store)
-        asked = batches if ask is None else (Batch(*batch[:2], ask(batch.images)) for batch in batches)
-        train(student, asked, strategy, num_epochs=1, machine=machine, progress=False)
+    def labels() -> torch.Tensor:
+        return ask(teacher, data, views, 0, machine=machine)
 
+    def epoch(strategy, answers=None) -> None:
+        batches = Stream(data.train, BATCH_SIZE, seed=0, inputs=views, answers=answers)
+        train(student, batches, strategy, num_epochs=1, machine=machine, progress=False)
+
+    stored, live = StoredAnswers([labels()]), LiveAnswers(teacher, views, [], machine)
     works = {
         "plain": lambda: epoch(GroundTruth()),
-        "distilled": lambda: epoch(SoftLabels(2.0), store),
-        "anew": lambda: epoch(SoftLabels(2.0), ask=lambda part: predict(teacher, part, machine=machine)),
-        "labels": lambda: label_views(teacher, views, 1, machine=machine, progress=False),
+        "distilled": lambda: epoch(SoftLabels(2.0), stored),
+        "anew": lambda: epoch(SoftLabels(2.0), live),
+        "labels": labels,
     }
     for work in works.values():
         work()  # the first time is slower

@@ -18,19 +18,22 @@ from dataclasses import asdict
 from itertools import chain, repeat
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from kdlearn import Adam, GroundTruth, SoftLabels, SoftLabelsAndGroundTruth, ViewBatches, Views, predict
-from kdlearn.data import Batch, Examples, LabelStore, load_images
+from kdlearn import Adam, Dataset, GroundTruth, SoftLabels, SoftLabelsAndGroundTruth, Stream, Views, predict
+from kdlearn.data import Batch, Examples, load_images
 from kdlearn.data.files import write_json
 from kdlearn.networks import seeded
-from kdlearn.studies import PRESETS, Preset, Schooling, provenance
-from kdlearn.training.loop import step
+from kdlearn.studies.presets import PRESETS, Preset, Schooling, network_named
+from kdlearn.studies.records import provenance
+from kdlearn.training.answers import StoredAnswers
+from kdlearn.training.loop import OneNetwork, update
 from kdlearn.training.machine import Machine, best_machine
 from kdlearn.training.optimizers import Recipe
 from kdlearn.training.strategies import Strategy
@@ -59,11 +62,11 @@ def tutorial_student() -> nn.Module:
     return nn.Sequential(*convolution(3, 16, pool=True), *convolution(16, 16, pool=True), *classifier(1024, 256))
 
 
-class OneByOne(Dataset):
+class OneByOne(torch.utils.data.Dataset):
     """An image at a time, from an array to PIL to a normalised tensor, as torchvision's data sets do."""
 
     def __init__(self, examples: Examples) -> None:
-        self.images, self.labels = examples.images.permute(0, 2, 3, 1).numpy(), examples.labels.tolist()
+        self.images, self.labels = examples.inputs.permute(0, 2, 3, 1).numpy(), examples.labels.tolist()
         self.transform = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(**IMAGENET)])
 
     def __len__(self) -> int:
@@ -73,11 +76,19 @@ class OneByOne(Dataset):
         return self.transform(Image.fromarray(self.images[row])), self.labels[row]
 
 
-def stepping(model: nn.Module, batches: Iterable, strategy: Strategy, recipe: Recipe, machine: Machine) -> Work:
+def stepping(
+    model: nn.Module,
+    batches: Iterable,
+    strategy: Strategy,
+    recipe: Recipe,
+    machine: Machine,
+    asked: Callable[[Batch], Batch] = lambda batch: batch,
+) -> Work:
     """One step with the next batch, of as many epochs as are asked for."""
     stepper = recipe.optimizer(machine.place(model).train())
-    endless = (Batch(*batch) for again in repeat(batches) for batch in again)
-    return lambda: step(model, next(endless), strategy, stepper, machine)
+    endless = (asked(Batch(*batch)) for again in repeat(batches) for batch in again)
+    learner = OneNetwork(model, strategy, machine, lambda: next(endless))
+    return lambda: update(learner, next(endless), stepper)
 
 
 def tutorial(images: Examples) -> dict[str, tuple[Work, int]]:
@@ -85,45 +96,41 @@ def tutorial(images: Examples) -> dict[str, tuple[Work, int]]:
     machine, recipe, both = Machine(), Adam(1e-3), SoftLabelsAndGroundTruth(temperature=2.0, soft_weight=0.25)
     teacher, answering = (machine.place(seeded(tutorial_teacher, 0)) for _ in range(2))
 
-    def asking(logits: Tensor, batch: Batch) -> Tensor:
+    def asked(batch: Batch) -> Batch:
         with torch.no_grad():
-            answers = answering.eval()(batch.images)
-        return both(logits, batch._replace(teacher_logits=answers))
+            return batch._replace(teacher_logits=answering.eval()(batch.inputs))
 
-    def work(model: nn.Module, strategy: Strategy) -> Work:
-        return stepping(
-            model, DataLoader(OneByOne(images), 128, shuffle=True, num_workers=2), strategy, recipe, machine
-        )
+    def work(model: nn.Module, strategy: Strategy, **options: Any) -> Work:
+        batches = DataLoader(OneByOne(images), 128, shuffle=True, num_workers=2)
+        return stepping(model, batches, strategy, recipe, machine, **options)
 
     count = NUM_EPOCHS * -(-len(images.labels) // 128)
     return {
         "teacher": (work(teacher, GroundTruth()), count),
         "student alone": (work(seeded(tutorial_student, 0), GroundTruth()), count),
         "labels": (lambda: None, 0),  # it stores none
-        "distilled student": (work(seeded(tutorial_student, 0), asking), count),
+        "distilled student": (work(seeded(tutorial_student, 0), both, asked=asked), count),
     }
 
 
 def engine(
-    views: Views, labels: Tensor, networks: Sequence[nn.Module], schoolings: Sequence[Schooling], machine: Machine
+    data: Dataset, networks: Sequence[nn.Module], schoolings: Sequence[Schooling], machine: Machine
 ) -> dict[str, tuple[Work, int]]:
-    """A step of each part in this engine. What the stored labels say does not change how long a step takes."""
+    """A step of each part in this engine. What the stored answers say does not change how long a step takes."""
     (teacher, student), (long, short) = networks, schoolings
-    store, asked = LabelStore(torch.zeros(1, len(views), 10)), views(0, torch.arange(1000))
-    answering = machine.place(deepcopy(teacher))
+    views, rows = Views().of(data), len(data.train.labels)
+    answers, answering = StoredAnswers([torch.zeros(rows, 10)]), machine.place(deepcopy(teacher))
+    asked = views(0, torch.arange(1000))
 
-    def work(model: nn.Module, schooling: Schooling, strategy: Strategy, store: LabelStore | None = None) -> Work:
-        batches = ViewBatches(views, labels, schooling.batch_size, seed=0, store=store)
+    def work(model: nn.Module, schooling: Schooling, strategy: Strategy, answers: StoredAnswers | None = None) -> Work:
+        batches = Stream(data.train, schooling.batch_size, seed=0, inputs=views, answers=answers)
         return stepping(deepcopy(model), batches, strategy, schooling.optimizer, machine)
 
-    def count(schooling: Schooling) -> int:
-        return schooling.num_epochs * -(-len(views) // schooling.batch_size)
-
     return {
-        "teacher": (work(teacher, long, GroundTruth()), count(long)),
-        "student alone": (work(student, short, GroundTruth()), count(short)),
-        "labels": (lambda: predict(answering, asked, machine=machine), short.num_epochs * len(views) // 1000),
-        "distilled student": (work(student, short, SoftLabels(2.0), store), count(short)),
+        "teacher": (work(teacher, long, GroundTruth()), long.num_updates(rows)),
+        "student alone": (work(student, short, GroundTruth()), short.num_updates(rows)),
+        "labels": (lambda: predict(answering, asked, machine=machine), short.num_epochs * rows // 1000),
+        "distilled student": (work(student, short, SoftLabels(2.0), answers), short.num_updates(rows)),
     }
 
 
@@ -138,9 +145,9 @@ def seconds_of_a_step(work: Work) -> float:
     return (perf_counter() - start) / count
 
 
-def at_preset(preset: Preset, images: Examples, views: Views, machine: Machine) -> dict[str, tuple[Work, int]]:
-    networks = [seeded(lambda one=one: one.build(10, 3), 0) for one in (preset.teacher, preset.student)]
-    return engine(views, images.labels, networks, (preset.teacher_schooling, preset.student_schooling), machine)
+def at_preset(preset: Preset, data: Dataset, machine: Machine) -> dict[str, tuple[Work, int]]:
+    networks = [seeded(network_named(name, data), 0) for name in (preset.teacher, preset.student)]
+    return engine(data, networks, (preset.teacher_schooling, preset.student_schooling), machine)
 
 
 def main() -> None:
@@ -148,20 +155,19 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="holds train/<class>/* and test/<class>/*")
     parser.add_argument("--out", type=Path, help="a JSON file for the seconds")
     options = parser.parse_args()
-    images, machine, like_theirs = load_images(options.data), best_machine("cpu"), Schooling(NUM_EPOCHS, 500, Adam())
-    views = Views(images.train.images, images.mean, images.deviation)
+    data, machine, like_theirs = load_images(options.data), best_machine("cpu"), Schooling(NUM_EPOCHS, 500, Adam())
     theirs = [seeded(build, 0) for build in (tutorial_teacher, tutorial_student)]
     rows = {
-        "the tutorial": tutorial(images.train),
-        "its networks, this engine": engine(views, images.train.labels, theirs, (like_theirs, like_theirs), machine),
-        **{f"preset {name}": at_preset(PRESETS[name], images.train, views, machine) for name in ("cpu", "cpu-quick")},
+        "the tutorial": tutorial(data.train),
+        "its networks, this engine": engine(data, theirs, (like_theirs, like_theirs), machine),
+        **{f"preset {name}": at_preset(PRESETS[name], data, machine) for name in ("cpu", "cpu-quick")},
     }
     report = {
         name: {part: count and count * seconds_of_a_step(work) for part, (work, count) in row.items()}
         for name, row in rows.items()
     }
     totals = {name: sum(parts.values()) for name, parts in report.items()}
-    print(f"{machine}; seconds for {len(views):,} images, from {SECONDS} seconds of each part:")
+    print(f"{machine}; seconds for {len(data.train.labels):,} images, from {SECONDS} seconds of each part:")
     print(f"{'':28}" + "".join(f"{part:>18}" for part in (*PARTS, "all", "/ the tutorial")))
     for name, parts in report.items():
         print(f"{name:28}" + "".join(f"{value:18,.0f}" for value in (*parts.values(), totals[name])), end="")

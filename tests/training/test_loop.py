@@ -269,6 +269,7 @@ class Stopping(Strategy):
     """Ground truth that calls `stop` in its n-th step."""
 
     name, reads = "stopping", ("labels",)
+    settings = {}  # noqa: RUF012 - when it stops decides no number, so a checkpoint need not share it
 
     def __init__(self, steps: int, stop) -> None:
         self.left, self.stop = steps, stop

@@ -14,7 +14,9 @@ from kdlearn.data.files import read_json
 from kdlearn.studies.records import recorded
 
 RECORD = Comparison.load(recorded("cifar10") / "recorded.parquet")
-STUDY, LENGTHS, TUTORIAL = (read_json(recorded("cifar10") / f"{name}.json") for name in ("study", "lengths", "tutorial"))
+STUDY, LENGTHS, TUTORIAL = (
+    read_json(recorded("cifar10") / f"{name}.json") for name in ("study", "lengths", "tutorial")
+)
 TRUTH, SMOOTHED, HARD, SOFT = "ground truth", "smoothed ground truth", "teacher's hard labels", "soft labels"
 BOTH = "soft labels + ground truth"
 NINE, QUICK, LONG, ALONE = 900, 1600, 2400, 3600  # updates

@@ -42,8 +42,8 @@ IMAGES = replace(DATA, train=DATA.train._replace(inputs=DATA.train.inputs.view(-
 NETWORK = taught()
 
 
-def key(run: Run, machine: Machine = Machine()) -> str:
-    return Plan([run], machine).keys.of(run)
+def key(run: Run, machine: Machine | None = None) -> str:
+    return Plan([run], machine or Machine()).keys.of(run)
 
 
 def run(**options) -> Run:
@@ -213,7 +213,9 @@ def test_the_teacher_decides_nothing_for_who_does_not_ask_it():
 
 def test_neighbours_in_a_plan_do_not_change_a_key(keys):
     mine = run(teacher=ask)
-    plan = Plan([mine, run(teacher=ask, data=digits(1)), run(teacher=ask, data=IMAGES, views=Views(pixels=1))], Machine())
+    plan = Plan(
+        [mine, run(teacher=ask, data=digits(1)), run(teacher=ask, data=IMAGES, views=Views(pixels=1))], Machine()
+    )
     assert plan.keys.of(mine) == keys["a callable"]
 
 

@@ -102,7 +102,7 @@ def wheel(tmp_path_factory) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def test_the_wheel_works_in_a_clean_environment(wheel, tmp_path):
+def test_the_wheel_works_in_a_clean_environment(wheel, pictures, tmp_path):
     """A new environment sees this one's libraries by a path file, but its kdlearn comes from the wheel."""
     venv.create(tmp_path / "clean", with_pip=True)
     scripts = tmp_path / "clean" / ("Scripts" if sys.platform == "win32" else "bin")
@@ -131,6 +131,10 @@ def test_the_wheel_works_in_a_clean_environment(wheel, tmp_path):
     )
     run(str(scripts / "kdlearn"), "explore", "--no-open", "--out", "figures.html")
     assert "customElements.define" in (tmp_path / "figures.html").read_text(encoding="utf-8")
-    study = run(python, "-c", "from kdlearn.studies import recorded; print(recorded('cifar10') / 'study.json')")
-    assert study.startswith(where) and Path(study.strip()).exists()
+    records = run(python, "-c", "from kdlearn.studies.records import recorded; print(recorded('demo'))").strip()
+    assert records.startswith(where) and (Path(records) / "comparison.parquet").exists()
+    command = str(scripts / "kdlearn")
+    assert "soft labels" in run(command, "demo", "--replicates", "2", "--seeds", "1", "--out", "demo", "--quiet")
+    options = ["--preset", "tiny", "--strategies", "ground-truth", "hard", "--seeds", "2", "--out", "study", "--quiet"]
+    assert "hard labels" in run(command, "distill", str(pictures), *options)
     assert (Path(where) / "kdlearn/py.typed").exists() and (Path(where) / "kdlearn/__init__.pyi").exists()

@@ -2,17 +2,23 @@
 
 import base64
 
+import pandas as pd
 import pytest
 import torch
 
-from kdlearn.plots import Picture, image_grid, lines_with_bands, new_axes, probability_bars, strategies_with_intervals
-from kdlearn.studies import Interval
+from kdlearn import Comparison
+from kdlearn.formulas.intervals import Interval
+from kdlearn.plots import Picture, gains, image_grid, lines_with_bands, new_axes, probability_bars
 
-ROWS = [
-    {"part": "own", "arm": "ground truth", "temperature": None, "seeds": 3, "accuracy": [80, 2], "difference": None},
-    {"part": "own", "arm": "soft labels", "temperature": 2.0, "seeds": 3, "accuracy": [85, 1], "difference": [5, 1.5]},
-    {"part": "all", "arm": "soft labels", "temperature": 4.0, "seeds": 3, "accuracy": [90, 3], "difference": [10, 2]},
-]
+
+def drawn_comparison(replicates: int, strategies: int = 1) -> Comparison:
+    """Ground truth is right on 80 %; in replicate r the n-th other strategy gains n + r / 100 of a point."""
+    rows = [
+        {"strategy": name, "teacher": "", "replicate": r, "seed": 0, "length": 300, "accuracy": 0.8 + gain}
+        for r in range(replicates)
+        for name, gain in [("ground truth", 0.0)] + [(f"labels {n}", (n + r / 100) / 100) for n in range(strategies)]
+    ]
+    return Comparison(pd.DataFrame(rows))
 
 
 def test_probability_bars():
@@ -36,17 +42,24 @@ def test_lines_with_bands():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("images", "accuracy")
 
 
-def test_strategies_with_intervals():
-    ax = strategies_with_intervals(ROWS, new_axes())
-    means = [bar.lines[0].get_xdata()[0] for bar in ax.containers]
-    assert means == [80, 85, 90]
-    assert [label.get_text() for label in ax.get_yticklabels()] == [
-        "ground truth",
-        "soft labels, T = 2",
-        "soft labels, T = 4",
-    ]
-    texts = [text.get_text() for text in ax.texts]
-    assert {"own", "all", "reference", "+5.0 ± 1.5", "+10.0 ± 2.0"} <= set(texts)
+def test_gains_are_a_dot_a_replicate_and_the_interval_over_them():
+    comparison = drawn_comparison(replicates=6)
+    ax = gains(comparison, new_axes())
+    dots = ax.lines[0].get_xdata()
+    assert dots == pytest.approx([r / 100 for r in range(6)])
+    (low, high), interval = ax.containers[0].lines[2][0].get_segments()[0][:, 0], comparison.difference("labels 0")
+    assert (low, high) == pytest.approx((interval.low, interval.high))
+    assert f"{interval:+.1f}" in [text.get_text() for text in ax.texts]
+
+
+def test_four_replicates_are_dots_without_an_interval():
+    ax = gains(drawn_comparison(replicates=4), new_axes())
+    assert len(ax.lines[0].get_xdata()) == 4 and not ax.containers
+
+
+def test_more_arms_than_colours_are_all_drawn():
+    ax = gains(drawn_comparison(replicates=5, strategies=9), new_axes())
+    assert len(ax.containers) == len(ax.get_yticklabels()) == 9
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (1, 8, 8), (3, 8, 8)])

@@ -105,7 +105,7 @@ class Stream:
 
     def __call__(self, update: int) -> Batch:
         parts = [self.part(epoch, rows) for epoch, rows in self.parts(update)]
-        return Batch(*(join(values) for values in zip(*parts, strict=True)))
+        return Batch(**{name: join([getattr(part, name) for part in parts]) for name in Batch._fields})
 
     def parts(self, update: int) -> Iterator[tuple[int, Tensor]]:
         """The rows of an update, by the epoch whose views they show."""
@@ -124,7 +124,7 @@ class Stream:
         return Batch(inputs=self.inputs(epoch, rows), labels=labels, known=known, mask=mask, **fields)
 
 
-def join(values: tuple[Any, ...]) -> Any:
+def join(values: list[Any]) -> Any:
     """Tensors one after the other, and tuples of tensors likewise; a single one as it is."""
     if len(values) == 1 or values[0] is None:
         return values[0]

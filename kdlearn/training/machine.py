@@ -46,7 +46,10 @@ class Machine:
         """The model on the device, its filters with their channels last, which convolutions prefer."""
         if self.processes > 1 and self.device.startswith("cuda"):
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-        return model.to(device=torch.device(self.device)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = model.to(device=torch.device(self.device))
+        if any(weight.ndim == 5 for weight in model.parameters()):  # of volumes, which have no such order
+            return model
+        return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def precision(self) -> AbstractContextManager:
         return torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.autocast)

@@ -213,7 +213,9 @@ def test_the_teacher_decides_nothing_for_who_does_not_ask_it():
 
 def test_neighbours_in_a_plan_do_not_change_a_key(keys):
     mine = run(teacher=ask)
-    plan = Plan([mine, run(teacher=ask, data=digits(1)), run(teacher=ask, data=IMAGES, views=Views(pixels=1))], Machine())
+    plan = Plan(
+        [mine, run(teacher=ask, data=digits(1)), run(teacher=ask, data=IMAGES, views=Views(pixels=1))], Machine()
+    )
     assert plan.keys.of(mine) == keys["a callable"]
 
 

@@ -60,7 +60,9 @@ def test_a_table_has_a_row_for_each_run_and_length_in_the_order_of_the_runs(fini
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_any_number_of_workers_gives_the_same_table(finished, tmp_path, workers):
-    assert torch.get_num_threads() > 1 or decided(study(small_study(), tmp_path / "s", workers=workers)).equals(finished[1])
+    assert torch.get_num_threads() > 1 or decided(study(small_study(), tmp_path / "s", workers=workers)).equals(
+        finished[1]
+    )
 
 
 def test_a_foreign_executor_gives_the_same_table(finished):
@@ -158,7 +160,11 @@ def test_a_file_is_no_folder(tmp_path):
 def test_what_a_user_puts_beside_a_study_stays(tmp_path):
     runs = [Run(digits(), STUDENT, lengths=(5,))]
     study(runs, tmp_path)
-    mine = {".1password.bak": b"secret", "rows/.2026-notes.txt": b"mine", "networks/.a.kdlearn-partial-elsewhere-1-1": b""}
+    mine = {
+        ".1password.bak": b"secret",
+        "rows/.2026-notes.txt": b"mine",
+        "networks/.a.kdlearn-partial-elsewhere-1-1": b"",
+    }
     for name, content in mine.items():
         (tmp_path / name).write_bytes(content)
     study(runs, tmp_path)
@@ -232,11 +238,11 @@ def test_killed_at_any_moment_it_goes_on_and_ends_bit_for_bit_the_same(tmp_path,
         assert decided(study(small_study(), tmp_path / str(moment))).equals(finished[1]), moment
     again = 3
     while codes[-1] != 0 or len(codes) < NUM_KILLS:
-        folder = tmp_path / f"again {codes[len(moments):].count(0)}"
+        folder = tmp_path / f"again {codes[len(moments) :].count(0)}"
         codes.append(process_of(again, folder).exitcode)
         again = 3 if codes[-1] == 0 else again + 1
     assert codes.count(-signal.SIGKILL) >= NUM_KILLS * 2 // 3 and set(codes) <= {0, -signal.SIGKILL}
-    for number in range(codes[len(moments):].count(0)):
+    for number in range(codes[len(moments) :].count(0)):
         assert decided(study(small_study(), tmp_path / f"again {number}")).equals(finished[1])
 
 

@@ -103,7 +103,9 @@ def test_a_class_that_the_data_do_not_have_is_refused(classes):
 def test_a_random_forest(named):
     inputs, labels = DATA.train.inputs.numpy(), DATA.train.labels.numpy()
     names = ("x", "y", "z") if named else ()
-    forest = RandomForestClassifier(20, random_state=0).fit(inputs, np.array(["x", "y", "z"])[labels] if named else labels)
+    forest = RandomForestClassifier(20, random_state=0).fit(
+        inputs, np.array(["x", "y", "z"])[labels] if named else labels
+    )
     teacher = teacher_of(forest, Dataset(DATA.train, DATA.test, class_names=names), 3)
     assert torch.equal(teacher(DATA.train.inputs).argmax(1), torch.tensor(forest.predict_proba(inputs).argmax(1)))
 

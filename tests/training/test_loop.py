@@ -269,6 +269,7 @@ class Stopping(Strategy):
     """Ground truth that calls `stop` in its n-th step."""
 
     name, reads = "stopping", ("labels",)
+    settings = {}  # noqa: RUF012 - when it stops decides no number, so a checkpoint need not share it
 
     def __init__(self, steps: int, stop) -> None:
         self.left, self.stop = steps, stop
@@ -297,7 +298,8 @@ def evaluated(model: nn.Module) -> dict:
 def long(model: nn.Module, path, strategy=None, **options) -> list:
     batches = Stream(Examples(torch.arange(30 * 64).view(30, 64) % 7 - 3.0, torch.arange(30) % 10), 5, seed=1)
     options = {"evaluate": evaluated, "checkpoint": path, "settings": "these", "optimizer": NesterovSGD(0.1), **options}
-    return fitted(model, batches, strategy or GroundTruth(), num_epochs=EPOCHS, seed=5, **options)
+    strategy = strategy or Stopping(0, kill)  # never
+    return fitted(model, batches, strategy, num_epochs=EPOCHS, seed=5, **options)
 
 
 @pytest.fixture(scope="module")
@@ -364,6 +366,24 @@ def test_a_checkpoint_of_other_settings_is_refused_and_stays(tmp_path):
     with pytest.raises(ValueError, match="decided by something else"):
         long(seeded(with_dropout, 0), path, settings="those")
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("other", ["rate", "strategy", "rows", "order", "network"])
+def test_a_checkpoint_of_another_training_is_refused_without_being_told(tmp_path, other):
+    """The settings that nobody passes are the ones that differ."""
+    given = {"network": student(), "batches": stream(20), "strategy": GroundTruth(), "optimizer": Adam(0.01)}
+    changed = {
+        "rate": {"optimizer": Adam(0.010001)},
+        "strategy": {"strategy": SoftLabels(2.0)},
+        "rows": {"batches": Stream(task(41).take(torch.arange(40)), 20, seed=0)},
+        "order": {"batches": stream(20, seed=1)},
+        "network": {"network": nn.Sequential(student(), nn.Identity())},
+    }[other]
+    kept = {"num_epochs": 1, "checkpoint": tmp_path / "checkpoint"}
+    fitted(given.pop("network"), given.pop("batches"), given.pop("strategy"), **given, **kept)
+    given = {"network": student(), "batches": stream(20), "strategy": GroundTruth(), "optimizer": Adam(0.01)} | changed
+    with pytest.raises(ValueError, match="decided by something else"):
+        fitted(given.pop("network"), given.pop("batches"), given.pop("strategy"), **given, **kept)
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path, monkeypatch):

@@ -25,6 +25,11 @@ from kdlearn.studies.run import Run
 DATA = digits()
 
 
+def loss(logits, labels) -> float:
+    """A metric whose name is another column's."""
+    return 0.0
+
+
 def run(**options) -> Run:
     return Run(options.pop("data", DATA), options.pop("network", STUDENT), **options)
 
@@ -34,6 +39,7 @@ REFUSED = {
     "a length of half an update": ({"lengths": (5.5,)}, "lengths must be whole numbers"),
     "no length": ({"lengths": (0,)}, "lengths must be whole numbers"),
     "a negative seed": ({"seed": -1}, "seed must be a whole number of at least 0"),
+    "a metric by the name of another column": ({"metric": loss}, "metric must have a name that is no other column"),
     "no sample": ({"sample": 0}, "sample must be a whole number of at least 1"),
     "no such split": ({"data": replace(DATA, validation=None), "measured_on": "validation"}, "validation split"),
     "nothing to measure by": (

@@ -78,7 +78,9 @@ class Asked:
 
     @cached_property
     def data(self) -> Dataset:
-        options = {name: getattr(self.options, name) for name in ("root", "download")}
+        options: dict[str, Any] = {name: getattr(self.options, name) for name in ("root", "download")}
+        if size := self.options.resize:
+            options["resize"] = (size, size)
         return load_images(
             self.options.source, num_validation=self.options.validation, progress=self.progress, **options
         )

@@ -54,6 +54,8 @@ def contradictions(options: SimpleNamespace) -> Iterator[str]:
         yield "--teacher-weights is of a teacher that is trained: leave --teacher-epochs and --teacher-smoothing away"
     if options.source not in NAMED and (options.download or options.root):
         yield "--download and --root are for cifar10 and mnist; a folder is read where it lies"
+    if options.source in NAMED and options.resize:
+        yield f"--resize is for a folder of images; {options.source} is used as it was published"
     several = [word(name) for name in SEVERAL if len(values_of(options, name)) > 1]
     if several and not options.validation:
         yield f"several values of {' and '.join(several)} are a choice: add --validation N; the test set is no judge"

@@ -101,6 +101,9 @@ def distill(
     validation: Annotated[
         int, Option(min=0, metavar="N", help="hold out N training images, and measure on them alone")
     ] = 0,
+    resize: Annotated[
+        int | None, Option(min=1, max=10_000, metavar="N", help="stretch a folder's images to N × N pixels")
+    ] = None,
     no_flip: Annotated[bool, Option("--no-flip", help="do not mirror images, such as digits (mnist: never)")] = False,
     root: Annotated[
         Path | None, Option(parser=path, metavar="FOLDER", help="of cifar10 and mnist (default: KDLEARN_DATA, or data)")

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,14 @@ SECONDS = 5  # in which a scheduler must answer
 def executor_at(address: str | None) -> Iterator[Executor | None]:
     """The executor of the Dask scheduler at `address`, such as `tcp://10.0.0.1:8786`; None without an address.
 
-    A missing package is a ModuleNotFoundError, an address without a scheduler a ConnectionError, and workers that
-    compute on several threads, which would share their random numbers, a ValueError.
+    A missing package is a ModuleNotFoundError; an address without a scheduler, or one that is lost later, and workers
+    that die again and again are a ConnectionError; workers that compute on several threads, which would share their
+    random numbers, are a ValueError.
     """
     if address is None:
         yield None
         return
-    with connected(address) as client:
+    with connected(address) as client, losses_told(address):
         threads = client.nthreads()
         if any(number > 1 for number in threads.values()):
             raise ValueError(
@@ -30,6 +31,19 @@ def executor_at(address: str | None) -> Iterator[Executor | None]:
                 f"they have up to {max(threads.values())}: start them by dask worker --nthreads 1"
             )
         yield client.get_executor(pure=False)
+
+
+@contextmanager
+def losses_told(address: str) -> Iterator[None]:
+    from distributed import KilledWorker
+
+    try:
+        yield
+    except (CancelledError, KilledWorker) as problem:
+        lost = f"its workers died again and again ({problem})" if isinstance(problem, KilledWorker) else "it was lost"
+        raise ConnectionError(
+            f"--scheduler {address}: {lost}; what is complete was kept, and the same command goes on from there"
+        ) from problem
 
 
 def connected(address: str) -> "Client":

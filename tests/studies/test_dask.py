@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -86,6 +87,22 @@ def test_the_command_line_sends_its_study_there(monkeypatch, client, here, pictu
     assert one.code == other.code == 0, other.err
     tables = [Comparison.load(here / name / "comparison.parquet").table.drop(columns=SAME) for name in ("one", "other")]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+@pytest.mark.parametrize("lost", ["scheduler", "workers"])
+def test_a_cluster_that_is_lost_is_said_in_one_line(monkeypatch, client, here, pictures, kdlearn_here: Command, lost):
+    from distributed import KilledWorker
+    from distributed.client import FutureCancelledError
+
+    problem = FutureCancelledError("a", "lost") if lost == "scheduler" else KilledWorker("a", SimpleNamespace(address="tcp://a"), 3)
+
+    def study(*arguments: Any, **options: Any) -> None:
+        raise problem
+
+    monkeypatch.setattr("kdlearn.commands.asked.study", study)
+    words = ["distill", pictures, "--out", "out", "--preset", "tiny", "--scheduler", client.scheduler.address]
+    result = kdlearn_here(*words)
+    assert result.code == 1 and "goes on" in result.err and len(result.err.splitlines()) == 1
 
 
 def test_workers_of_several_threads_are_refused(monkeypatch, client, here, pictures, trained, kdlearn_here: Command):

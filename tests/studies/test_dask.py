@@ -94,7 +94,8 @@ def test_a_cluster_that_is_lost_is_said_in_one_line(monkeypatch, client, here, p
     from distributed import KilledWorker
     from distributed.client import FutureCancelledError
 
-    problem = FutureCancelledError("a", "lost") if lost == "scheduler" else KilledWorker("a", SimpleNamespace(address="tcp://a"), 3)
+    worker: Any = SimpleNamespace(address="tcp://a")
+    problem = FutureCancelledError("a", "lost") if lost == "scheduler" else KilledWorker("a", worker, 3)
 
     def study(*arguments: Any, **options: Any) -> None:
         raise problem

@@ -11,6 +11,8 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Generator, Tensor
 
+UNKNOWN = -1  # the label of a row whose ground truth is not known: no loss takes it
+
 
 class Examples(NamedTuple):
     """Inputs `(N, …)` and what is known about them; what is not there is None.
@@ -79,7 +81,7 @@ class Dataset:
     def with_known(self, share: float, seed: int = 0) -> "Dataset":
         """The same data set, of which only a share of the training labels may be read, drawn by the seed in each class.
 
-        What may not be read is not there: those labels become 0. A share that leaves a class without a label is a
+        What may not be read is not there: those labels become -1. A share that leaves a class without a label is a
         ValueError.
         """
         labels, classes = self.train.labels, len(self.train.labels.unique())
@@ -89,7 +91,7 @@ class Dataset:
             raise ValueError(f"share must lie in {least:.3g} … {most:.3g}, a label a class at least; got {share}")
         known = torch.zeros(len(labels), dtype=torch.bool)
         known[stratified_sample(labels, size, seed)] = True
-        told = torch.where(known, labels.cpu(), 0).to(labels.device)
+        told = torch.where(known, labels.cpu(), UNKNOWN).to(labels.device)
         return replace(self, train=self.train._replace(labels=told, known=known.to(labels.device)))
 
     def splits(self) -> Iterator[tuple[str, Examples]]:

@@ -1,5 +1,6 @@
 """What can be found out before anything is trained or written: networks, samples, strategies, optimisers, settings."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
+from kdlearn.data.dataset import Dataset
+from kdlearn.formulas.arguments import are_distributions
+from kdlearn.networks import weights_hash
 from kdlearn.studies.run import Run
 from kdlearn.training.answers import DTYPES
 from kdlearn.training.loop import OneNetwork, layer_of, seeded_numbers
@@ -80,12 +84,15 @@ class Checks:
             taught = num_classes(run.teacher.build(), run.teacher)
             if taught != classes:
                 raise ValueError(f"teacher and student must name the same classes; they name {taught} and {classes}")
+        check_metric(run, classes)
         run.recipe.optimizer(network)
         if not run.strategy.layers:
             check_loss(run, network, example_of(run, classes))
 
 
 def check_numbers(run: Run) -> None:
+    if not isinstance(run.data, Dataset):
+        raise TypeError(f"data of a Run must be a kdlearn.Dataset; got {type(run.data).__name__}. compare takes more")
     lengths = run.lengths
     if not lengths or any(not isinstance(n, int) or n < 1 for n in lengths) or list(lengths) != sorted(set(lengths)):
         raise ValueError(f"lengths must be whole numbers of updates, at least 1, rising; got {lengths}")
@@ -115,6 +122,11 @@ def check_builds(run: Run) -> None:
         raise ValueError(
             "the callable must build a new network each time, so that no run begins where another ended; it gives the "
             "same one. Build it inside the function"
+        )
+    if weights_hash(one) != weights_hash(other):
+        raise ValueError(
+            "first weights must depend on torch's global random numbers alone, so that students can be paired; "
+            "two networks of one seed differ. Take numpy's random numbers, or a generator, out of the function"
         )
 
 
@@ -165,7 +177,8 @@ def num_classes(network: nn.Module, run: Run) -> int:
         with torch.no_grad():
             logits = network.eval()(inputs)
     except (RuntimeError, ValueError, TypeError, IndexError) as problem:
-        raise ValueError(f"the network cannot take inputs of shape {tuple(inputs.shape)}: {problem}") from problem
+        way = ". Inputs are whole numbers: inputs.float() / 255 makes pixels of them" * (inputs.dtype == torch.uint8)
+        raise ValueError(f"the network cannot take inputs of shape {tuple(inputs.shape)}: {problem}{way}") from problem
     finally:
         network.train()
     if not isinstance(logits, Tensor) or logits.ndim < 2 or len(logits) != len(inputs) or logits.shape[-1] < 2:
@@ -173,7 +186,31 @@ def num_classes(network: nn.Module, run: Run) -> int:
         raise ValueError(f"the network must give logits of at least two classes, ({len(inputs)}, C); got {came}")
     if not logits.isfinite().all():
         raise ValueError("the network's first logits must be finite; its first weights or the inputs are not")
+    if are_distributions(logits.flatten(0, -2)):
+        raise ValueError(
+            "the network must give logits, before softmax: its rows are at least 0 and sum to 1, as probabilities do. "
+            "Take its last softmax away"
+        )
     return logits.shape[-1]
+
+
+def check_metric(run: Run, classes: int) -> None:
+    """A metric gives a finite number for logits of the measured rows, here drawn."""
+    if not callable(run.metric):
+        raise TypeError(
+            f"metric must be a function metric(logits, labels), such as kdlearn.accuracy; got {run.metric!r}"
+        )
+    counted = run.measured.labels if run.measured.mask is None else run.measured.labels[run.measured.mask]
+    labels = counted.flatten().cpu()
+    drawn = torch.randn(len(labels), classes, generator=torch.Generator().manual_seed(0))
+    try:
+        value = float(run.metric(drawn, labels))
+    except (TypeError, RuntimeError, ValueError) as problem:
+        raise ValueError(f"metric {run.metric_name!r} must give a number for logits and labels: {problem}") from problem
+    if not math.isfinite(value):
+        raise ValueError(
+            f"metric {run.metric_name!r} must give a finite number; it gave {value} for logits that were drawn"
+        )
 
 
 def check_labels_fit(run: Run, classes: int) -> None:

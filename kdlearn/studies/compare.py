@@ -71,6 +71,8 @@ def compare(
     Raises:
         ValueError, TypeError: what cannot be used, before anything is trained.
     """
+    if not isinstance(lengths, Iterable):
+        raise TypeError(f"lengths must be several numbers of updates, such as ({lengths},); got {lengths!r}")
     question = Question(
         student, strategies, data, teacher, seeds, tuple(lengths), replicates, against, metric, optimizer,
         batch_size, sample, views, answers,
@@ -132,7 +134,9 @@ class Question:
 
     @cached_property
     def batch_size(self) -> int:
-        return self.given_batch_size or batch_size_of(self.given_data) or 64
+        if self.given_batch_size is not None:
+            return self.given_batch_size
+        return batch_size_of(self.given_data) or 64
 
     @property
     def metric_name(self) -> str:
@@ -156,7 +160,8 @@ class Question:
                     f"got {type(self.teacher).__name__}"
                 )
             return {"of the replicate": self.teacher(replicate, self.data(replicate))}
-        if isinstance(self.teacher, Mapping) and not self.teacher.keys() <= {"train", "test", "validation"}:
+        stored = isinstance(self.teacher, Mapping) and all(hasattr(one, "shape") for one in self.teacher.values())
+        if isinstance(self.teacher, Mapping) and not stored:
             return dict(self.teacher)
         if isinstance(self.teacher, list):
             return {f"teacher {place}": one for place, one in enumerate(self.teacher)}
@@ -238,6 +243,8 @@ def check_strategy(name: str, strategy: Any) -> None:
 
 
 def distinct(name: str, values: Any) -> list[int]:
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be several whole numbers, such as range({values}); got {values!r}")
     found = list(values)
     if not found or len(set(found)) < len(found) or any(not isinstance(one, int) or one < 0 for one in found):
         raise ValueError(f"{name} must be distinct whole numbers of at least 0, one or more; got {found}")

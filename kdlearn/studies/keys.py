@@ -34,6 +34,7 @@ class Keys:
         self.machine, self.answers = machine, answers
         self.known: dict[Any, str] = {}
         self.unreadable: list[str] = []
+        self.under_way: set[Any] = set()
 
     def of(self, run: Run) -> str:
         return self.once(("run", id(run)), lambda: digest(self.description(run), self.plain))
@@ -96,8 +97,12 @@ class Keys:
 
     def made_of(self, found: Any) -> list[Any]:
         """The source of a function or class, and the values around it that its source does not show."""
-        around = [] if is_library(found) else values_around(found)
-        return [name_of(found), self.source(found), [self.plain(one) if callable(one) else one for one in around]]
+        if found in self.under_way or is_library(found):  # a function that calls itself
+            return [name_of(found), self.source(found)]
+        self.under_way.add(found)
+        around = [self.plain(one) if callable(one) else one for one in values_around(found)]
+        self.under_way.discard(found)
+        return [name_of(found), self.source(found), around]
 
     def source(self, found: Any) -> str:
         """The source of what is no library's; what cannot be read is noted, so that nothing is kept."""
@@ -141,7 +146,28 @@ def values_around(found: Any) -> list[Any]:
         plain = [one for one in own if isinstance(one, bool | int | float | str | tuple)]
         return [*plain, *(value for method in written for value in values_around(method))]
     cells = [cell.cell_contents for cell in found.__closure__ or () if not is_empty(cell)]
-    return [*(found.__defaults__ or ()), *(cell for cell in cells if not inspect.isclass(cell))]
+    around = [*(found.__defaults__ or ()), *cells, *globals_of(found)]
+    return [value for value in around if not inspect.isclass(value) and not (callable(value) and is_library(value))]
+
+
+def globals_of(function: Any) -> list[Any]:
+    """What a function takes from its module by name: the reader's own functions, modules and plain values."""
+    names = sorted(names_in(function.__code__) & function.__globals__.keys())
+    found = [function.__globals__[name] for name in names]
+    own = [one for one in found if inspect.ismodule(one) and not is_installed(one) and package_of(one) != "kdlearn"]
+    plain = (bool, int, float, str, tuple, list, dict, Tensor, np.ndarray)
+    return [*map(source_of_module, own), *(one for one in found if inspect.isfunction(one) or isinstance(one, plain))]
+
+
+def names_in(code: Any) -> set[str]:
+    """The names that code, and the functions within it, look up."""
+    within = [one for one in code.co_consts if inspect.iscode(one)]
+    return set(code.co_names).union(*map(names_in, within))
+
+
+def source_of_module(module: Any) -> str:
+    """Of a module of the reader's own, all of it: which of its functions are called is not followed."""
+    return Path(module.__file__).read_text(encoding="utf-8") if getattr(module, "__file__", None) else module.__name__
 
 
 def is_empty(cell: Any) -> bool:
@@ -182,7 +208,8 @@ def source_of_methods(kind: Any) -> str:
 
 
 def package_of(found: Any) -> str:
-    return (getattr(found, "__module__", "") or "").partition(".")[0]
+    name = found.__name__ if inspect.ismodule(found) else getattr(found, "__module__", "")
+    return (name or "").partition(".")[0]
 
 
 def is_library(found: Any) -> bool:

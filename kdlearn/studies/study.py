@@ -54,7 +54,8 @@ def study(
 
     Returns:
         `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, and what was measured: the metric,
-        `loss` (cross-entropy in nats), `agreement` with the teacher, `teacher_…` (its metric), `seconds`.
+        `loss` (cross-entropy on the measured rows, in nats), `agreement` with the teacher, `teacher_…` (its metric),
+        `seconds` (since its stack began, divided by the networks of the stack).
     """
     if not runs:
         raise ValueError("runs must hold at least one run; it is empty")

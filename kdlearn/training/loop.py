@@ -1,11 +1,12 @@
 """The one training loop, for teacher and student alike, for one network and for a stack of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
@@ -263,7 +264,16 @@ def predict(
     with its own preprocessing: what networks it calls are in `eval()` mode while they answer.
     """
     with eval_mode(), machine.precision():
-        return torch.cat([full_precision(network(part)) for part in inputs.split(batch_size)])
+        return torch.cat([full_precision(as_logits(network(part))) for part in inputs.split(batch_size)])
+
+
+def as_logits(answer: Any) -> Tensor:
+    """The tensor of what a network answers: itself, an array, or the `logits` of an object or a dictionary."""
+    found = answer.get("logits", answer) if isinstance(answer, Mapping) else getattr(answer, "logits", answer)
+    found = torch.as_tensor(found) if isinstance(found, np.ndarray) else found
+    if not isinstance(found, Tensor):
+        raise TypeError(f"a network or teacher must answer with a tensor of logits; got {type(found).__name__}")
+    return found
 
 
 @contextmanager

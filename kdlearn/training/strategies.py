@@ -274,15 +274,31 @@ def strategies_by_word() -> Mapping[str, type[Strategy]]:
     return {one.word: one for one in subclasses() if one.word and one.__module__ == __name__}
 
 
+HIDDEN = ("labels", "teacher_logits", "known")
+
+
+def told_to(strategy: Strategy, batch: Batch) -> Batch:
+    """The batch with what the strategy `reads`; what it has not named is None, so that it cannot be read unnoticed."""
+    missing = [name for name in strategy.reads if name != "known" and getattr(batch, name) is None]
+    if missing:
+        way = "answers=... of a Stream, kdlearn.distill and kdlearn.compare give it" if "teacher" in missing[0] else ""
+        raise ValueError(
+            f"strategy {strategy.name!r} reads {', '.join(missing)}, which the batch lacks. {way}".rstrip()
+        )
+    return batch._replace(**{name: None for name in HIDDEN if name not in strategy.reads})
+
+
 def mean_loss(strategy: Strategy, student_logits: Tensor, batch: Batch) -> Tensor:
     """The mean over the labels that count, of the last dimensions: what the loop minimises."""
+    batch = told_to(strategy, batch)
     values = strategy(student_logits, batch)
     expected = student_logits.shape[:-1]
     if not isinstance(values, Tensor) or values.shape != expected:
         came = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
+        each_class = isinstance(values, Tensor) and values.shape == student_logits.shape
+        way = "Add the classes up: .sum(dim=-1)" if each_class else 'Losses do so with reduction="none"'
         raise ValueError(
-            f"strategy {strategy.name!r} must give one value for each label, shape {tuple(expected)}; got {came}. "
-            "kdlearn's losses do so with reduction=\"none\", torch's too"
+            f"strategy {strategy.name!r} must give one value for each label, shape {tuple(expected)}; got {came}. {way}"
         )
     values = full_precision(values)
     if batch.mask is None:

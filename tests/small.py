@@ -99,8 +99,8 @@ class FitNets(Strategy):
 def small_study() -> list[Run]:
     """A teacher that is a run, a stack of students, and one with dropout, which goes alone."""
     data = digits()
-    teacher = Run(data, TEACHER, lengths=(20,), batch_size=30)
-    options = {"lengths": (20, 40), "batch_size": 30}
+    teacher = Run(data, TEACHER, lengths=(10,), batch_size=30)
+    options = {"lengths": (10, 20), "batch_size": 30}
     stacked = [
         Run(data, STUDENT, one, teacher, seed=seed, names={"teacher": "run"}, **options)
         for one in (GroundTruth(), SoftLabels(2.0), SoftLabels(4.0))

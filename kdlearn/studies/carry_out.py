@@ -191,10 +191,10 @@ class Carrying:
         logits, labels = logits[counted].flatten(0, -2), labels[counted].flatten()
         return {
             "place": place,
-            metric_name(run): float(run.metric(logits, labels)),
+            run.metric_name: float(run.metric(logits, labels)),
             "loss": float(cross_entropy(logits, labels)),
             "agreement": float("nan") if told is None else agreement(logits, told[counted].flatten(0, -2)),
-            f"teacher_{metric_name(run)}": self.teachers_score(place, told),
+            f"teacher_{run.metric_name}": self.teachers_score(place, told),
         }
 
     def teachers_score(self, place: int, told: Tensor | None) -> float:
@@ -236,10 +236,6 @@ def weights_file(folder: Path, name: str) -> Path:
 def answers_file(folder: Path, name: str, what: str) -> Path:
     """Of an epoch's views, or of a split as it is."""
     return folder / "answers" / f"{name}-{what}.safetensors"
-
-
-def metric_name(run: Run) -> str:
-    return getattr(run.metric, "__name__", type(run.metric).__name__)
 
 
 def num_classes_of(run: Run) -> int:

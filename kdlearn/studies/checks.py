@@ -14,6 +14,19 @@ from kdlearn.training.machine import Machine
 from kdlearn.training.together import can_be_stacked
 
 ROWS = 4  # of an example batch
+COLUMNS = {
+    "strategy",
+    "teacher",
+    "replicate",
+    "seed",
+    "length",
+    "loss",
+    "agreement",
+    "parameters",
+    "seconds",
+    "place",
+    "key",
+}
 
 
 class Checks:
@@ -80,6 +93,8 @@ def check_numbers(run: Run) -> None:
         value = getattr(run, name)
         if value is not None and (not isinstance(value, int) or value < lowest):
             raise ValueError(f"{name} must be a whole number of at least {lowest}; got {value!r}")
+    if run.metric_name in COLUMNS:
+        raise ValueError(f"metric must have a name that is no other column's; {run.metric_name!r} is one: rename it")
     if run.answers not in (*DTYPES, "live"):
         raise ValueError(f"answers must be one of {', '.join(DTYPES)} and live; got {run.answers!r}")
     if run.asks_teacher and run.teacher is None:

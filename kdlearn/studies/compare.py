@@ -13,7 +13,7 @@ from kdlearn.data.views import Views
 from kdlearn.formulas.metrics import accuracy
 from kdlearn.studies.comparison import Comparison
 from kdlearn.studies.notes import notes_of
-from kdlearn.studies.run import Metric, Network, Run
+from kdlearn.studies.run import Metric, Network, Run, name_of_metric
 from kdlearn.studies.study import study
 from kdlearn.studies.tuning import Choice, Chosen, choose_settings
 from kdlearn.training.machine import Machine
@@ -136,7 +136,7 @@ class Question:
 
     @property
     def metric_name(self) -> str:
-        return getattr(self.metric, "__name__", type(self.metric).__name__)
+        return name_of_metric(self.metric)
 
     def data(self, replicate: int) -> Dataset:
         given = self.given_data

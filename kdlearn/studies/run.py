@@ -77,6 +77,11 @@ class Run:
         return self.asks_teacher and self.answers != "live" and not self.strategy.layers
 
     @property
+    def metric_name(self) -> str:
+        """The column of the table that holds it."""
+        return name_of_metric(self.metric)
+
+    @property
     def depth(self) -> int:
         """How many teachers stand behind it: they are trained first."""
         return 1 + self.teacher.depth if self.asks_teacher and isinstance(self.teacher, Run) else 0
@@ -105,6 +110,10 @@ class Run:
         if self.start is not None:
             initialise_from(network, self.start)
         return network
+
+
+def name_of_metric(metric: Metric) -> str:
+    return getattr(metric, "__name__", type(metric).__name__)
 
 
 @lru_cache(maxsize=4096)  # every strategy of a seed sees the same rows

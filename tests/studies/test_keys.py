@@ -42,8 +42,8 @@ IMAGES = replace(DATA, train=DATA.train._replace(inputs=DATA.train.inputs.view(-
 NETWORK = taught()
 
 
-def key(run: Run, machine: Machine = Machine()) -> str:
-    return Plan([run], machine).keys.of(run)
+def key(run: Run, machine: Machine | None = None) -> str:
+    return Plan([run], machine or Machine()).keys.of(run)
 
 
 def run(**options) -> Run:

@@ -20,7 +20,7 @@ from kdlearn.studies import carry_out
 from kdlearn.studies.run import Run
 
 NUM_KILLS, NUM_FLIPS = 20, 120
-OFTEN = 10  # updates between two checkpoints
+OFTEN = 5  # updates between two checkpoints
 
 
 def decided(table: pd.DataFrame) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_table_has_a_row_for_each_run_and_length_in_the_order_of_the_runs(finished):
     _, table = finished
-    assert table["length"].tolist() == [20, 40] * 7
+    assert table["length"].tolist() == [10, 20] * 7
     assert table["temperature"].isna().tolist() == [True] * 4 + [False] * 10
     assert list(table.columns[:4]) == ["strategy", "teacher", "learning_rate", "rows"]
     assert all(str(kind) in ("int64", "float64") or pd.api.types.is_string_dtype(kind) for kind in table.dtypes)
@@ -237,11 +237,11 @@ def test_killed_at_any_moment_it_goes_on_and_ends_bit_for_bit_the_same(tmp_path,
         codes.append(process_of(moment, tmp_path / str(moment)).exitcode)
         assert decided(study(small_study(), tmp_path / str(moment))).equals(finished[1]), moment
     again = 3
-    while codes[-1] != 0 or len(codes) < NUM_KILLS:
+    while codes[-1] != 0 or codes.count(-signal.SIGKILL) < NUM_KILLS:
         folder = tmp_path / f"again {codes[len(moments) :].count(0)}"
         codes.append(process_of(again, folder).exitcode)
         again = 3 if codes[-1] == 0 else again + 1
-    assert codes.count(-signal.SIGKILL) >= NUM_KILLS * 2 // 3 and set(codes) <= {0, -signal.SIGKILL}
+    assert set(codes) <= {0, -signal.SIGKILL}
     for number in range(codes[len(moments) :].count(0)):
         assert decided(study(small_study(), tmp_path / f"again {number}")).equals(finished[1])
 

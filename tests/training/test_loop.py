@@ -265,20 +265,18 @@ class KilledError(Exception):
     pass
 
 
-class Stopping(Strategy):
-    """Ground truth that calls `stop` in its n-th step."""
+class Stopping(Stream):
+    """Batches that call `stop` with the n-th that is asked for."""
 
-    name, reads = "stopping", ("labels",)
-    settings = {}  # noqa: RUF012 - when it stops decides no number, so a checkpoint need not share it
-
-    def __init__(self, steps: int, stop) -> None:
+    def stopping(self, steps: int, stop) -> "Stopping":
         self.left, self.stop = steps, stop
+        return self
 
-    def __call__(self, student_logits, batch):
+    def __call__(self, update: int) -> Batch:
         self.left -= 1
         if self.left == 0:
             self.stop()
-        return GroundTruth()(student_logits, batch)
+        return super().__call__(update)
 
 
 def kill() -> None:
@@ -295,11 +293,14 @@ def evaluated(model: nn.Module) -> dict:
     return {"sum": np.float64(weight), "half": np.float32(0.5), "count": np.int64(3), "good": np.bool_(True)}
 
 
-def long(model: nn.Module, path, strategy=None, **options) -> list:
-    batches = Stream(Examples(torch.arange(30 * 64).view(30, 64) % 7 - 3.0, torch.arange(30) % 10), 5, seed=1)
+def batches(steps: int = 0, stop=None) -> Stopping:
+    examples = Examples(torch.arange(30 * 64).view(30, 64) % 7 - 3.0, torch.arange(30) % 10)
+    return Stopping(examples, 5, seed=1).stopping(steps, stop)
+
+
+def long(model: nn.Module, path, source=None, **options) -> list:
     options = {"evaluate": evaluated, "checkpoint": path, "settings": "these", "optimizer": NesterovSGD(0.1), **options}
-    strategy = strategy or Stopping(0, kill)  # never
-    return fitted(model, batches, strategy, num_epochs=EPOCHS, seed=5, **options)
+    return fitted(model, source or batches(), GroundTruth(), num_epochs=EPOCHS, seed=5, **options)
 
 
 @pytest.fixture(scope="module")
@@ -311,7 +312,7 @@ def unbroken() -> tuple[nn.Module, list]:
 def test_a_killed_training_goes_on_and_ends_with_the_same_bits(tmp_path, unbroken, steps):
     path = tmp_path / "checkpoint"
     with pytest.raises(KilledError):
-        long(seeded(with_dropout, 0), path, Stopping(steps, kill))
+        long(seeded(with_dropout, 0), path, batches(steps, kill))
     torch.manual_seed(steps)
     assert long(resumed := seeded(with_dropout, 0), path) == unbroken[1]
     assert same_weights(resumed, unbroken[0]) and resumed.training
@@ -321,10 +322,11 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bits(tmp_path, unbroke
 @pytest.mark.parametrize("steps", [1, 5, 6, 7, 18])
 def test_ctrl_c_finishes_the_step_saves_it_and_stops(tmp_path, unbroken, steps):
     with pytest.raises(KeyboardInterrupt):
-        long(seeded(with_dropout, 0), tmp_path / "checkpoint", Stopping(steps, interrupt))
-    counted = Stopping(0, kill)
-    assert long(resumed := seeded(with_dropout, 0), tmp_path / "checkpoint", counted) == unbroken[1]
-    assert -counted.left == EPOCHS * STEPS - steps and same_weights(resumed, unbroken[0])
+        long(seeded(with_dropout, 0), tmp_path / "checkpoint", batches(steps, interrupt))
+    resumed, seen = seeded(with_dropout, 0), []
+    resumed[1].register_forward_hook(lambda *_: seen.append(0))
+    assert long(resumed, tmp_path / "checkpoint") == unbroken[1]
+    assert len(seen) == EPOCHS * STEPS - steps and same_weights(resumed, unbroken[0])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -348,7 +350,7 @@ def test_ctrl_c_in_an_evaluation_is_not_lost(tmp_path, unbroken, epoch):
 def test_a_training_that_is_done_is_not_repeated(tmp_path, unbroken):
     path = tmp_path / "checkpoint"
     assert long(seeded(with_dropout, 0), path) == unbroken[1]
-    assert long(again := seeded(with_dropout, 0), path, Stopping(1, kill)) == unbroken[1]
+    assert long(again := seeded(with_dropout, 0), path, batches(1, kill)) == unbroken[1]
     assert same_weights(again, unbroken[0])
 
 
@@ -389,7 +391,7 @@ def test_a_checkpoint_of_another_training_is_refused_without_being_told(tmp_path
 def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path, monkeypatch):
     path = tmp_path / "checkpoint"
     with pytest.raises(KilledError):
-        long(seeded(with_dropout, 0), path, Stopping(STEPS + 1, kill))
+        long(seeded(with_dropout, 0), path, batches(STEPS + 1, kill))
     content = path.read_bytes()
 
     def full(*_, **__):

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,7 +99,7 @@ class Dataset:
             if (part := getattr(self, name)) is not None:
                 yield name, part
 
-    @cached_property
+    @property
     def key(self) -> str:
         """SHA-256 of class names, shapes and content, in hexadecimal; where it lies and its name are left out."""
         digest = hashlib.sha256(repr(self.class_names).encode())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from kdlearn.data.batches import Batch
 from kdlearn.data.dataset import Dataset
 from kdlearn.formulas.arguments import are_distributions
-from kdlearn.networks import weights_hash
+from kdlearn.networks import seeded, weights_hash
 from kdlearn.studies.run import Run
 from kdlearn.training.answers import DTYPES
 from kdlearn.training.loop import OneNetwork, layer_of, seeded_numbers
@@ -59,10 +59,6 @@ class Checks:
         shape = (run.data.train.inputs.shape[1:], run.data.train.inputs.dtype, run.data.class_names)
         return what, id(run.network), strategy, shape, repr(run.recipe.settings()), taught, id(run.start)
 
-    def structure(self, run: Run) -> str:
-        """What networks of one stack share."""
-        return self.once(("structure", id(run.network)), lambda: structure_of(run.build()))
-
     def can_be_stacked(self, run: Run) -> bool:
         if self.machine.autocast or self.machine.compiled or self.machine.processes > 1:
             return False
@@ -71,8 +67,8 @@ class Checks:
         return self.once(self.name("stack", run), lambda: self.stacks(run))
 
     def stacks(self, run: Run) -> bool:
-        network = run.build()
-        return can_be_stacked(network, run.strategy, run.recipe, example_of(run, num_classes(network, run)))
+        pair = [seeded(run.network, seed) for seed in (run.own_seed, run.own_seed + 1)]
+        return can_be_stacked(pair, run.strategy, run.recipe, example_of(run, num_classes(pair[0], run)))
 
     def check_update(self, run: Run) -> None:
         """One update on a few rows: what fails in it would fail after the teacher's training."""
@@ -266,11 +262,3 @@ def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
     gradients = [weight.grad for weight in learner.whole.parameters() if weight.grad is not None]
     if not all(bool(gradient.isfinite().all()) for gradient in gradients):
         raise ValueError(f"strategy {run.strategy.name!r} {run.strategy.settings} must give a finite gradient")
-
-
-def structure_of(network: nn.Module) -> str:
-    weights = [
-        (name, tuple(weight.shape), str(weight.dtype), weight.requires_grad)
-        for name, weight in network.named_parameters()
-    ]
-    return repr((network, [type(module).__qualname__ for module in network.modules()], weights))

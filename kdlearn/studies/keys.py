@@ -45,16 +45,26 @@ class Keys:
         return {
             "engine": kdlearn.ENGINE,
             "machine": self.machine.settings(),
-            "data": run.data.key,
+            "data": self.data(run),
             "network": self.once(first_weights, lambda: self.network(run.build())),
             "strategy": self.strategy(run.strategy),
             "teacher": self.teacher(run) if run.asks_teacher else None,
             "answers": run.answers if run.asks_teacher else None,
-            "optimizer": run.recipe.settings(),
+            "optimizer": [run.recipe.settings(), self.optimizer(run)],
             "views": None if run.views is None else asdict(run.views),
             "metric": self.plain(run.metric),
             **{name: getattr(run, name) for name in ("lengths", "own_seed", "batch_size", "sample", "measured_on")},
         }
+
+    def data(self, run: Run) -> str:
+        """Hashed anew in each plan: somebody may have changed the tensors since."""
+        return self.once(("data", id(run.data)), lambda: run.data.key)
+
+    def optimizer(self, run: Run) -> str:
+        """The source of a recipe and of an optimiser that are the reader's own."""
+        made = getattr(run.recipe, "example", None) or getattr(run.recipe, "made", None)
+        kinds = [*type(run.recipe).__mro__, *(type(made).__mro__ if made is not None else ())]
+        return self.once(("optimizer", id(run.optimizer)), lambda: digest([self.made_of(one) for one in kinds], self.plain))
 
     def teacher(self, run: Run) -> str:
         teacher = run.teacher
@@ -65,12 +75,18 @@ class Keys:
         return self.answers[asked(run)]
 
     def network(self, network: nn.Module) -> str:
-        """Its layers, their source and settings, its weights, and which of them are trained."""
+        """What `structure` says, and its weights."""
+        return digest([self.structure(network), weights_hash(network)], self.plain)
+
+    def structure(self, network: nn.Module) -> str:
+        """All but the weights: layers, their source, settings and hooks, which weights there are and are trained."""
         kinds = {kind for module in network.modules() for kind in type(module).__mro__}
-        trained = [name for name, weight in network.named_parameters() if weight.requires_grad]
-        sources = sorted((self.made_of(kind) for kind in kinds), key=repr)
+        sources = self.once(
+            ("sources", frozenset(kinds)), lambda: digest(sorted((self.made_of(kind) for kind in kinds), key=repr))
+        )
+        weights = [(name, tuple(one.shape), str(one.dtype), one.requires_grad) for name, one in network.named_parameters()]
         settings = [settings_of(module) for module in network.modules()]
-        return digest([repr(network), sources, settings, trained, weights_hash(network)], self.plain)
+        return digest([repr(network), sources, settings, weights], self.plain)
 
     def strategy(self, strategy: Strategy) -> list[Any]:
         """The source of its class and bases, its settings, and the same of a strategy within it."""
@@ -83,6 +99,12 @@ class Keys:
             return self.strategy(value)
         if isinstance(value, Tensor | np.ndarray):
             return tensors_key({"": torch.as_tensor(value)})
+        if isinstance(value, nn.Module):
+            return self.network(value)
+        if isinstance(value, Mapping):
+            return [[self.plain(name), self.plain(one)] for name, one in value.items()]
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self.plain(one) for one in (value if isinstance(value, list | tuple) else sorted(value, key=repr))]
         if isinstance(value, partial):
             return [self.plain(value.func), value.args, value.keywords]
         if inspect.isfunction(value) or inspect.isclass(value):
@@ -102,7 +124,7 @@ class Keys:
         self.under_way.add(found)
         around = [self.plain(one) if callable(one) else one for one in values_around(found)]
         self.under_way.discard(found)
-        return [name_of(found), self.source(found), around]
+        return [name_of(found), self.source(found), code_of(found), around]
 
     def source(self, found: Any) -> str:
         """The source of what is no library's; what cannot be read is noted, so that nothing is kept."""
@@ -116,6 +138,20 @@ class Keys:
         if name not in self.known:
             self.known[name] = make()
         return self.known[name]
+
+
+MODULES_OWN = frozenset(vars(nn.Module()))  # what every network has: weights, layers, mode, hooks
+
+
+def code_of(found: Any) -> list[Any]:
+    """The compiled code of a function, or of a class's: two functions of one line, or an edited file, differ by it."""
+    functions = vars(found).values() if inspect.isclass(found) else [found]
+    return [shown_code(one.__code__) for one in functions if inspect.isfunction(one)]
+
+
+def shown_code(code: Any) -> list[Any]:
+    consts = [shown_code(one) if inspect.iscode(one) else repr(one) for one in code.co_consts]
+    return [code.co_code.hex(), code.co_names, code.co_varnames, consts]
 
 
 def name_of(found: Any) -> str:
@@ -135,7 +171,10 @@ def digest(description: Any, plain: Callable[[Any], Any] = repr) -> str:
 def settings_of(value: Any) -> dict[str, Any]:
     """The attributes of an object that its user set; a network's weights and mode are none."""
     own = getattr(value, "__dict__", {})
-    return {name: one for name, one in own.items() if not name.startswith("_") and name != "training"}
+    if not isinstance(value, nn.Module):
+        return {name: one for name, one in own.items()}
+    hooks = [list(found.values()) for name, found in own.items() if name.endswith("_hooks") and found]
+    return {name: one for name, one in own.items() if name not in MODULES_OWN} | ({"hooks": hooks} if hooks else {})
 
 
 def values_around(found: Any) -> list[Any]:

@@ -35,7 +35,8 @@ class Plan:
         with machine.threading():
             self.told = self.ask_those_that_only_answer()
         self.keys = Keys(machine, {name: tensors_key(found) for name, found in self.told.items()})
-        self.unique = {self.keys.of(run): run for run in self.all}
+        # Of equal runs one whose weights are to be kept.
+        self.unique = {self.keys.of(run): run for run in sorted(self.all, key=lambda run: run.keep)}
         self.weights: dict[str, str] = {}  # key of a teacher's run -> name of its weights
 
     @cached_property
@@ -64,7 +65,10 @@ class Plan:
         shapes = [(one.shape[1:], str(one.dtype)) if one is not None else None for one in (*train, *measured)]
         views = asdict(replace(run.views, seed=0)) if run.views else None
         told = [views, run.lengths, run.batch_size, run.measured_on]
-        about = [self.checks.structure(run), shapes, len(measured.inputs), told, run.recipe.settings()]
+        # Of its own seed: what a network draws at its building and does not train may differ from seed to seed.
+        built = run.build()
+        network = [self.keys.structure(built), *(id(type(module)) for module in built.modules())]
+        about = [network, shapes, len(measured.inputs), told, run.recipe.settings()]
         return digest([*about, self.keys.plain(run.metric), run.answers], self.keys.plain)
 
     def task(self, members: Sequence[tuple[str, Run]]) -> Task:
@@ -89,7 +93,7 @@ class Plan:
         if not run.asks_teacher:
             return None
         teacher = self.weights_of_teacher(run) or self.keys.teacher(run)
-        return digest([teacher, run.data.key, asdict(run.views) if run.views else None, run.answers])
+        return digest([teacher, self.keys.data(run), asdict(run.views) if run.views else None, run.answers])
 
     def askings(self, tasks: Sequence[Task]) -> list[tuple[Asking, Run, str]]:
         """What must be asked of trained networks before these tasks, each once."""

@@ -66,7 +66,8 @@ def read(name: str, part: Any) -> Read:
     if isinstance(part, Examples):
         return Read(part.inputs, part.labels)
     if isinstance(part, DataLoader):
-        check_sampler(name, part)
+        if hasattr(part.dataset, "__len__"):
+            check_sampler(name, part)
         return read_items(name, part.dataset, part.collate_fn or default_collate)
     if isinstance(part, tuple | list) and len(part) == 2:
         inputs, labels = as_tensor(f"inputs of {name}", part[0]), as_array(part[1])

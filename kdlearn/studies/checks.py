@@ -1,9 +1,11 @@
 """What can be found out before anything is trained or written: networks, samples, strategies, optimisers, settings."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +14,7 @@ from kdlearn.data.dataset import Dataset
 from kdlearn.formulas.arguments import are_distributions
 from kdlearn.networks import seeded, weights_hash
 from kdlearn.studies.run import Run
-from kdlearn.training.answers import DTYPES
+from kdlearn.training.answers import DTYPES, StoredTeacher
 from kdlearn.training.loop import OneNetwork, layer_of, seeded_numbers
 from kdlearn.training.machine import Machine
 from kdlearn.training.together import can_be_stacked
@@ -50,7 +52,8 @@ class Checks:
         self.once(("network", id(run.network)), lambda: check_builds(run))
         self.once(("data", id(run.data), run.measured_on), lambda: check_data(run))
         check_sample(run)
-        self.once(self.name("update", run), lambda: self.check_update(run))
+        classes = self.once(self.name("update", run), lambda: self.check_update(run))
+        self.once(("labels", id(run.data), classes), lambda: check_labels_fit(run, classes))
 
     def name(self, what: str, run: Run) -> tuple:
         # A teacher run of another data set of the same shape has the same layers and classes.
@@ -70,36 +73,49 @@ class Checks:
         pair = [seeded(run.network, seed) for seed in (run.own_seed, run.own_seed + 1)]
         return can_be_stacked(pair, run.strategy, run.recipe, example_of(run, num_classes(pair[0], run)))
 
-    def check_update(self, run: Run) -> None:
-        """One update on a few rows: what fails in it would fail after the teacher's training."""
+    def check_update(self, run: Run) -> int:
+        """One update on a few rows: what fails in it would fail after the teacher's training. The number of classes."""
         network = run.build()
         classes = num_classes(network, run)
-        check_labels_fit(run, classes)
+        check_labels_fit(run, classes)  # before its loss is asked for
         check_layers(run, network)
         if isinstance(run.teacher, Run) and run.asks_teacher:
-            taught = num_classes(run.teacher.build(), run.teacher)
+            taught = num_classes(run.teacher.build(), run)
             if taught != classes:
                 raise ValueError(f"teacher and student must name the same classes; they name {taught} and {classes}")
         check_metric(run, classes)
-        run.recipe.optimizer(network)
+        stepper = run.recipe.optimizer(network)
         if not run.strategy.layers:
             check_loss(run, network, example_of(run, classes))
+            check_step(stepper)
+        return classes
 
 
 def check_numbers(run: Run) -> None:
     if not isinstance(run.data, Dataset):
-        raise TypeError(f"data of a Run must be a kdlearn.Dataset; got {type(run.data).__name__}. compare takes more")
+        raise TypeError(f"data of a Run must be a kdlearn.Dataset; got {type(run.data).__name__}: see compare")
     lengths = run.lengths
-    if not lengths or any(not isinstance(n, int) or n < 1 for n in lengths) or list(lengths) != sorted(set(lengths)):
+    if (
+        not lengths
+        or any(not isinstance(n, Integral) or n < 1 for n in lengths)
+        or list(lengths) != sorted(set(lengths))
+    ):
         raise ValueError(f"lengths must be whole numbers of updates, at least 1, rising; got {lengths}")
     for name, lowest in (("seed", 0), ("replicate", 0), ("batch_size", 1), ("sample", 1)):
         value = getattr(run, name)
-        if value is not None and (not isinstance(value, int) or value < lowest):
+        if value is not None and (not isinstance(value, Integral) or value < lowest):
             raise ValueError(f"{name} must be a whole number of at least {lowest}; got {value!r}")
     if run.metric_name in COLUMNS:
         raise ValueError(f"metric must have a name that is no other column's; {run.metric_name!r} is one: rename it")
     if run.answers not in (*DTYPES, "live"):
         raise ValueError(f"answers must be one of {', '.join(DTYPES)} and live; got {run.answers!r}")
+    reads = run.strategy.reads
+    if not isinstance(reads, tuple) or not set(reads) <= set(Batch._fields):
+        raise ValueError(
+            f"reads of strategy {run.strategy.name!r} must be a tuple of {', '.join(Batch._fields)}; got {reads!r}"
+        )
+    if isinstance(run.teacher, Tensor | np.ndarray | Mapping | StoredTeacher) and (run.views or run.answers == "live"):
+        raise ValueError("stored logits are of the rows as they are: give no views, and do not ask live")
     if run.asks_teacher and run.teacher is None:
         raise ValueError(f"strategy {run.strategy.name!r} reads a teacher's answers: give a teacher")
     if len(lengths) > 1 and not run.recipe.constant:
@@ -245,15 +261,29 @@ def example_of(run: Run, classes: int) -> Batch:
     return Batch(inputs=inputs.cpu(), teacher_logits=drawn.to(torch.float32), **told)
 
 
+def check_step(stepper: torch.optim.Optimizer) -> None:
+    try:
+        stepper.step()
+    except TypeError as problem:  # one that wants to compute the loss itself, several times a step
+        raise ValueError(
+            f"{type(stepper).__name__} cannot be used, since an update calls step() alone: {problem}"
+        ) from None
+
+
 def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
     """The strategy gives one finite value for each label, and a finite gradient."""
     with seeded_numbers(0):
         learner = OneNetwork(network.train(), run.strategy, Machine(), lambda: example)
-        loss = learner.loss(example)
-        if not loss.isfinite():
+        try:
+            loss = learner.loss(example)
+        except (AttributeError, TypeError, IndexError) as problem:
+            read = ", ".join(run.strategy.reads) or "nothing"
             raise ValueError(
-                f"strategy {run.strategy.name!r} {run.strategy.settings} must give a finite loss; got {loss}"
-            )
+                f"strategy {run.strategy.name!r} fails on a few rows: {problem}. It reads {read}; fields of the batch "
+                "that `reads` does not name are None"
+            ) from problem
+        if not loss.isfinite():
+            raise ValueError(f"strategy {told_of(run)} must give a finite loss; got {loss}")
         if not loss.requires_grad:
             raise ValueError(
                 f"strategy {run.strategy.name!r} must be a function of student_logits; its loss has no gradient"
@@ -261,4 +291,8 @@ def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
         loss.backward()
     gradients = [weight.grad for weight in learner.whole.parameters() if weight.grad is not None]
     if not all(bool(gradient.isfinite().all()) for gradient in gradients):
-        raise ValueError(f"strategy {run.strategy.name!r} {run.strategy.settings} must give a finite gradient")
+        raise ValueError(f"strategy {told_of(run)} must give a finite gradient")
+
+
+def told_of(run: Run) -> str:
+    return " ".join([repr(run.strategy.name), *([str(run.strategy.settings)] if run.strategy.settings else [])])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def compare(
     if not isinstance(lengths, Iterable):
         raise TypeError(f"lengths must be several numbers of updates, such as ({lengths},); got {lengths!r}")
     question = Question(
-        student, strategies, data, teacher, seeds, tuple(lengths), replicates, against, metric, optimizer,
+        student, strategies, data, teacher, seeds, whole(lengths), replicates, against, metric, optimizer,
         batch_size, sample, views, answers,
     )  # fmt: skip
     where = {"machine": machine, "executor": executor, "workers": workers, "progress": progress}
@@ -108,8 +109,10 @@ class Question:
     def strategies(self) -> dict[str, list[Strategy]]:
         """The strategies of each name, ground truth first where it was missing."""
         pairs = named(self.given_strategies)
-        for name, one in pairs:
+        for place, (name, one) in enumerate(pairs):
             check_strategy(name, one)
+            if any(name == other and repr(one.settings) == repr(two.settings) for other, two in pairs[:place]):
+                raise ValueError(f"two strategies named {name!r} have the same settings: give a mapping of names")
         if self.against == GroundTruth.name and self.against not in [name for name, _ in pairs]:
             pairs.insert(0, (GroundTruth.name, GroundTruth()))
         if self.against not in [name for name, _ in pairs]:
@@ -242,10 +245,15 @@ def check_strategy(name: str, strategy: Any) -> None:
         raise ValueError(f"{type(strategy).__name__} must have a name, which the table shows")
 
 
+def whole(lengths: Iterable[Any]) -> tuple[Any, ...]:
+    """NumPy's whole numbers as Python's; what is none is refused by the checks of a run."""
+    return tuple(int(one) if isinstance(one, Integral) else one for one in lengths)
+
+
 def distinct(name: str, values: Any) -> list[int]:
     if not isinstance(values, Iterable):
         raise TypeError(f"{name} must be several whole numbers, such as range({values}); got {values!r}")
     found = list(values)
-    if not found or len(set(found)) < len(found) or any(not isinstance(one, int) or one < 0 for one in found):
+    if not found or len(set(found)) < len(found) or any(not isinstance(one, Integral) or one < 0 for one in found):
         raise ValueError(f"{name} must be distinct whole numbers of at least 0, one or more; got {found}")
-    return found
+    return [int(one) for one in found]

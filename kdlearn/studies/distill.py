@@ -54,7 +54,7 @@ def distill(
     """
     alone = isinstance(data, Mapping) and "test" not in data and "train" in data
     found = dataset_of({**data, "test": data["train"]} if alone else data)
-    rows = batch_size or batch_size_of(data) or 64
+    rows = batch_size if batch_size is not None else batch_size_of(data) or 64
     check_network("student", student)
     run = Run(
         found,

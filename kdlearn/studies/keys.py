@@ -64,7 +64,9 @@ class Keys:
         """The source of a recipe and of an optimiser that are the reader's own."""
         made = getattr(run.recipe, "example", None) or getattr(run.recipe, "made", None)
         kinds = [*type(run.recipe).__mro__, *(type(made).__mro__ if made is not None else ())]
-        return self.once(("optimizer", id(run.optimizer)), lambda: digest([self.made_of(one) for one in kinds], self.plain))
+        return self.once(
+            ("optimizer", id(run.optimizer)), lambda: digest([self.made_of(one) for one in kinds], self.plain)
+        )
 
     def teacher(self, run: Run) -> str:
         teacher = run.teacher
@@ -84,7 +86,9 @@ class Keys:
         sources = self.once(
             ("sources", frozenset(kinds)), lambda: digest(sorted((self.made_of(kind) for kind in kinds), key=repr))
         )
-        weights = [(name, tuple(one.shape), str(one.dtype), one.requires_grad) for name, one in network.named_parameters()]
+        weights = [
+            (name, tuple(one.shape), str(one.dtype), one.requires_grad) for name, one in network.named_parameters()
+        ]
         settings = [settings_of(module) for module in network.modules()]
         return digest([repr(network), sources, settings, weights], self.plain)
 

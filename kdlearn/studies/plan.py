@@ -11,12 +11,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from kdlearn.studies.asking import Asking, asking_of, check_answers, keep_answers
+from kdlearn.studies.asking import Asking, asking_of, check_answers, check_steady, keep_answers
 from kdlearn.studies.carry_out import Task, num_classes_of
 from kdlearn.studies.checks import Checks
 from kdlearn.studies.keys import Keys, asked, digest, tensors_key
 from kdlearn.studies.run import Run
-from kdlearn.training.answers import teacher_of
+from kdlearn.training.answers import StoredTeacher, teacher_of
 from kdlearn.training.machine import Machine
 from kdlearn.training.together import kind_of
 
@@ -116,6 +116,8 @@ class Plan:
         """What a teacher that these runs share answers, of the shape that their labels have."""
         classes = num_classes_of(runs[0])
         teacher = teacher_of(runs[0].teacher, runs[0].data, classes)
+        if not isinstance(teacher, StoredTeacher):
+            check_steady(teacher, runs[0].data, self.machine)
         answers = dict(asking_of("", runs).answers(teacher, self.machine))
         for what, logits in answers.items():
             check_answers(what, logits, runs[0].data, classes)

@@ -76,6 +76,8 @@ def train(
         The learning curve: for each epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what
         `evaluate` gave. A loss that is no longer finite is a FloatingPointError.
     """
+    if not isinstance(num_epochs, int) or num_epochs < 1:
+        raise ValueError(f"num_epochs must be a whole number of at least 1; got {num_epochs!r}")
     source = Epochs(batches, num_epochs)
     measure = None if evaluate is None else lambda network, epoch: evaluate(network)
     recipe, decided_by = recipe_of(optimizer), settings
@@ -263,7 +265,7 @@ def predict(
     `network` is a network, which is left as it was, or any callable from inputs to logits, such as a pretrained network
     with its own preprocessing: what networks it calls are in `eval()` mode while they answer.
     """
-    with eval_mode(), machine.precision():
+    with eval_mode(network), machine.precision():
         return torch.cat([full_precision(as_logits(network(part))) for part in inputs.split(batch_size)])
 
 
@@ -277,9 +279,15 @@ def as_logits(answer: Any) -> Tensor:
 
 
 @contextmanager
-def eval_mode() -> Iterator[None]:
-    """Whatever module is called within is in `eval()` mode, and afterwards as it was."""
-    trained: list[nn.Module] = []
+def eval_mode(answers: Any = None) -> Iterator[None]:
+    """Whatever module is called within is in `eval()` mode, and afterwards as it was.
+
+    A method of a network, or a compiled script, calls no module that could be seen: `answers` is such a one.
+    """
+    owner = getattr(answers, "__self__", answers)
+    trained = [one for one in owner.modules() if one.training] if isinstance(owner, nn.Module) else []
+    for module in trained:
+        module.training = False
 
     def stop_training(module: nn.Module, inputs: Any) -> None:
         if module.training:

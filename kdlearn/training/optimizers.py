@@ -133,7 +133,7 @@ class TorchOptimizer(Recipe):
         kind = type(made)
         unsaid = ("foreach", "fused", "params")
         groups = [{name: one for name, one in group.items() if name not in unsaid} for group in made.param_groups]
-        options = dict(groups[0]) | ({"groups": groups} if len(groups) > 1 else {})
+        options: dict[str, Any] = dict(groups[0]) | ({"groups": groups} if len(groups) > 1 else {})
         rate = options.pop("lr", math.nan)
         return {"optimizer": f"{kind.__module__}.{kind.__qualname__}", "learning_rate": float(rate), **options}
 

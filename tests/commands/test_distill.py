@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import Command
 
-from kdlearn.commands.asked import Asked, with_earlier
+from kdlearn.commands.asked import Asked
 from kdlearn.commands.distill import repeated
 from kdlearn.commands.results import FILE, combined, in_parts
 from kdlearn.data.images import load_images, stand_in
@@ -220,14 +220,6 @@ def test_several_folders_in_one_table():
         combined([comparison(data_key="x"), comparison(data_key="y", student="b")])
     with pytest.raises(ValueError, match="measure"):
         combined([one, Comparison(other.table, metric="loss", share=False)])
-
-
-def test_a_run_that_is_there_again_is_taken_as_it_is_now():
-    before, now = comparison(), comparison()
-    now.table.loc[0, "accuracy"] = 0.123
-    both = with_earlier(before, now)
-    assert len(both.table) == 6 and 0.123 in both.table["accuracy"].tolist()
-    assert with_earlier(None, now) is now
 
 
 def test_a_damaged_table_is_refused(here, kdlearn_here: Command):

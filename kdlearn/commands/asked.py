@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import replace
 from functools import cached_property
 from itertools import product
@@ -35,8 +36,10 @@ GRID = {"temperature": [2.0], "soft_weight": [0.9]}
 class Asked:
     """What the options of one command ask for."""
 
-    def __init__(self, options: SimpleNamespace, machine: Machine, progress: bool) -> None:
-        self.options, self.machine, self.progress = options, machine, progress
+    def __init__(
+        self, options: SimpleNamespace, machine: Machine, executor: Executor | None, *, progress: bool
+    ) -> None:
+        self.options, self.machine, self.executor, self.progress = options, machine, executor, progress
         if options.preset not in PRESETS:
             raise WrongWordsError(f"--preset must be one of {', '.join(PRESETS)}; got {options.preset}")
         for name in (self.teacher_name, *self.student_names):
@@ -46,13 +49,13 @@ class Asked:
     def comparison(self) -> Comparison:
         """Train what is not there; the table holds what this command asks for, whether trained now or before."""
         self.check_same_data()
-        where: dict[str, Any] = {"workers": self.options.workers, "progress": self.progress}
         teacher, start = self.teacher, self.first_weights
         self.check_start(start)
         if self.options.start == "teacher" and isinstance(teacher, Run):
             Plan(self.runs(teacher, start), self.machine)  # refuses what could not be carried out
             teacher = self.trained(teacher)
             start = teacher.state_dict()
+        where: dict[str, Any] = {"workers": self.options.workers, "executor": self.executor, "progress": self.progress}
         table = study(self.runs(teacher, start), self.options.out, machine=self.machine, **where)
         found = Comparison(table)
         return replace(found, notes=tuple(notes_of(found, None, self.schooling.batch_size)))
@@ -74,7 +77,9 @@ class Asked:
 
     @cached_property
     def data(self) -> Dataset:
-        options = {name: getattr(self.options, name) for name in ("root", "download")}
+        options: dict[str, Any] = {name: getattr(self.options, name) for name in ("root", "download")}
+        if size := self.options.resize:
+            options["resize"] = (size, size)
         return load_images(
             self.options.source, num_validation=self.options.validation, progress=self.progress, **options
         )

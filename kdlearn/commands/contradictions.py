@@ -54,10 +54,14 @@ def contradictions(options: SimpleNamespace) -> Iterator[str]:
         yield "--teacher-weights is of a teacher that is trained: leave --teacher-epochs and --teacher-smoothing away"
     if options.source not in NAMED and (options.download or options.root):
         yield "--download and --root are for cifar10 and mnist; a folder is read where it lies"
+    if options.source in NAMED and options.resize:
+        yield f"--resize is for a folder of images; {options.source} is used as it was published"
     several = [word(name) for name in SEVERAL if len(values_of(options, name)) > 1]
     if several and not options.validation:
         yield f"several values of {' and '.join(several)} are a choice: add --validation N; the test set is no judge"
-    if options.workers and "LOCAL_RANK" in os.environ:
-        yield "torchrun starts the processes: leave --workers away"
+    if options.workers and options.scheduler is not None:
+        yield "--scheduler has workers of its own: leave --workers away"
+    if (options.workers or options.scheduler is not None) and "LOCAL_RANK" in os.environ:
+        yield "torchrun starts the processes: leave --workers and --scheduler away"
     if options.source not in NAMED and options.out.resolve().is_relative_to(Path(options.source).resolve()):
         yield f"--out must lie outside of the images in {options.source}; got {options.out}"

@@ -101,6 +101,9 @@ def distill(
     validation: Annotated[
         int, Option(min=0, metavar="N", help="hold out N training images, and measure on them alone")
     ] = 0,
+    resize: Annotated[
+        int | None, Option(min=1, max=10_000, metavar="N", help="stretch a folder's images to N × N pixels")
+    ] = None,
     no_flip: Annotated[bool, Option("--no-flip", help="do not mirror images, such as digits (mnist: never)")] = False,
     root: Annotated[
         Path | None, Option(parser=path, metavar="FOLDER", help="of cifar10 and mnist (default: KDLEARN_DATA, or data)")
@@ -109,6 +112,9 @@ def distill(
     device: Annotated[str | None, Option(help="cuda, mps or cpu (default: the first that is there)")] = None,
     workers: Annotated[
         int | None, Option(min=1, max=256, metavar="N", help="processes, each on one thread (default: one on all)")
+    ] = None,
+    scheduler: Annotated[
+        str | None, Option(metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.1:8786, that sees --out")
     ] = None,
     quiet: Annotated[bool, Option("--quiet", help="no progress bars")] = False,
 ) -> None:
@@ -126,14 +132,16 @@ def carry_out(options: SimpleNamespace) -> None:
     import warnings
 
     from kdlearn.commands.asked import Asked
+    from kdlearn.commands.scheduler import executor_at
     from kdlearn.studies.study import UnreadableSource, check_folder
     from kdlearn.training.machine import best_machine
     from kdlearn.training.processes import joined
 
     check_folder(options.out)
-    with joined(best_machine(options.device)) as machine, warnings.catch_warnings():
+    scheduled, joint = executor_at(options.scheduler), joined(best_machine(options.device))
+    with scheduled as executor, joint as machine, warnings.catch_warnings():
         warnings.simplefilter("error", UnreadableSource)  # what could not be kept is not begun
-        asked = Asked(options, machine, progress=not options.quiet and sys.stderr.isatty())
+        asked = Asked(options, machine, executor, progress=not options.quiet and sys.stderr.isatty())
         comparison = asked.comparison()
         comparison.save(options.out / results.FILE)
     say(results.in_parts(comparison))

@@ -13,7 +13,7 @@ TOLD = (
     ValueError, TypeError, OSError, RuntimeError, LookupError, MemoryError, ImportError, ArithmeticError, UserWarning,
     pickle.PicklingError,
 )  # fmt: skip
-DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "lazy_loader": "lazy-loader"}
+DISTRIBUTIONS = {"distributed": "dask", "PIL": "pillow", "sklearn": "scikit-learn", "lazy_loader": "lazy-loader"}
 
 
 class WrongWordsError(Exception):

@@ -4,21 +4,19 @@ import hashlib
 import math
 import os
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from kdlearn.data.dataset import Examples
 from kdlearn.data.files import read_tensors, write_tensors
+from kdlearn.data.pictures import Form, form_of, read_bytes, read_pixels
 from kdlearn.data.views import Views
 
-FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # not all that Pillow knows: for EPS it runs Ghostscript
 SPLITS = ("train", "test")
 
 
@@ -30,7 +28,9 @@ class Whole(NamedTuple):
     class_names: tuple[str, ...]
 
 
-def read_folder(folder: Path, cache: Path | None, num_validation: int, progress: bool) -> Whole:
+def read_folder(
+    folder: Path, resize: tuple[int, int] | None, cache: Path | None, num_validation: int, progress: bool
+) -> Whole:
     """The images of `folder`; from the file `cache`, by default hidden in the folder, if it was made of these files."""
     if not folder.is_dir():
         raise FileNotFoundError(f"source must be 'cifar10', 'mnist' or a folder of images; there is no folder {folder}")
@@ -40,14 +40,15 @@ def read_folder(folder: Path, cache: Path | None, num_validation: int, progress:
         raise ValueError(f"train and test in {folder} must hold the same classes; only one of them holds {odd}")
     paths = [[path for paths in classes.values() for path in paths] for classes in listed]
     labels = [torch.arange(len(train)).repeat_interleave(torch.tensor([*map(len, split.values())])) for split in listed]
-    first = read_image(paths[0][0])
-    shape = first.transpose(2, 0, 1).shape
+    digest, forms = surveyed(paths)
+    shape = common_shape([path for split in paths for path in split], forms, resize)
     needed = needed_memory(shape, len(paths[0]), len(paths[1]), num_validation)
     check_memory(needed, available_memory())
-    cache, decided_by = cache or folder / ".kdlearn-cache.safetensors", {"files": digest_files(paths)}
+    cache, decided_by = cache or folder / ".kdlearn-cache.safetensors", {"files": digest, "resize": str(resize)}
     images = read_cache(cache, decided_by)
     if images is None:
-        images = {split: decode(listed, first.shape, progress) for split, listed in zip(SPLITS, paths, strict=True)}
+        sized = resize is not None
+        images = {split: decode(part, shape, sized, progress) for split, part in zip(SPLITS, paths, strict=True)}
         with suppress(OSError):  # where there is no place for it, images are decoded each time
             write_tensors(cache, images, decided_by)
     of_train, of_test = (Examples(images[split], part) for split, part in zip(SPLITS, labels, strict=True))
@@ -112,43 +113,34 @@ def check_memory(needed: int, available: float) -> None:
         )
 
 
-def read_bytes(path: str) -> bytes:
-    if not os.path.isfile(path):
-        raise ValueError(f"{path} must be an image file; it is a folder, a broken link or a special file")
-    with open(path, "rb", buffering=0) as file:  # without a buffer small files are read several times faster
-        return file.read()
-
-
-def digest_files(paths: list[list[str]]) -> str:
-    """SHA-256 of the names and bytes of all files."""
-    digest = hashlib.sha256()
+def surveyed(paths: list[list[str]]) -> tuple[str, list[Form]]:
+    """SHA-256 of the names and bytes of all files, and the form of each; every file is read once."""
+    digest, forms = hashlib.sha256(), []
     for path in (path for split in paths for path in split):
         content, name = read_bytes(path), "/".join(path.split(os.sep)[-3:])
         digest.update(os.fsencode(f"{name}\0{len(content)}\0") + content)
-    return digest.hexdigest()
+        forms.append(form_of(path, content))
+    return digest.hexdigest(), forms
 
 
-def read_image(path: str) -> np.ndarray:
-    """Pixels `(height, width, channels)` uint8."""
-    try:
-        with Image.open(BytesIO(read_bytes(path)), formats=FORMATS) as image:
-            image.load()
-            if image.mode not in ("L", "RGB"):
-                raise ValueError(f"its mode is {image.mode}, not L (grey) or RGB of 8 bits; convert it")
-            return np.atleast_3d(np.asarray(image))
-    except Exception as error:  # Pillow raises many kinds for what is broken
-        raise ValueError(f"{path} is no image that can be used ({', '.join(FORMATS)}): {error}") from error
+def common_shape(paths: list[str], forms: list[Form], resize: tuple[int, int] | None) -> tuple[int, int, int]:
+    """`(channels, height, width)` of all images; a ValueError where sizes differ and `resize` is None."""
+    first = forms[0]
+    for path, form in zip(paths, forms, strict=True):
+        if resize is None and form[:2] != first[:2]:
+            raise ValueError(
+                f"{path} is {form.height} pixels high and {form.width} wide, the first image {first.height} and "
+                f"{first.width}: give resize=(height, width), on the command line --resize N, or make all alike"
+            )
+    channels = 3 if any(form.colour for form in forms) else 1
+    return channels, *(resize or first[:2])
 
 
-def decode(paths: list[str], shape: tuple[int, ...], progress: bool) -> Tensor:
+def decode(paths: list[str], shape: tuple[int, int, int], resize: bool, progress: bool) -> Tensor:
     """Images `(N, channels, height, width)` uint8."""
-    height, width, channels = shape
-    images = np.empty((len(paths), channels, height, width), np.uint8)
+    images = np.empty((len(paths), *shape), np.uint8)
     for row, path in enumerate(tqdm(paths, desc="decoding", unit="image", disable=not progress)):
-        pixels = read_image(path)
-        if pixels.shape != shape:
-            raise ValueError(f"{path} has shape {pixels.shape}, the first image {shape}: all must be alike")
-        images[row] = pixels.transpose(2, 0, 1)
+        images[row] = read_pixels(path, shape, resize)
     return torch.from_numpy(images)
 
 

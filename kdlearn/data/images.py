@@ -21,24 +21,32 @@ def load_images(
     num_validation: int = 0,
     seed: int = 0,
     device: str | torch.device = "cpu",
+    resize: tuple[int, int] | None = None,
     cache: Path | None = None,
     progress: bool = False,
 ) -> Dataset:
     """The data set "cifar10" or "mnist", or a folder that holds `train/<class>/*` and `test/<class>/*`.
 
     The named sets lie under `root` (by default the folder in the variable KDLEARN_DATA, or `data`); `download` fetches
-    them. A folder's images are 8-bit, all grey or all RGB, of one size; its classes are numbered by name. They are
-    decoded once and kept in the file `cache` (by default hidden in the folder), which serves as long as no image
-    changes. `num_validation` images are held out of the training part by `seed`, stratified; 0: there is no validation
-    split. Inputs are `(N, channels, height, width)` uint8; `normalise` knows the training split's mean and deviation.
+    them. A folder's classes are numbered by name. Its images are decoded once and kept in the file `cache` (by default
+    hidden in the folder), which serves as long as neither an image nor `resize` changes. `num_validation` images are
+    held out of the training part by `seed`, stratified; 0: there is no validation split. Inputs are
+    `(N, channels, height, width)` uint8; `normalise` knows the training split's mean and deviation.
+
+    A folder's images are turned as their EXIF orientation says. If any has colour (a palette is colour), all become
+    RGB. An alpha channel that is opaque everywhere is dropped. Refused by name are 16 bits a channel, transparency,
+    several frames, CMYK, and sizes that differ, unless `resize`, (height, width) in pixels, is given: then every image,
+    whatever its proportions, is stretched to it by Pillow's `BILINEAR`, whose kernel grows where it shrinks an image,
+    so that all pixels count. Colour profiles are not applied.
 
     What is missing is a FileNotFoundError, what cannot be used a ValueError, a failed download an OSError.
     """
     named = source in NAMED
+    check_resize(resize, source)
     if named:
         whole = read_named(str(source), root, download)
     else:
-        whole = read_folder(Path(source), cache, num_validation, progress)
+        whole = read_folder(Path(source), resize, cache, num_validation, progress)
     train, validation = hold_out(whole.train, whole.class_names, num_validation, seed)
     if torch.device(device).type == "cuda":
         needed = sum(part.inputs.nbytes for part in (whole.train, whole.test))
@@ -46,6 +54,17 @@ def load_images(
         check_memory(needed, torch.cuda.mem_get_info(device)[0])
     name = str(source) if named else Path(source).resolve().name
     return dataset_of(train, whole.test, validation, whole.class_names, name).to(device)
+
+
+def check_resize(resize: object, source: str | Path) -> None:
+    """A ValueError for what is no size in pixels, or for a data set that has a size of its own."""
+    if resize is None:
+        return
+    whole = isinstance(resize, tuple) and len(resize) == 2 and all(isinstance(one, int) and one > 0 for one in resize)
+    if not whole:
+        raise ValueError(f"resize must be (height, width) in pixels, whole numbers of at least 1; got {resize!r}")
+    if source in NAMED:
+        raise ValueError(f"resize is for folders of images; {source} is used as it was published: leave resize away")
 
 
 def stand_in() -> Dataset:

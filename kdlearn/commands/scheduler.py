@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -23,7 +23,7 @@ def executor_at(address: str | None) -> Iterator[Executor | None]:
         yield None
         return
     with connected(address) as client:
-        threads = client.nthreads()
+        threads: Any = client.nthreads()
         if any(number > 1 for number in threads.values()):
             raise ValueError(
                 f"the workers of --scheduler {address} must have one thread each; "
@@ -34,7 +34,7 @@ def executor_at(address: str | None) -> Iterator[Executor | None]:
 
 def connected(address: str) -> "Client":
     from distributed import Client
-    from distributed.comm import get_address_host_port
+    from distributed.comm.addressing import get_address_host_port
 
     try:  # a plain connection first: a client that fails leaves threads and tracebacks behind
         socket.create_connection(get_address_host_port(address), SECONDS).close()

@@ -63,13 +63,13 @@ def test_a_study_is_trained_kept_and_printed(here, pictures, kdlearn_here: Comma
     pd.testing.assert_frame_equal(table_in(here / "out"), table)  # seconds too: nothing was trained again
 
 
-def test_what_is_asked_for_later_is_added(here, pictures, kdlearn_here: Command):
+def test_the_table_holds_what_the_last_command_asked_for(here, pictures, kdlearn_here: Command):
     words = ["distill", pictures, "--out", "out", "--preset", "tiny", "--students", "mine:small"]
     assert kdlearn_here(*words, "--seeds", 3, "--strategies", "ground-truth").code == 0
     before = table_in(here / "out")
     assert kdlearn_here(*words, "--seeds", 2, "--strategies", "ground-truth", "hard").code == 0
     after = table_in(here / "out")
-    assert len(before) == 3 and len(after) == 5 and set(before.columns) <= set(after.columns)
+    assert len(before) == 3 and len(after) == 4 and set(before.columns) <= set(after.columns)
     other = kdlearn_here(*words, "--seeds", 2, "--strategies", "hard", "--validation", 30)
     assert other.code == 1 and "another folder" in other.err
     pd.testing.assert_frame_equal(table_in(here / "out"), after)
@@ -152,7 +152,7 @@ def test_few_labels(asked):
     assert [run.strategy.name for run in (truth, smoothed)] == ["ground truth", "smoothed ground truth"]
     assert len(truth.rows) == len(smoothed.rows) == 36 and len(hard.rows) == len(soft.rows) == 180
     assert truth.lengths == soft.lengths and soft.strategy.otherwise.temperature == 2
-    assert soft.data.train.labels[~soft.data.train.known].eq(0).all()  # what is not known is not there
+    assert soft.data.train.labels[~soft.data.train.known].eq(-1).all()  # what is not known is not there
     counts = soft.data.train.labels[soft.data.train.known].bincount()
     assert counts.tolist() == [12, 12, 12] and soft.teacher.data.train.known is None
     assert {run.names["teacher"] == "" for run in (truth, smoothed)} == {True} and hard.names["teacher"]

@@ -134,6 +134,7 @@ def test_the_wheel_works_in_a_clean_environment(wheel, pictures, tmp_path):
     records = run(python, "-c", "from kdlearn.studies.records import recorded; print(recorded('demo'))").strip()
     assert records.startswith(where) and (Path(records) / "comparison.parquet").exists()
     command = str(scripts / "kdlearn")
+    assert "make test" not in run(command, "doctor")
     assert "soft labels" in run(command, "demo", "--replicates", "2", "--seeds", "1", "--out", "demo", "--quiet")
     options = ["--preset", "tiny", "--strategies", "ground-truth", "hard", "--seeds", "2", "--out", "study", "--quiet"]
     assert "hard labels" in run(command, "distill", str(pictures), *options)

@@ -16,7 +16,8 @@ from kdlearn.commands.words import requirements
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-PARTS = {"": "kdlearn demo", "course": "the notebooks in JupyterLab", "dev": "make test"}
+PARTS = {"": "kdlearn demo", "course": "the notebooks in JupyterLab", "dask": "kdlearn distill --scheduler"}
+PARTS_OF_THE_SOURCE = {"dev": "make test"}
 GIB = 2**30
 
 
@@ -27,7 +28,8 @@ def doctor() -> None:
 
 def report() -> str:
     """System, Python, torch, cores, GPU and disk; what is missing and how to get it; what will work here."""
-    missing = {extra: missing_packages(extra) for extra in PARTS}
+    parts = PARTS | (PARTS_OF_THE_SOURCE if is_source_tree() else {})
+    missing = {extra: missing_packages(extra) for extra in parts}
     lines = [
         f"kdlearn    {kdlearn.__version__}",
         f"system     {platform.system()} {platform.release()}, {platform.machine()}",
@@ -37,18 +39,22 @@ def report() -> str:
         f"GPU        {gpu()}",
         f"free disk  {shutil.disk_usage('.').free / GIB:.0f} GiB",
         "",
-        *(part_line(extra, packages, missing[""]) for extra, packages in missing.items()),
+        *(part_line(parts[extra], missing[""] * (extra != "") + packages) for extra, packages in missing.items()),
     ]
     return "\n".join(lines)
 
 
-def part_line(extra: str, packages: list[str], base: list[str]) -> str:
+def is_source_tree() -> bool:
+    """Whether what is developed lies here, rather than a package that was installed."""
+    return (Path(kdlearn.__file__).parents[1] / "Makefile").is_file()
+
+
+def part_line(part: str, lacking: list[str]) -> str:
     """One part of the course: works, or what it lacks and the command that brings it."""
-    lacking = packages if extra == "" else base + packages
     if not lacking:
-        return f"works      {PARTS[extra]}"
+        return f"works      {part}"
     names = " ".join(f'"{name}"' for name in lacking)
-    return f"lacks      {PARTS[extra]}: python -m pip install {names}"
+    return f"lacks      {part}: python -m pip install {names}"
 
 
 def missing_packages(extra: str) -> list[str]:

@@ -1,13 +1,13 @@
 """`kdlearn distill` and `kdlearn results` on made-up pictures: what they train, keep, add to, and print."""
 
 import warnings
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from conftest import Command
 
-from kdlearn.commands.asked import Asked
 from kdlearn.commands.distill import repeated
 from kdlearn.commands.results import FILE, combined, in_parts
 from kdlearn.data.images import load_images, stand_in
@@ -166,6 +166,37 @@ def test_teachers_and_views_as_asked(asked):
     assert other.teacher.strategy.smoothing == 0.2 and "smoothing 0.2" in other.names["teacher"]
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], {"root": None, "download": False}),
+        (["--root", "elsewhere", "--download"], {"root": Path("elsewhere"), "download": True}),
+        (["--validation", 30], {"num_validation": 30}),
+    ],
+)
+def test_a_named_set_is_read_from_its_root_and_fetched_if_asked(
+    monkeypatch, here, pictures, runs, kdlearn_here, words, expected
+):
+    images, told = load_images(pictures, num_validation=30), []
+    monkeypatch.setattr("kdlearn.commands.asked.load_images", lambda *given, **how: told.append((given, how)) or images)
+    assert kdlearn_here("distill", "cifar10", "--out", "out", "--preset", "tiny", *words).code == 130 and runs
+    ((given, how),) = told
+    assert given == ("cifar10",) and expected.items() <= how.items()
+
+
+def test_digits_are_not_mirrored(monkeypatch, here, pictures, runs, kdlearn_here: Command):
+    images = load_images(pictures)
+    monkeypatch.setattr("kdlearn.commands.asked.load_images", lambda *given, **how: images)
+    assert kdlearn_here("distill", "mnist", "--out", "out", "--preset", "tiny").code == 130
+    assert runs and not any(run.views.flip or run.names["mirrored"] == "True" for run in runs)
+
+
+def test_one_learning_rate_is_the_students_alone(asked):
+    usual, found = asked("--strategies", "soft")[0], asked("--strategies", "soft", "--learning-rate", 0.123)
+    assert [run.recipe.learning_rate for run in found] == [0.123] != [usual.recipe.learning_rate]
+    assert found[0].teacher.recipe.learning_rate == usual.teacher.recipe.learning_rate != 0.123
+
+
 def test_the_same_first_weights_for_all_of_a_seed(asked):
     found = asked("--seeds", 2, "--strategies", "soft", "ground-truth")
     weights = {
@@ -260,4 +291,3 @@ def test_asked_has_the_options_of_the_command():
     text = "".join(map(inspect.getsource, (asked, contradictions, distill.carry_out)))
     for name in inspect.signature(distill.distill).parameters:
         assert name == "context" or f"options.{name}" in text or f'"{name}"' in text, name
-    assert Asked.__doc__

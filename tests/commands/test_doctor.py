@@ -4,6 +4,7 @@ import subprocess
 from importlib import metadata, util
 from types import SimpleNamespace
 
+import pytest
 import torch
 
 from kdlearn.commands import doctor
@@ -11,7 +12,16 @@ from kdlearn.commands import doctor
 
 def test_a_machine_that_has_everything(monkeypatch):
     monkeypatch.setattr(doctor, "is_installed", lambda requirement: True)
-    assert doctor.report().count("works ") == 3 and "lacks" not in doctor.report()
+    assert doctor.report().count("works ") == 4 and "lacks" not in doctor.report()
+
+
+@pytest.mark.parametrize("files", [[], ["Makefile"]])
+def test_what_needs_the_source_is_said_of_the_source_alone(monkeypatch, tmp_path, files):
+    """A wheel brings no Makefile."""
+    for name in files:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(doctor.kdlearn, "__file__", str(tmp_path / "kdlearn/__init__.py"))
+    assert ("make test" in doctor.report()) == bool(files)
 
 
 def test_what_is_missing_comes_with_the_command_that_brings_it(monkeypatch):
@@ -23,7 +33,7 @@ def test_what_is_missing_comes_with_the_command_that_brings_it(monkeypatch):
 
 def test_what_the_package_itself_needs_is_needed_by_every_part(monkeypatch):
     monkeypatch.setattr(doctor, "is_installed", lambda requirement: requirement.name != "torch")
-    assert doctor.report().count('"torch>=') == 3
+    assert doctor.report().count('"torch>=') == doctor.report().count("lacks ") == 4
 
 
 def test_too_old_is_missing(monkeypatch):

@@ -72,10 +72,7 @@ def test_a_broken_demo_leaves_nothing(quick_demo, here, kdlearn_here: Command, p
 
 def test_ctrl_c_is_said(here, pictures, trained, kdlearn_here: Command):
     result = kdlearn_here("distill", pictures, "--out", "out", "--preset", "tiny", "--seeds", 1)
-    assert (result.code, result.err) == (
-        130,
-        "kdlearn: interrupted; what is complete was kept, the rest was not written\n",
-    )
+    assert result.code == 130 and "interrupted" in result.err and len(result.err.splitlines()) == 1
 
 
 def test_start_makes_a_learners_copy_and_keeps_their_work(here, kdlearn_here: Command):
@@ -114,8 +111,8 @@ def test_no_browser_is_said(monkeypatch, here, kdlearn_here: Command):
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_is_there(command, kdlearn_here: Command):
     result = kdlearn_here(*filter(None, [command]), "--help")
-    assert result.code == 0 and "Usage: kdlearn" in result.out and not result.err
-    assert all(name in result.out for name in COMMANDS) or command
+    assert result.code == 0 and f"Usage: kdlearn {command}".strip() in result.out and not result.err
+    assert command or all(name in result.out for name in COMMANDS)
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess:

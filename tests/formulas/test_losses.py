@@ -496,16 +496,11 @@ def test_large_logits_and_extreme_temperatures(loss, dtype, temperature, device)
     pattern = torch.tensor([[1.0, -1.0, 0.0], [-1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
     student, teacher = (1e4 * pattern).to(device, dtype).requires_grad_(), (1e4 * pattern.flip(0)).to(device, dtype)
     labels = torch.tensor([0, 1, 2], device=device)
-    for value in (
-        hard_label_loss(student, labels),
-        soft_label_loss(student, teacher, temperature),
-        distillation_loss(student, teacher, labels, temperature=temperature),
-        decoupled_loss(student, teacher, labels, temperature=temperature),
-        logit_matching_loss(student, teacher),
-    ):
-        student.grad = None
-        value.backward()
-        assert value.isfinite() and student.grad.isfinite().all()
+    value = loss(student, teacher, labels, temperature)
+    value.backward()
+    assert value.isfinite() and student.grad.isfinite().all()
+    exact = loss(student.detach().cpu().double(), teacher.cpu().double(), labels.cpu(), temperature)
+    torch.testing.assert_close(value.detach().cpu().double(), exact, rtol=1e-3, atol=1e-3)
 
 
 @each_loss

@@ -106,7 +106,8 @@ def small_study() -> list[Run]:
         for one in (GroundTruth(), SoftLabels(2.0), SoftLabels(4.0))
         for seed in range(2)
     ]
-    return [*stacked, Run(data, with_dropout, SoftLabels(2.0), teacher, names={"teacher": "run"}, **options)]
+    names = {"teacher": "run", "student": "with dropout"}
+    return [*stacked, Run(data, with_dropout, SoftLabels(2.0), teacher, names=names, **options)]
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> bool:

@@ -47,30 +47,29 @@ class Asked:
         self.strategies  # noqa: B018  wrong words are found before data are read
 
     def comparison(self) -> Comparison:
-        """Train what is not there; what the folder held before stands in the table too."""
-        earlier = self.earlier()
+        """Train what is not there; the table holds what this command asks for, whether trained now or before."""
+        self.check_same_data()
         teacher, start = self.teacher, self.first_weights
         self.check_start(start)
         if self.options.start == "teacher" and isinstance(teacher, Run):
             Plan(self.runs(teacher, start), self.machine)  # refuses what could not be carried out
             teacher = self.trained(teacher)
             start = teacher.state_dict()
-        where = {"workers": self.options.workers, "executor": self.executor, "progress": self.progress}
+        where: dict[str, Any] = {"workers": self.options.workers, "executor": self.executor, "progress": self.progress}
         table = study(self.runs(teacher, start), self.options.out, machine=self.machine, **where)
-        found = with_earlier(earlier, Comparison(table))
+        found = Comparison(table)
         return replace(found, notes=tuple(notes_of(found, None, self.schooling.batch_size)))
 
-    def earlier(self) -> Comparison | None:
-        """What the folder holds already; other data, or another split, are a ValueError."""
+    def check_same_data(self) -> None:
+        """A folder that holds results of other data, or of another split, is a ValueError."""
         if not (self.options.out / results.FILE).exists():
-            return None
+            return
         found = results.comparison_in(self.options.out)
         for name in results.SHARED:
             before, now = found.table[name].iloc[0], self.about_data[name]
             if before != now:
                 where = f"--out {self.options.out} holds results of other data or another split"
                 raise ValueError(f"{where}: {name} was {before}, is now {now}; name another folder")
-        return found
 
     @cached_property
     def preset(self) -> Preset:
@@ -259,14 +258,6 @@ class Asked:
             "teacher_logits": "float16" if self.options.half_labels else "float32",
             **self.about_data,
         }
-
-
-def with_earlier(earlier: Comparison | None, found: Comparison) -> Comparison:
-    """Both in one table; where a run is in both, as it was found now."""
-    if earlier is None:
-        return found
-    table = results.joined([earlier, found])
-    return replace(found, table=table.drop_duplicates(results.identity(found, table), keep="last", ignore_index=True))
 
 
 def changed(schooling: Schooling, **settings: int | None) -> Schooling:

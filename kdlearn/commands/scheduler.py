@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -24,7 +24,7 @@ def executor_at(address: str | None) -> Iterator[Executor | None]:
         yield None
         return
     with connected(address) as client, losses_told(address):
-        threads = client.nthreads()
+        threads: Any = client.nthreads()
         if any(number > 1 for number in threads.values()):
             raise ValueError(
                 f"the workers of --scheduler {address} must have one thread each; "
@@ -48,7 +48,7 @@ def losses_told(address: str) -> Iterator[None]:
 
 def connected(address: str) -> "Client":
     from distributed import Client
-    from distributed.comm import get_address_host_port
+    from distributed.comm.addressing import get_address_host_port
 
     try:  # a plain connection first: a client that fails leaves threads and tracebacks behind
         socket.create_connection(get_address_host_port(address), SECONDS).close()

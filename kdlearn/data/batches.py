@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -109,13 +108,11 @@ class Stream:
 
     def parts(self, update: int) -> Iterator[tuple[int, Tensor]]:
         """The rows of an update, by the epoch whose views they show."""
-        start, size = update * self.batch_size, len(self.rows)
-        stop = start + self.batch_size
-        seen = self.rows[self.order(start, stop)]
-        cuts = [start, *range((start // size + 1) * size, stop, size), stop]
-        for begin, end in pairwise(cuts):
-            rows = seen[begin - start : end - start][self.share]
-            yield begin // size, rows.to(self.examples.inputs.device)
+        start, stop = update * self.batch_size, (update + 1) * self.batch_size
+        rows = self.rows[self.order(start, stop)][self.share]
+        epochs = (torch.arange(start, stop) // len(self.rows))[self.share]
+        for epoch in epochs.unique().tolist():
+            yield epoch, rows[epochs == epoch].to(self.examples.inputs.device)
 
     def part(self, epoch: int, rows: Tensor) -> Batch:
         _, *told = self.examples

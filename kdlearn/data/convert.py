@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, default_collate
 
-from kdlearn.data.dataset import Dataset, Examples
+from kdlearn.data.dataset import UNKNOWN, Dataset, Examples
 from kdlearn.data.image_folder import available_memory, check_memory
 
+READ_TWICE = 40  # rows, to find out whether a data set is augmented
 SPLITS = ("train", "test", "validation")
 ACCEPTED = (
     "a kdlearn.Dataset, a folder of images, or a mapping of train, test and perhaps validation to a pair "
@@ -65,9 +66,11 @@ def read(name: str, part: Any) -> Read:
     if isinstance(part, Examples):
         return Read(part.inputs, part.labels)
     if isinstance(part, DataLoader):
+        if hasattr(part.dataset, "__len__"):
+            check_sampler(name, part)
         return read_items(name, part.dataset, part.collate_fn or default_collate)
     if isinstance(part, tuple | list) and len(part) == 2:
-        inputs, labels = as_tensor(f"inputs of {name}", part[0]), part[1]
+        inputs, labels = as_tensor(f"inputs of {name}", part[0]), as_array(part[1])
         if labels is not None and len(inputs) != len(labels):
             raise ValueError(f"{name} must have a label for each of {len(inputs)} inputs; got {len(labels)}")
         return Read(inputs, labels)
@@ -78,16 +81,36 @@ def read(name: str, part: Any) -> Read:
     )
 
 
+def check_sampler(name: str, loader: DataLoader) -> None:
+    """A loader that selects or weighs rows is refused: its order is not used, and so its selection would be lost."""
+    every_row = type(loader.sampler) is SequentialSampler or (
+        type(loader.sampler) is RandomSampler
+        and not loader.sampler.replacement
+        and loader.sampler.num_samples == len(loader.sampler.data_source)
+    )
+    if not every_row or type(loader.batch_sampler) not in (BatchSampler, type(None)):
+        kind = type(loader.sampler if not every_row else loader.batch_sampler).__name__
+        raise ValueError(
+            f"{name} must be a DataLoader that reads every row once, since the order is ours; its {kind} selects or "
+            "weighs rows. torch.utils.data.Subset(dataset, rows) holds some rows alone"
+        )
+
+
+def as_array(labels: Any) -> Any:
+    """Labels of pandas as an array of their own."""
+    return labels.to_numpy(copy=True) if hasattr(labels, "to_numpy") else labels
+
+
 def read_items(name: str, items: Any, collate: Callable[[list[Any]], Any]) -> Read:
     """All items of a map-style data set, read once."""
     if not hasattr(items, "__len__") or len(items) == 0:
         raise ValueError(
             f"{name} must be a data set with a length and at least one item, so that its rows can be paired"
         )
-    first, again = collate([items[0]]), collate([items[0]])
+    first = collate([items[0]])
     if not isinstance(first, tuple | list) or len(first) != 2:
         raise TypeError(f"{name} must give pairs (inputs, label); got {type(first).__name__} from its collate function")
-    if not torch.equal(torch.as_tensor(first[0]), torch.as_tensor(again[0])):
+    if any(changes(items, row, collate) for row in range(0, len(items), -(-len(items) // READ_TWICE))):
         raise ValueError(
             f"{name} gives another input each time that it is read: take its augmentation away, and say "
             "views=kdlearn.Views(...) instead, so that teacher and student see the same view"
@@ -99,7 +122,14 @@ def read_items(name: str, items: Any, collate: Callable[[list[Any]], Any]) -> Re
     return Read(torch.cat([torch.as_tensor(part[0]) for part in parts]), joined)
 
 
+def changes(items: Any, row: int, collate: Callable[[list[Any]], Any]) -> bool:
+    """Whether an item is another when it is read again."""
+    one, other = (torch.as_tensor(collate([items[row]])[0]) for _ in range(2))
+    return not torch.equal(one, other)
+
+
 def as_tensor(name: str, values: Any) -> Tensor:
+    values = as_array(values)
     try:
         found = torch.as_tensor(values)
     except (TypeError, ValueError, RuntimeError) as problem:
@@ -123,7 +153,14 @@ def numbered(name: str, labels: Any, names: tuple[str, ...]) -> Tensor | None:
     if not names:
         found = torch.as_tensor(np.asarray(labels) if not isinstance(labels, Tensor) else labels)
         if found.is_floating_point() or found.dtype == torch.bool:
-            raise TypeError(f"labels of {name} must be class indices or names; got {found.dtype}")
+            raise TypeError(
+                f"labels of {name} must be class indices or names; got {found.dtype}. labels.long() makes whole numbers"
+            )
+        if found.ndim == 2 and (found.shape[1] == 1 or bool(((found == 0) | (found == 1)).all())):
+            way = "labels.squeeze(1)" if found.shape[1] == 1 else "labels.argmax(1), if they are one-hot,"
+            raise ValueError(
+                f"labels of {name} must be class indices (N,); got {tuple(found.shape)}. {way} makes them so"
+            )
         return found.long()
     places = {one: index for index, one in enumerate(names)}
     odd = sorted({str(one) for one in labels} - places.keys())
@@ -136,7 +173,8 @@ def with_unlabelled(train: Examples, inputs: Tensor) -> Examples:
     """Rows whose ground truth is not known behind those where it is."""
     if train.labels is None:
         raise ValueError("unlabelled goes beside labelled rows; train has no labels itself")
-    labels = torch.cat([train.labels, train.labels.new_zeros(len(inputs), *train.labels.shape[1:])])
+    unknown = train.labels.new_full((len(inputs), *train.labels.shape[1:]), UNKNOWN)
+    labels = torch.cat([train.labels, unknown])
     known = torch.arange(len(labels)) < len(train.labels)
     return Examples(torch.cat([train.inputs, inputs.to(train.inputs.dtype)]), labels, known)
 

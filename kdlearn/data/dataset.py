@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 from torch import Generator, Tensor
+
+UNKNOWN = -1  # the label of a row whose ground truth is not known: no loss takes it
 
 
 class Examples(NamedTuple):
@@ -79,7 +80,7 @@ class Dataset:
     def with_known(self, share: float, seed: int = 0) -> "Dataset":
         """The same data set, of which only a share of the training labels may be read, drawn by the seed in each class.
 
-        What may not be read is not there: those labels become 0. A share that leaves a class without a label is a
+        What may not be read is not there: those labels become -1. A share that leaves a class without a label is a
         ValueError.
         """
         labels, classes = self.train.labels, len(self.train.labels.unique())
@@ -89,7 +90,7 @@ class Dataset:
             raise ValueError(f"share must lie in {least:.3g} … {most:.3g}, a label a class at least; got {share}")
         known = torch.zeros(len(labels), dtype=torch.bool)
         known[stratified_sample(labels, size, seed)] = True
-        told = torch.where(known, labels.cpu(), 0).to(labels.device)
+        told = torch.where(known, labels.cpu(), UNKNOWN).to(labels.device)
         return replace(self, train=self.train._replace(labels=told, known=known.to(labels.device)))
 
     def splits(self) -> Iterator[tuple[str, Examples]]:
@@ -98,7 +99,7 @@ class Dataset:
             if (part := getattr(self, name)) is not None:
                 yield name, part
 
-    @cached_property
+    @property
     def key(self) -> str:
         """SHA-256 of class names, shapes and content, in hexadecimal; where it lies and its name are left out."""
         digest = hashlib.sha256(repr(self.class_names).encode())

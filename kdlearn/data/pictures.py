@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -52,7 +52,7 @@ def refusal(image: Image.Image) -> str | None:
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         return f"it holds {frames} frames; save the one that you mean as a file of its own"
-    if image.mode[0] in "IF" or any(is_wide(codec, arguments) for codec, _, _, arguments in image.tile):
+    if image.mode[0] in "IF" or any(is_wide(codec, arguments) for codec, _, _, arguments in getattr(image, "tile", ())):
         return "it has more than 8 bits a channel; save it with 8, scaled as you want it"
     if image.mode not in (*GREY, *COLOUR):
         return f"its mode is {image.mode}, which has no one conversion to RGB; save it as RGB of 8 bits"
@@ -90,6 +90,7 @@ def opaque(image: Image.Image) -> Image.Image:
     if image.mode not in ("LA", "PA", "RGBA") and "transparency" not in image.info:
         return image
     image = image.convert("RGBA")
-    if image.getchannel("A").getextrema()[0] < 255:
+    least: Any = image.getchannel("A").getextrema()[0]
+    if least < 255:
         raise ValueError("it is transparent in places; save it on a background of your choice")
     return image

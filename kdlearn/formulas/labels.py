@@ -135,7 +135,7 @@ def evenly_spread(probabilities: Tensor, steps: int = 40) -> Tensor:
     The entropy of (p, (1 - p) / (C - 1), …) falls from log C to 0 as p rises from 1 / C to 1, so p is found by halving.
 
     >>> evenly_spread(torch.tensor([[0.7, 0.3, 0.0]]))
-    tensor([[0.7974, 0.1013, 0.1013]])
+    tensor([[0.8133, 0.0934, 0.0934]])
     """
     check_distributions("probabilities", probabilities)
     values = full_precision(probabilities)

@@ -21,6 +21,12 @@ def share(metric: Function) -> Function:
     return metric
 
 
+def smaller_is_better(metric: Function) -> Function:
+    """Mark a metric of which a choice takes the smallest value."""
+    cast(Any, metric).smaller_is_better = True
+    return metric
+
+
 def is_share(metric: Callable[..., float]) -> bool:
     """Whether a metric is marked so."""
     return bool(getattr(metric, "share", False))
@@ -55,6 +61,7 @@ def macro_f1(logits: Tensor, labels: Tensor) -> float:
     return (2 * counts.diagonal() / labelled_and_predicted)[labelled_and_predicted > 0].mean().item()
 
 
+@smaller_is_better
 def expected_calibration_error(logits: Tensor, labels: Tensor, num_bins: int = 15) -> float:
     """How far confidence and accuracy lie apart: the mean over rows of `|accuracy - mean confidence|` of the row's bin.
 

@@ -40,17 +40,18 @@ def set_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     model.load_state_dict(weights)
 
 
-def save_weights(path: Path, model: nn.Module, decided_by: Mapping[str, str] | str = "") -> None:
+def save_weights(path: str | Path, model: nn.Module, decided_by: Mapping[str, str] | str = "") -> None:
     """Write parameters and buffers as safetensors, with their hash and what decides them; whole or as it was before."""
-    write_tensors(path, model.state_dict(), decided_by)
+    write_tensors(Path(path), model.state_dict(), decided_by)
 
 
-def load_weights(path: Path, decided_by: Mapping[str, str] | str | None = None) -> dict[str, Tensor]:
+def load_weights(path: str | Path, decided_by: Mapping[str, str] | str | None = None) -> dict[str, Tensor]:
     """Weights of a safetensors file, on the CPU.
 
     A file by `save_weights` that is altered, or decided by something else, is a ValueError. Files of other programs
     carry no hash: they are taken if they are whole, unless it is said what must have decided them.
     """
+    path = Path(path)
     if decided_by is not None or is_sealed(path):
         return {name: tensor.clone() for name, tensor in read_tensors(path, decided_by).items()}
     try:

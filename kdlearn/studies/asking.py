@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from kdlearn.data.dataset import Dataset
@@ -13,7 +14,10 @@ from kdlearn.data.views import Views
 from kdlearn.studies.carry_out import Task, answers_file, network_of
 from kdlearn.studies.run import Run
 from kdlearn.training.answers import answers_on, ask
+from kdlearn.training.loop import predict
 from kdlearn.training.machine import Machine
+
+PROBE = "probe"  # answers by which a teacher that is asked live is known
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +30,7 @@ class Asking:
     dtype: str
     epochs: tuple[int, ...]
     splits: tuple[str, ...]
+    live: bool = False
 
     @property
     def wanted(self) -> list[str]:
@@ -37,6 +42,9 @@ class Asking:
             teacher = machine.place(teacher)
         data = self.data.to(machine.device)
         inputs = self.views.of(data) if self.views else lambda epoch, rows: data.inputs("train", rows)
+        if self.live:  # known by what it says of some training rows
+            rows = torch.arange(min(len(data.train.inputs), 1000), device=data.train.inputs.device)
+            yield PROBE, predict(teacher, inputs(0, rows), machine=machine).cpu()
         for epoch in self.epochs:
             yield str(epoch), ask(teacher, data, inputs, epoch, self.dtype, machine).cpu()
         for split in self.splits:
@@ -50,7 +58,8 @@ def asking_of(name: str, runs: Sequence[Run]) -> Asking:
     first, stored = runs[0], [run for run in runs if run.stores_answers]
     epochs = tuple(range(max((run.num_epochs for run in stored), default=0)))
     splits = tuple(sorted({run.measured_on for run in runs}))
-    return Asking(name, first.data, first.views, first.answers, epochs, splits)
+    live = not isinstance(first.teacher, Run) and len(stored) < len(runs)
+    return Asking(name, first.data, first.views, first.answers, epochs, splits, live)
 
 
 def keep_answers(folder: Path, name: str, answers: Iterable[tuple[str, Tensor]]) -> None:
@@ -68,8 +77,21 @@ def ask_network(asking: Asking, run: Run, weights: str, task: Task) -> None:
         keep_answers(task.folder, asking.name, asking.answers(network_of(run, task, weights), task.machine))
 
 
+def check_steady(teacher: Any, data: Dataset, machine: Machine) -> None:
+    """A teacher says the same when it is asked again: no dropout, no noise."""
+    inputs = data.to(machine.device).inputs("train", slice(0, 64))
+    one, other = (predict(teacher, inputs, machine=machine) for _ in range(2))
+    if one.shape == other.shape and not torch.allclose(one, other, rtol=1e-2, atol=1e-2, equal_nan=True):
+        raise ValueError(
+            "the teacher must give the same answer twice; it gives another each time, as with dropout that is on. Put "
+            "it into eval() mode, and take random numbers out of it"
+        )
+
+
 def check_answers(what: str, logits: Tensor, data: Dataset, num_classes: int) -> None:
     """Every teacher that is no run answers for each label, in the student's classes, with finite numbers."""
+    if what == PROBE:
+        return
     part = getattr(data, "train" if what.isdecimal() else what)
     labelled = (len(part.inputs),) if part.labels is None else tuple(part.labels.shape)
     where = f"views of epoch {what}" if what.isdecimal() else what

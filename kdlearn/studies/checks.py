@@ -1,14 +1,20 @@
 """What can be found out before anything is trained or written: networks, samples, strategies, optimisers, settings."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
+from kdlearn.data.dataset import Dataset
+from kdlearn.formulas.arguments import are_distributions
+from kdlearn.networks import seeded, weights_hash
 from kdlearn.studies.run import Run
-from kdlearn.training.answers import DTYPES
+from kdlearn.training.answers import DTYPES, StoredTeacher
 from kdlearn.training.loop import OneNetwork, layer_of, seeded_numbers
 from kdlearn.training.machine import Machine
 from kdlearn.training.together import can_be_stacked
@@ -46,7 +52,8 @@ class Checks:
         self.once(("network", id(run.network)), lambda: check_builds(run))
         self.once(("data", id(run.data), run.measured_on), lambda: check_data(run))
         check_sample(run)
-        self.once(self.name("update", run), lambda: self.check_update(run))
+        classes = self.once(self.name("update", run), lambda: self.check_update(run))
+        self.once(("labels", id(run.data), classes), lambda: check_labels_fit(run, classes))
 
     def name(self, what: str, run: Run) -> tuple:
         # A teacher run of another data set of the same shape has the same layers and classes.
@@ -54,10 +61,6 @@ class Checks:
         strategy = (type(run.strategy), repr(vars(run.strategy)), run.strategy.layers)
         shape = (run.data.train.inputs.shape[1:], run.data.train.inputs.dtype, run.data.class_names)
         return what, id(run.network), strategy, shape, repr(run.recipe.settings()), taught, id(run.start)
-
-    def structure(self, run: Run) -> str:
-        """What networks of one stack share."""
-        return self.once(("structure", id(run.network)), lambda: structure_of(run.build()))
 
     def can_be_stacked(self, run: Run) -> bool:
         if self.machine.autocast or self.machine.compiled or self.machine.processes > 1:
@@ -67,36 +70,52 @@ class Checks:
         return self.once(self.name("stack", run), lambda: self.stacks(run))
 
     def stacks(self, run: Run) -> bool:
-        network = run.build()
-        return can_be_stacked(network, run.strategy, run.recipe, example_of(run, num_classes(network, run)))
+        pair = [seeded(run.network, seed) for seed in (run.own_seed, run.own_seed + 1)]
+        return can_be_stacked(pair, run.strategy, run.recipe, example_of(run, num_classes(pair[0], run)))
 
-    def check_update(self, run: Run) -> None:
-        """One update on a few rows: what fails in it would fail after the teacher's training."""
+    def check_update(self, run: Run) -> int:
+        """One update on a few rows: what fails in it would fail after the teacher's training. The number of classes."""
         network = run.build()
         classes = num_classes(network, run)
-        check_labels_fit(run, classes)
+        check_labels_fit(run, classes)  # before its loss is asked for
         check_layers(run, network)
         if isinstance(run.teacher, Run) and run.asks_teacher:
-            taught = num_classes(run.teacher.build(), run.teacher)
+            taught = num_classes(run.teacher.build(), run)
             if taught != classes:
                 raise ValueError(f"teacher and student must name the same classes; they name {taught} and {classes}")
-        run.recipe.optimizer(network)
+        check_metric(run, classes)
+        stepper = run.recipe.optimizer(network)
         if not run.strategy.layers:
             check_loss(run, network, example_of(run, classes))
+            check_step(stepper)
+        return classes
 
 
 def check_numbers(run: Run) -> None:
+    if not isinstance(run.data, Dataset):
+        raise TypeError(f"data of a Run must be a kdlearn.Dataset; got {type(run.data).__name__}: see compare")
     lengths = run.lengths
-    if not lengths or any(not isinstance(n, int) or n < 1 for n in lengths) or list(lengths) != sorted(set(lengths)):
+    if (
+        not lengths
+        or any(not isinstance(n, Integral) or n < 1 for n in lengths)
+        or list(lengths) != sorted(set(lengths))
+    ):
         raise ValueError(f"lengths must be whole numbers of updates, at least 1, rising; got {lengths}")
     for name, lowest in (("seed", 0), ("replicate", 0), ("batch_size", 1), ("sample", 1)):
         value = getattr(run, name)
-        if value is not None and (not isinstance(value, int) or value < lowest):
+        if value is not None and (not isinstance(value, Integral) or value < lowest):
             raise ValueError(f"{name} must be a whole number of at least {lowest}; got {value!r}")
     if run.metric_name in COLUMNS:
         raise ValueError(f"metric must have a name that is no other column's; {run.metric_name!r} is one: rename it")
     if run.answers not in (*DTYPES, "live"):
         raise ValueError(f"answers must be one of {', '.join(DTYPES)} and live; got {run.answers!r}")
+    reads = run.strategy.reads
+    if not isinstance(reads, tuple) or not set(reads) <= set(Batch._fields):
+        raise ValueError(
+            f"reads of strategy {run.strategy.name!r} must be a tuple of {', '.join(Batch._fields)}; got {reads!r}"
+        )
+    if isinstance(run.teacher, Tensor | np.ndarray | Mapping | StoredTeacher) and (run.views or run.answers == "live"):
+        raise ValueError("stored logits are of the rows as they are: give no views, and do not ask live")
     if run.asks_teacher and run.teacher is None:
         raise ValueError(f"strategy {run.strategy.name!r} reads a teacher's answers: give a teacher")
     if len(lengths) > 1 and not run.recipe.constant:
@@ -115,6 +134,11 @@ def check_builds(run: Run) -> None:
         raise ValueError(
             "the callable must build a new network each time, so that no run begins where another ended; it gives the "
             "same one. Build it inside the function"
+        )
+    if weights_hash(one) != weights_hash(other):
+        raise ValueError(
+            "first weights must depend on torch's global random numbers alone, so that students can be paired; "
+            "two networks of one seed differ. Take numpy's random numbers, or a generator, out of the function"
         )
 
 
@@ -165,7 +189,8 @@ def num_classes(network: nn.Module, run: Run) -> int:
         with torch.no_grad():
             logits = network.eval()(inputs)
     except (RuntimeError, ValueError, TypeError, IndexError) as problem:
-        raise ValueError(f"the network cannot take inputs of shape {tuple(inputs.shape)}: {problem}") from problem
+        way = ". Inputs are whole numbers: inputs.float() / 255 makes pixels of them" * (inputs.dtype == torch.uint8)
+        raise ValueError(f"the network cannot take inputs of shape {tuple(inputs.shape)}: {problem}{way}") from problem
     finally:
         network.train()
     if not isinstance(logits, Tensor) or logits.ndim < 2 or len(logits) != len(inputs) or logits.shape[-1] < 2:
@@ -173,7 +198,31 @@ def num_classes(network: nn.Module, run: Run) -> int:
         raise ValueError(f"the network must give logits of at least two classes, ({len(inputs)}, C); got {came}")
     if not logits.isfinite().all():
         raise ValueError("the network's first logits must be finite; its first weights or the inputs are not")
+    if are_distributions(logits.flatten(0, -2)):
+        raise ValueError(
+            "the network must give logits, before softmax: its rows are at least 0 and sum to 1, as probabilities do. "
+            "Take its last softmax away"
+        )
     return logits.shape[-1]
+
+
+def check_metric(run: Run, classes: int) -> None:
+    """A metric gives a finite number for logits of the measured rows, here drawn."""
+    if not callable(run.metric):
+        raise TypeError(
+            f"metric must be a function metric(logits, labels), such as kdlearn.accuracy; got {run.metric!r}"
+        )
+    counted = run.measured.labels if run.measured.mask is None else run.measured.labels[run.measured.mask]
+    labels = counted.flatten().cpu()
+    drawn = torch.randn(len(labels), classes, generator=torch.Generator().manual_seed(0))
+    try:
+        value = float(run.metric(drawn, labels))
+    except (TypeError, RuntimeError, ValueError) as problem:
+        raise ValueError(f"metric {run.metric_name!r} must give a number for logits and labels: {problem}") from problem
+    if not math.isfinite(value):
+        raise ValueError(
+            f"metric {run.metric_name!r} must give a finite number; it gave {value} for logits that were drawn"
+        )
 
 
 def check_labels_fit(run: Run, classes: int) -> None:
@@ -212,15 +261,29 @@ def example_of(run: Run, classes: int) -> Batch:
     return Batch(inputs=inputs.cpu(), teacher_logits=drawn.to(torch.float32), **told)
 
 
+def check_step(stepper: torch.optim.Optimizer) -> None:
+    try:
+        stepper.step()
+    except TypeError as problem:  # one that wants to compute the loss itself, several times a step
+        raise ValueError(
+            f"{type(stepper).__name__} cannot be used, since an update calls step() alone: {problem}"
+        ) from None
+
+
 def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
     """The strategy gives one finite value for each label, and a finite gradient."""
     with seeded_numbers(0):
         learner = OneNetwork(network.train(), run.strategy, Machine(), lambda: example)
-        loss = learner.loss(example)
-        if not loss.isfinite():
+        try:
+            loss = learner.loss(example)
+        except (AttributeError, TypeError, IndexError) as problem:
+            read = ", ".join(run.strategy.reads) or "nothing"
             raise ValueError(
-                f"strategy {run.strategy.name!r} {run.strategy.settings} must give a finite loss; got {loss}"
-            )
+                f"strategy {run.strategy.name!r} fails on a few rows: {problem}. It reads {read}; fields of the batch "
+                "that `reads` does not name are None"
+            ) from problem
+        if not loss.isfinite():
+            raise ValueError(f"strategy {told_of(run)} must give a finite loss; got {loss}")
         if not loss.requires_grad:
             raise ValueError(
                 f"strategy {run.strategy.name!r} must be a function of student_logits; its loss has no gradient"
@@ -228,12 +291,8 @@ def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
         loss.backward()
     gradients = [weight.grad for weight in learner.whole.parameters() if weight.grad is not None]
     if not all(bool(gradient.isfinite().all()) for gradient in gradients):
-        raise ValueError(f"strategy {run.strategy.name!r} {run.strategy.settings} must give a finite gradient")
+        raise ValueError(f"strategy {told_of(run)} must give a finite gradient")
 
 
-def structure_of(network: nn.Module) -> str:
-    weights = [
-        (name, tuple(weight.shape), str(weight.dtype), weight.requires_grad)
-        for name, weight in network.named_parameters()
-    ]
-    return repr((network, [type(module).__qualname__ for module in network.modules()], weights))
+def told_of(run: Run) -> str:
+    return " ".join([repr(run.strategy.name), *([str(run.strategy.settings)] if run.strategy.settings else [])])

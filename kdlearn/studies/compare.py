@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,10 @@ def compare(
     Raises:
         ValueError, TypeError: what cannot be used, before anything is trained.
     """
+    if not isinstance(lengths, Iterable):
+        raise TypeError(f"lengths must be several numbers of updates, such as ({lengths},); got {lengths!r}")
     question = Question(
-        student, strategies, data, teacher, seeds, tuple(lengths), replicates, against, metric, optimizer,
+        student, strategies, data, teacher, seeds, whole(lengths), replicates, against, metric, optimizer,
         batch_size, sample, views, answers,
     )  # fmt: skip
     where = {"machine": machine, "executor": executor, "workers": workers, "progress": progress}
@@ -106,8 +109,10 @@ class Question:
     def strategies(self) -> dict[str, list[Strategy]]:
         """The strategies of each name, ground truth first where it was missing."""
         pairs = named(self.given_strategies)
-        for name, one in pairs:
+        for place, (name, one) in enumerate(pairs):
             check_strategy(name, one)
+            if any(name == other and repr(one.settings) == repr(two.settings) for other, two in pairs[:place]):
+                raise ValueError(f"two strategies named {name!r} have the same settings: give a mapping of names")
         if self.against == GroundTruth.name and self.against not in [name for name, _ in pairs]:
             pairs.insert(0, (GroundTruth.name, GroundTruth()))
         if self.against not in [name for name, _ in pairs]:
@@ -132,7 +137,9 @@ class Question:
 
     @cached_property
     def batch_size(self) -> int:
-        return self.given_batch_size or batch_size_of(self.given_data) or 64
+        if self.given_batch_size is not None:
+            return self.given_batch_size
+        return batch_size_of(self.given_data) or 64
 
     @property
     def metric_name(self) -> str:
@@ -156,7 +163,8 @@ class Question:
                     f"got {type(self.teacher).__name__}"
                 )
             return {"of the replicate": self.teacher(replicate, self.data(replicate))}
-        if isinstance(self.teacher, Mapping) and not self.teacher.keys() <= {"train", "test", "validation"}:
+        stored = isinstance(self.teacher, Mapping) and all(hasattr(one, "shape") for one in self.teacher.values())
+        if isinstance(self.teacher, Mapping) and not stored:
             return dict(self.teacher)
         if isinstance(self.teacher, list):
             return {f"teacher {place}": one for place, one in enumerate(self.teacher)}
@@ -237,8 +245,15 @@ def check_strategy(name: str, strategy: Any) -> None:
         raise ValueError(f"{type(strategy).__name__} must have a name, which the table shows")
 
 
+def whole(lengths: Iterable[Any]) -> tuple[Any, ...]:
+    """NumPy's whole numbers as Python's; what is none is refused by the checks of a run."""
+    return tuple(int(one) if isinstance(one, Integral) else one for one in lengths)
+
+
 def distinct(name: str, values: Any) -> list[int]:
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be several whole numbers, such as range({values}); got {values!r}")
     found = list(values)
-    if not found or len(set(found)) < len(found) or any(not isinstance(one, int) or one < 0 for one in found):
+    if not found or len(set(found)) < len(found) or any(not isinstance(one, Integral) or one < 0 for one in found):
         raise ValueError(f"{name} must be distinct whole numbers of at least 0, one or more; got {found}")
-    return found
+    return [int(one) for one in found]

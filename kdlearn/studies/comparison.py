@@ -4,6 +4,7 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,7 @@ class Comparison:
     def save(self, path: str | Path) -> None:
         """One Parquet file, whole or not there."""
         about = {"metric": self.metric, "share": self.share, "against": self.against, "notes": " | ".join(self.notes)}
+        about["scores"] = "" if self.scores is None else self.scores.to_json(orient="split", double_precision=15)
         write_table(
             Path(path), self.table.assign(**{f"about_{name}": value for name, value in about.items()}), "comparison"
         )
@@ -201,9 +203,10 @@ class Comparison:
     def load(cls, path: str | Path) -> "Comparison":
         """What `save` wrote; a damaged file is a ValueError."""
         table = read_table(Path(path), "comparison")
-        about = {name: table.pop(f"about_{name}").iloc[0] for name in ("metric", "share", "against", "notes")}
+        about = {name: table.pop(f"about_{name}").iloc[0] for name in ("metric", "share", "against", "notes", "scores")}
         notes = tuple(filter(None, about["notes"].split(" | ")))
-        return cls(table, about["metric"], bool(about["share"]), about["against"], notes)
+        scores = pd.read_json(StringIO(about["scores"]), orient="split") if about["scores"] else None
+        return cls(table, about["metric"], bool(about["share"]), about["against"], notes, scores)
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

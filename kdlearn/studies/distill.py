@@ -1,6 +1,7 @@
 """One student, trained in place by one teacher."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -51,8 +52,9 @@ def distill(
     >>> len(kdlearn.distill(teacher, student, digits, num_epochs=2, progress=False))
     2
     """
-    found = dataset_of(data)
-    rows = batch_size or batch_size_of(data) or 64
+    alone = isinstance(data, Mapping) and "test" not in data and "train" in data
+    found = dataset_of({**data, "test": data["train"]} if alone else data)
+    rows = batch_size if batch_size is not None else batch_size_of(data) or 64
     check_network("student", student)
     run = Run(
         found,

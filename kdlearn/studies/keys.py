@@ -34,6 +34,7 @@ class Keys:
         self.machine, self.answers = machine, answers
         self.known: dict[Any, str] = {}
         self.unreadable: list[str] = []
+        self.under_way: set[Any] = set()
 
     def of(self, run: Run) -> str:
         return self.once(("run", id(run)), lambda: digest(self.description(run), self.plain))
@@ -44,16 +45,28 @@ class Keys:
         return {
             "engine": kdlearn.ENGINE,
             "machine": self.machine.settings(),
-            "data": run.data.key,
+            "data": self.data(run),
             "network": self.once(first_weights, lambda: self.network(run.build())),
             "strategy": self.strategy(run.strategy),
             "teacher": self.teacher(run) if run.asks_teacher else None,
             "answers": run.answers if run.asks_teacher else None,
-            "optimizer": run.recipe.settings(),
+            "optimizer": [run.recipe.settings(), self.optimizer(run)],
             "views": None if run.views is None else asdict(run.views),
             "metric": self.plain(run.metric),
             **{name: getattr(run, name) for name in ("lengths", "own_seed", "batch_size", "sample", "measured_on")},
         }
+
+    def data(self, run: Run) -> str:
+        """Hashed anew in each plan: somebody may have changed the tensors since."""
+        return self.once(("data", id(run.data)), lambda: run.data.key)
+
+    def optimizer(self, run: Run) -> str:
+        """The source of a recipe and of an optimiser that are the reader's own."""
+        made = getattr(run.recipe, "example", None) or getattr(run.recipe, "made", None)
+        kinds = [*type(run.recipe).__mro__, *(type(made).__mro__ if made is not None else ())]
+        return self.once(
+            ("optimizer", id(run.optimizer)), lambda: digest([self.made_of(one) for one in kinds], self.plain)
+        )
 
     def teacher(self, run: Run) -> str:
         teacher = run.teacher
@@ -64,12 +77,20 @@ class Keys:
         return self.answers[asked(run)]
 
     def network(self, network: nn.Module) -> str:
-        """Its layers, their source and settings, its weights, and which of them are trained."""
+        """What `structure` says, and its weights."""
+        return digest([self.structure(network), weights_hash(network)], self.plain)
+
+    def structure(self, network: nn.Module) -> str:
+        """All but the weights: layers, their source, settings and hooks, which weights there are and are trained."""
         kinds = {kind for module in network.modules() for kind in type(module).__mro__}
-        trained = [name for name, weight in network.named_parameters() if weight.requires_grad]
-        sources = sorted((self.made_of(kind) for kind in kinds), key=repr)
+        sources = self.once(
+            ("sources", frozenset(kinds)), lambda: digest(sorted((self.made_of(kind) for kind in kinds), key=repr))
+        )
+        weights = [
+            (name, tuple(one.shape), str(one.dtype), one.requires_grad) for name, one in network.named_parameters()
+        ]
         settings = [settings_of(module) for module in network.modules()]
-        return digest([repr(network), sources, settings, trained, weights_hash(network)], self.plain)
+        return digest([repr(network), sources, settings, weights], self.plain)
 
     def strategy(self, strategy: Strategy) -> list[Any]:
         """The source of its class and bases, its settings, and the same of a strategy within it."""
@@ -82,6 +103,12 @@ class Keys:
             return self.strategy(value)
         if isinstance(value, Tensor | np.ndarray):
             return tensors_key({"": torch.as_tensor(value)})
+        if isinstance(value, nn.Module):
+            return self.network(value)
+        if isinstance(value, Mapping):
+            return [[self.plain(name), self.plain(one)] for name, one in value.items()]
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self.plain(one) for one in (value if isinstance(value, list | tuple) else sorted(value, key=repr))]
         if isinstance(value, partial):
             return [self.plain(value.func), value.args, value.keywords]
         if inspect.isfunction(value) or inspect.isclass(value):
@@ -96,8 +123,12 @@ class Keys:
 
     def made_of(self, found: Any) -> list[Any]:
         """The source of a function or class, and the values around it that its source does not show."""
-        around = [] if is_library(found) else values_around(found)
-        return [name_of(found), self.source(found), [self.plain(one) if callable(one) else one for one in around]]
+        if found in self.under_way or is_library(found):  # a function that calls itself
+            return [name_of(found), self.source(found)]
+        self.under_way.add(found)
+        around = [self.plain(one) if callable(one) else one for one in values_around(found)]
+        self.under_way.discard(found)
+        return [name_of(found), self.source(found), code_of(found), around]
 
     def source(self, found: Any) -> str:
         """The source of what is no library's; what cannot be read is noted, so that nothing is kept."""
@@ -111,6 +142,20 @@ class Keys:
         if name not in self.known:
             self.known[name] = make()
         return self.known[name]
+
+
+MODULES_OWN = frozenset(vars(nn.Module()))  # what every network has: weights, layers, mode, hooks
+
+
+def code_of(found: Any) -> list[Any]:
+    """The compiled code of a function, or of a class's: two functions of one line, or an edited file, differ by it."""
+    functions = vars(found).values() if inspect.isclass(found) else [found]
+    return [shown_code(one.__code__) for one in functions if inspect.isfunction(one)]
+
+
+def shown_code(code: Any) -> list[Any]:
+    consts = [shown_code(one) if inspect.iscode(one) else repr(one) for one in code.co_consts]
+    return [code.co_code.hex(), code.co_names, code.co_varnames, consts]
 
 
 def name_of(found: Any) -> str:
@@ -130,7 +175,10 @@ def digest(description: Any, plain: Callable[[Any], Any] = repr) -> str:
 def settings_of(value: Any) -> dict[str, Any]:
     """The attributes of an object that its user set; a network's weights and mode are none."""
     own = getattr(value, "__dict__", {})
-    return {name: one for name, one in own.items() if not name.startswith("_") and name != "training"}
+    if not isinstance(value, nn.Module):
+        return {name: one for name, one in own.items()}
+    hooks = [list(found.values()) for name, found in own.items() if name.endswith("_hooks") and found]
+    return {name: one for name, one in own.items() if name not in MODULES_OWN} | ({"hooks": hooks} if hooks else {})
 
 
 def values_around(found: Any) -> list[Any]:
@@ -141,7 +189,28 @@ def values_around(found: Any) -> list[Any]:
         plain = [one for one in own if isinstance(one, bool | int | float | str | tuple)]
         return [*plain, *(value for method in written for value in values_around(method))]
     cells = [cell.cell_contents for cell in found.__closure__ or () if not is_empty(cell)]
-    return [*(found.__defaults__ or ()), *(cell for cell in cells if not inspect.isclass(cell))]
+    around = [*(found.__defaults__ or ()), *cells, *globals_of(found)]
+    return [value for value in around if not inspect.isclass(value) and not (callable(value) and is_library(value))]
+
+
+def globals_of(function: Any) -> list[Any]:
+    """What a function takes from its module by name: the reader's own functions, modules and plain values."""
+    names = sorted(names_in(function.__code__) & function.__globals__.keys())
+    found = [function.__globals__[name] for name in names]
+    own = [one for one in found if inspect.ismodule(one) and not is_installed(one) and package_of(one) != "kdlearn"]
+    plain = (bool, int, float, str, tuple, list, dict, Tensor, np.ndarray)
+    return [*map(source_of_module, own), *(one for one in found if inspect.isfunction(one) or isinstance(one, plain))]
+
+
+def names_in(code: Any) -> set[str]:
+    """The names that code, and the functions within it, look up."""
+    within = [one for one in code.co_consts if inspect.iscode(one)]
+    return set(code.co_names).union(*map(names_in, within))
+
+
+def source_of_module(module: Any) -> str:
+    """Of a module of the reader's own, all of it: which of its functions are called is not followed."""
+    return Path(module.__file__).read_text(encoding="utf-8") if getattr(module, "__file__", None) else module.__name__
 
 
 def is_empty(cell: Any) -> bool:
@@ -182,7 +251,8 @@ def source_of_methods(kind: Any) -> str:
 
 
 def package_of(found: Any) -> str:
-    return (getattr(found, "__module__", "") or "").partition(".")[0]
+    name = found.__name__ if inspect.ismodule(found) else getattr(found, "__module__", "")
+    return (name or "").partition(".")[0]
 
 
 def is_library(found: Any) -> bool:

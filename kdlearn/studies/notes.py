@@ -11,6 +11,7 @@ STILL_RISING = 0.5  # points that doubling the length must not add to the refere
 
 def notes_of(comparison: Comparison, chosen: Chosen | None, batch_size: int) -> Iterator[str]:
     yield from about_teachers(comparison)
+    yield from about_seeds(comparison)
     yield from about_length(comparison)
     for arm in chosen.at_the_end if chosen else ():
         yield f"the choice for {arm} lies at the end of its grid: a wider grid may choose otherwise."
@@ -28,13 +29,35 @@ def about_teachers(comparison: Comparison) -> Iterator[str]:
         yield f"only {teachers} teachers: intervals over so few are wide and rest on their being alike."
     if taught.empty:
         return
+    yield from about_labels(comparison)
     own = taught[f"teacher_{comparison.metric}"].mean()
+    yield f"the teacher's own {comparison.metric}: {comparison.scale * own:.{comparison.digits}f}."
     alone = table.loc[table["strategy"] == comparison.against, comparison.metric]
     if len(alone) and own <= alone.mean():
         yield (
             f"the teacher ({comparison.scale * own:.1f}) is no better than the student by {comparison.against} "
             f"({comparison.scale * alone.mean():.1f})."
         )
+
+
+def about_labels(comparison: Comparison) -> Iterator[str]:
+    """An arm that never differs from the reference was taught by the same labels."""
+    for row in comparison.arms():
+        gain = row["difference"]
+        if gain is not None and gain.mean == 0 and gain.half_width == 0:
+            yield f"{row['arm']} and {comparison.against} never differ: on these rows they are the same labels."
+
+
+def about_seeds(comparison: Comparison) -> Iterator[str]:
+    """How few repetitions there are, where nothing but the seed repeats."""
+    seeds = comparison.table["seed"].nunique()
+    if comparison.table["replicate"].nunique() == 1 and seeds < FEW:
+        few = (
+            "one seed: nothing is said about luck"
+            if seeds == 1
+            else f"only {seeds} seeds: an interval over them is wide"
+        )
+        yield f"{few}; more seeds tell more."
 
 
 def about_length(comparison: Comparison) -> Iterator[str]:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from kdlearn.studies.asking import Asking, asking_of, check_answers, keep_answers
+from kdlearn.studies.asking import Asking, asking_of, check_answers, check_steady, keep_answers
 from kdlearn.studies.carry_out import Task, num_classes_of
 from kdlearn.studies.checks import Checks
 from kdlearn.studies.keys import Keys, asked, digest, tensors_key
 from kdlearn.studies.run import Run
-from kdlearn.training.answers import teacher_of
+from kdlearn.training.answers import StoredTeacher, teacher_of
 from kdlearn.training.machine import Machine
 from kdlearn.training.together import kind_of
 
@@ -35,7 +35,8 @@ class Plan:
         with machine.threading():
             self.told = self.ask_those_that_only_answer()
         self.keys = Keys(machine, {name: tensors_key(found) for name, found in self.told.items()})
-        self.unique = {self.keys.of(run): run for run in self.all}
+        # Of equal runs one whose weights are to be kept.
+        self.unique = {self.keys.of(run): run for run in sorted(self.all, key=lambda run: run.keep)}
         self.weights: dict[str, str] = {}  # key of a teacher's run -> name of its weights
 
     @cached_property
@@ -64,7 +65,10 @@ class Plan:
         shapes = [(one.shape[1:], str(one.dtype)) if one is not None else None for one in (*train, *measured)]
         views = asdict(replace(run.views, seed=0)) if run.views else None
         told = [views, run.lengths, run.batch_size, run.measured_on]
-        about = [self.checks.structure(run), shapes, len(measured.inputs), told, run.recipe.settings()]
+        # Of its own seed: what a network draws at its building and does not train may differ from seed to seed.
+        built = run.build()
+        network = [self.keys.structure(built), *(id(type(module)) for module in built.modules())]
+        about = [network, shapes, len(measured.inputs), told, run.recipe.settings()]
         return digest([*about, self.keys.plain(run.metric), run.answers], self.keys.plain)
 
     def task(self, members: Sequence[tuple[str, Run]]) -> Task:
@@ -89,7 +93,7 @@ class Plan:
         if not run.asks_teacher:
             return None
         teacher = self.weights_of_teacher(run) or self.keys.teacher(run)
-        return digest([teacher, run.data.key, asdict(run.views) if run.views else None, run.answers])
+        return digest([teacher, self.keys.data(run), asdict(run.views) if run.views else None, run.answers])
 
     def askings(self, tasks: Sequence[Task]) -> list[tuple[Asking, Run, str]]:
         """What must be asked of trained networks before these tasks, each once."""
@@ -112,6 +116,8 @@ class Plan:
         """What a teacher that these runs share answers, of the shape that their labels have."""
         classes = num_classes_of(runs[0])
         teacher = teacher_of(runs[0].teacher, runs[0].data, classes)
+        if not isinstance(teacher, StoredTeacher):
+            check_steady(teacher, runs[0].data, self.machine)
         answers = dict(asking_of("", runs).answers(teacher, self.machine))
         for what, logits in answers.items():
             check_answers(what, logits, runs[0].data, classes)

@@ -1,5 +1,6 @@
 """A run: everything that decides one trained network."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -8,7 +9,7 @@ from typing import Any, Union
 import torch
 from torch import Tensor, nn
 
-from kdlearn.data.dataset import Dataset, Examples, seed_of, stratified_sample
+from kdlearn.data.dataset import Dataset, Examples, bytes_of, seed_of, stratified_sample
 from kdlearn.data.views import Views
 from kdlearn.formulas.metrics import accuracy
 from kdlearn.networks import initialise_from, seeded
@@ -94,9 +95,11 @@ class Run:
     def rows(self) -> Tensor:
         """The training rows that it sees: all, those whose ground truth it may read, or a sample of them."""
         train = self.data.train
-        return rows_of(
-            train.inputs, train.labels, None if self.asks_teacher else train.known, self.sample, self.own_seed
-        )
+        known = None if self.asks_teacher else train.known
+        rows = torch.arange(len(train.inputs)) if known is None else known.cpu().nonzero().flatten()
+        if self.sample is None or self.sample == len(rows):
+            return rows
+        return rows[drawn(Content(train.labels.cpu()[rows]), self.sample, self.own_seed)]
 
     @property
     def num_epochs(self) -> int:
@@ -116,10 +119,19 @@ def name_of_metric(metric: Metric) -> str:
     return getattr(metric, "__name__", type(metric).__name__)
 
 
-@lru_cache(maxsize=4096)  # every strategy of a seed sees the same rows
-def rows_of(inputs: Tensor, labels: Tensor, known: Tensor | None, sample: int | None, seed: int) -> Tensor:
-    """The rows that are known, or a sample of them in which each class keeps its share."""
-    rows = torch.arange(len(inputs)) if known is None else known.cpu().nonzero().flatten()
-    if sample is None or sample == len(rows):
-        return rows
-    return rows[stratified_sample(labels.cpu()[rows], sample, seed)]
+class Content:
+    """A tensor that equals another by what it holds."""
+
+    def __init__(self, values: Tensor) -> None:
+        self.values, self.hash = values, hashlib.sha256(bytes_of(values)).digest()
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Content) and self.hash == other.hash
+
+
+@lru_cache(maxsize=1024)  # every strategy of a seed sees the same rows
+def drawn(labels: Content, size: int, seed: int) -> Tensor:
+    return stratified_sample(labels.values, size, seed)

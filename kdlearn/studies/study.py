@@ -19,12 +19,16 @@ from tqdm.auto import tqdm
 from kdlearn.data.files import PARTIAL, read_json, remove_partials, write_json
 from kdlearn.studies.asking import ask_network
 from kdlearn.studies.carry_out import carry_out
+from kdlearn.studies.checks import COLUMNS
 from kdlearn.studies.plan import Plan
 from kdlearn.studies.run import Run
 from kdlearn.training.machine import Machine
 
 CONTENT = {"what": "a study of kdlearn; its files are named by what decides them"}
 ABOUT, FOLDERS = "kdlearn-study.json", ("rows", "answers", "networks", "checkpoints")
+
+
+RESERVED = COLUMNS - {"strategy", "teacher"} | {"learning_rate", "rows"}
 
 
 class UnreadableSource(UserWarning):
@@ -54,7 +58,8 @@ def study(
 
     Returns:
         `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, and what was measured: the metric,
-        `loss` (cross-entropy in nats), `agreement` with the teacher, `teacher_…` (its metric), `seconds`.
+        `loss` (cross-entropy on the measured rows, in nats), `agreement` with the teacher, `teacher_…` (its metric),
+        `seconds` (since its stack began, divided by the networks of the stack).
     """
     if not runs:
         raise ValueError("runs must hold at least one run; it is empty")
@@ -63,6 +68,7 @@ def study(
     if plan.keys.unreadable and folder is not None:
         warnings.warn(not_kept(plan.keys.unreadable), UnreadableSource, stacklevel=2)
         folder = None
+    check_told_apart(plan)
     with the_folder(folder) as place, the_executor(executor, workers) as mapped:
         tables = carry_out_plan(plan, place, mapped, progress)
     return table_of(plan, tables)
@@ -183,6 +189,22 @@ def check_shared(folder: Path, executor: Executor) -> None:
         probe.unlink()
 
 
+def check_told_apart(plan: Plan) -> None:
+    """Runs that differ must differ in a column of the table, or a difference would be of several at once."""
+    seen: dict[str, tuple[str, Run]] = {}
+    for run in plan.requested:
+        clash = sorted({*run.strategy.settings, *run.names} & RESERVED)
+        if clash:
+            raise ValueError(f"no setting or name may be called {clash[0]!r}, a column of the table: rename it")
+        line, key = repr((about(run), run.lengths)), plan.keys.of(run)
+        other, first = seen.setdefault(line, (key, run))
+        if other != key:
+            raise ValueError(
+                f"two runs of {run.strategy.name!r} differ but the table would show them alike: give each names={{...}}"
+                " of its own, or in compare a mapping of names to strategies"
+            )
+
+
 def table_of(plan: Plan, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The rows of the runs that were asked for, in that order, with what tells them apart in front."""
     measured = []
@@ -190,7 +212,7 @@ def table_of(plan: Plan, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         keys = [plan.keys.of(run) for run in task.runs]
         found = tables[task.key]
         measured.append(found.drop(columns="place").assign(key=[keys[place] for place in found["place"]]))
-    asked = pd.DataFrame([{**about(run), "key": plan.keys.of(run)} for run in plan.requested])
+    asked = pd.DataFrame([{**about(run), "key": plan.keys.of(run)} for run in plan.requested]).drop_duplicates()
     front = [name for name in asked.columns if name not in ("replicate", "seed", "key")]
     table = asked.merge(pd.concat(measured, ignore_index=True), on="key")
     front += ["replicate", "seed", "length"]

@@ -158,7 +158,8 @@ def best_of(
 ) -> Iterator[tuple[tuple[str, int], Candidate]]:
     for name, candidates in grid.items():
         for length in question.lengths:
-            found = [(one, scores_of(number, name, length, scores)) for number, one in enumerate(candidates)]
+            sign = -1 if getattr(question.metric, "smaller_is_better", False) else 1
+            found = [(one, sign * scores_of(number, name, length, scores)) for number, one in enumerate(candidates)]
             yield (name, length), best(found)
 
 

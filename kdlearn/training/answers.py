@@ -71,11 +71,14 @@ class Estimator:
         """For each class of the estimator its index in the data."""
         names = {name: index for index, name in enumerate(self.class_names)}
         indices = {index: index for index in range(self.num_classes)}
-        known = names if all(isinstance(one, str) for one in self.model.classes_) else indices
-        odd = [one for one in self.model.classes_ if one not in known]
+        if not hasattr(self.model, "classes_"):
+            raise ValueError(f"the teacher must be fitted, so that it has classes_; {type(self.model).__name__} is not")
+        found = np.asarray(self.model.classes_).tolist()
+        known: dict[Any, int] = names if names and all(isinstance(one, str) for one in found) else indices
+        odd = [one for one in found if one not in known]
         if odd:
             raise ValueError(f"classes_ of the teacher must be classes of the data, {list(known)}; got {odd}")
-        return [known[one] for one in self.model.classes_]
+        return [known[one] for one in found]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +101,8 @@ def teacher_of(teacher: Any, data: Dataset, num_classes: int) -> Any:
         return estimator
     if not callable(teacher):
         raise TypeError(
-            "teacher must be a torch network, a callable from inputs to logits, an estimator with predict_proba, "
-            f"stored logits, or a run; got {type(teacher).__name__}"
+            "teacher must be a torch network, a callable from inputs to logits, an estimator with predict_proba, or "
+            f"stored logits; got {type(teacher).__name__}. compare and study take a Run too, and train it"
         )
     return teacher
 
@@ -111,6 +114,7 @@ def stored_teacher(splits: Mapping[str, Tensor], data: Dataset) -> StoredTeacher
             there = f"the {sizes[name]} inputs of {name}" if name in sizes else f"a split of {', '.join(sizes)}"
             raise ValueError(f"stored logits must have a row for each of {there}; got {name} with {len(logits)}")
         check_logits(teacher_logits=logits)
+        warn_of_probabilities(logits, None)
     return StoredTeacher(splits)
 
 
@@ -129,7 +133,8 @@ def ask(
     logits = torch.cat([predict(teacher, inputs(epoch, part), machine=machine).to(DTYPES[dtype]) for part in rows])
     warn_of_probabilities(logits, None)
     if not logits.isfinite().all():
-        raise ValueError(f"the teacher's logits must be finite in {dtype}; scale them, or ask for float32")
+        way = "scale them, or ask for float32" if dtype == "float16" else "it answers NaN or infinity for some rows"
+        raise ValueError(f"the teacher's logits must be finite in {dtype}: {way}")
     return logits
 
 

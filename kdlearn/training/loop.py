@@ -1,11 +1,12 @@
 """The one training loop, for teacher and student alike, for one network and for a stack of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
@@ -75,6 +76,8 @@ def train(
         The learning curve: for each epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what
         `evaluate` gave. A loss that is no longer finite is a FloatingPointError.
     """
+    if not isinstance(num_epochs, int) or num_epochs < 1:
+        raise ValueError(f"num_epochs must be a whole number of at least 1; got {num_epochs!r}")
     source = Epochs(batches, num_epochs)
     measure = None if evaluate is None else lambda network, epoch: evaluate(network)
     recipe, decided_by = recipe_of(optimizer), settings
@@ -262,14 +265,29 @@ def predict(
     `network` is a network, which is left as it was, or any callable from inputs to logits, such as a pretrained network
     with its own preprocessing: what networks it calls are in `eval()` mode while they answer.
     """
-    with eval_mode(), machine.precision():
-        return torch.cat([full_precision(network(part)) for part in inputs.split(batch_size)])
+    with eval_mode(network), machine.precision():
+        return torch.cat([full_precision(as_logits(network(part))) for part in inputs.split(batch_size)])
+
+
+def as_logits(answer: Any) -> Tensor:
+    """The tensor of what a network answers: itself, an array, or the `logits` of an object or a dictionary."""
+    found = answer.get("logits", answer) if isinstance(answer, Mapping) else getattr(answer, "logits", answer)
+    found = torch.as_tensor(found) if isinstance(found, np.ndarray) else found
+    if not isinstance(found, Tensor):
+        raise TypeError(f"a network or teacher must answer with a tensor of logits; got {type(found).__name__}")
+    return found
 
 
 @contextmanager
-def eval_mode() -> Iterator[None]:
-    """Whatever module is called within is in `eval()` mode, and afterwards as it was."""
-    trained: list[nn.Module] = []
+def eval_mode(answers: Any = None) -> Iterator[None]:
+    """Whatever module is called within is in `eval()` mode, and afterwards as it was.
+
+    A method of a network, or a compiled script, calls no module that could be seen: `answers` is such a one.
+    """
+    owner = getattr(answers, "__self__", answers)
+    trained = [one for one in owner.modules() if one.training] if isinstance(owner, nn.Module) else []
+    for module in trained:
+        module.training = False
 
     def stop_training(module: nn.Module, inputs: Any) -> None:
         if module.training:

@@ -29,7 +29,7 @@ class Recipe:
 
     def elementwise(self) -> bool:
         """Whether each weight is stepped by its own gradients alone, so that many networks can be stepped as one."""
-        return True
+        return False
 
     def settings(self) -> dict[str, Any]:
         """What decides it, as plain values."""
@@ -57,6 +57,9 @@ class Adam(Recipe):
         weights = [weight for weight in network.parameters() if weight.requires_grad]
         fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
         return torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused)
+
+    def elementwise(self) -> bool:
+        return True
 
     def settings(self) -> dict[str, Any]:
         return {"optimizer": "Adam", **asdict(self)}
@@ -94,6 +97,9 @@ class NesterovSGD(Recipe):
     def schedule(self, progress: float) -> float:
         return float(np.interp(progress, (0, 0.23, 1), (0.2, 1, 0.07)))
 
+    def elementwise(self) -> bool:
+        return True
+
     def settings(self) -> dict[str, Any]:
         return {"optimizer": "NesterovSGD", **asdict(self)}
 
@@ -112,18 +118,22 @@ class TorchOptimizer(Recipe):
 
     @property
     def example(self) -> torch.optim.Optimizer:
-        return self.build([nn.Parameter(torch.zeros(2, 2))])
+        """Made for a matrix and a vector, which some functions treat differently."""
+        return self.build([nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(2))])
 
     def elementwise(self) -> bool:
-        return type(self.example) in ELEMENTWISE
+        """Not where groups or hooks tell weights apart: in a stack all have another shape, and one norm for all."""
+        made = self.example
+        hooks = (*made._optimizer_step_pre_hooks.values(), *made._optimizer_step_post_hooks.values())
+        return type(made) in ELEMENTWISE and len(made.param_groups) == 1 and not hooks
 
     def settings(self) -> dict[str, Any]:
         """The class and every option, wherever the function took them from."""
         made = self.example
         kind = type(made)
-        options = {name: value for name, value in made.defaults.items() if name not in ("foreach", "fused")}
-        groups = [{name: one for name, one in group.items() if name != "params"} for group in made.param_groups]
-        options |= {"groups": groups} if len(groups) > 1 else {}
+        unsaid = ("foreach", "fused", "params")
+        groups = [{name: one for name, one in group.items() if name not in unsaid} for group in made.param_groups]
+        options: dict[str, Any] = dict(groups[0]) | ({"groups": groups} if len(groups) > 1 else {})
         rate = options.pop("lr", math.nan)
         return {"optimizer": f"{kind.__module__}.{kind.__qualname__}", "learning_rate": float(rate), **options}
 
@@ -142,9 +152,6 @@ class Made(Recipe):
                 "functools.partial(torch.optim.SGD, lr=0.1) makes one when they are there"
             )
         return self.made
-
-    def elementwise(self) -> bool:
-        return False
 
     def settings(self) -> dict[str, Any]:
         return {"optimizer": type(self.made).__qualname__, **self.made.defaults}

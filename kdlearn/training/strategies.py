@@ -156,6 +156,9 @@ class SoftLabelsAndGroundTruth(Softened):
         )
 
 
+HOTTEST = 50.0
+
+
 @dataclass(frozen=True)
 class EvenlySpread(Softened):
     """A control: soft labels of the teacher's entropy whose doubt is the same for every class but the arg max.
@@ -166,7 +169,13 @@ class EvenlySpread(Softened):
     name = "same entropy, spread evenly"
     word = "evenly"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.temperature > HOTTEST:
+            raise ValueError(f"temperature must be at most {HOTTEST:g}: rounding; got {self.temperature}")
+
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        # Near the uniform distribution the entropy is too flat for float32 to tell its labels apart.
         labels = evenly_spread(soft_labels(batch.teacher_logits, self.temperature))
         log_q = (full_precision(student_logits) / self.temperature).log_softmax(dim=-1)
         cost = torch.special.entr(labels).sum(dim=-1) + (labels * log_q).sum(dim=-1)
@@ -258,11 +267,12 @@ class TruthWhereKnown(Strategy):
         return self.otherwise.settings
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        labels = batch.labels if batch.known is None else torch.where(batch.known, batch.labels, 0)
-        truth = hard_label_loss(student_logits, labels, reduction="none", mask=batch.mask)
         if batch.known is None:
-            return truth
-        return torch.where(batch.known, truth, self.otherwise(student_logits, batch))
+            return hard_label_loss(student_logits, batch.labels, reduction="none", mask=batch.mask)
+        known = batch.known.reshape(-1, *[1] * (batch.labels.ndim - 1))  # a row is known with all of its time
+        labels = torch.where(known, batch.labels, 0)
+        truth = hard_label_loss(student_logits, labels, reduction="none", mask=batch.mask)
+        return torch.where(known, truth, self.otherwise(student_logits, batch))
 
 
 def subclasses(kind: type = Strategy) -> list[type[Strategy]]:
@@ -274,15 +284,43 @@ def strategies_by_word() -> Mapping[str, type[Strategy]]:
     return {one.word: one for one in subclasses() if one.word and one.__module__ == __name__}
 
 
+HIDDEN = ("labels", "teacher_logits", "known")
+
+
+def told_to(strategy: Strategy, batch: Batch) -> Batch:
+    """The batch with what the strategy `reads`; what it has not named is None, so that it cannot be read unnoticed."""
+    missing = [name for name in strategy.reads if name != "known" and getattr(batch, name) is None]
+    if missing:
+        way = "answers=... of a Stream, kdlearn.distill and kdlearn.compare give it" if "teacher" in missing[0] else ""
+        raise ValueError(
+            f"strategy {strategy.name!r} reads {', '.join(missing)}, which the batch lacks. {way}".rstrip()
+        )
+    told = {name: getattr(batch, name) if name in strategy.reads else None for name in HIDDEN}
+    if batch.mask is not None:  # what does not count is neither checked nor felt, NaN included
+        told = {name: masked(value, batch.mask) if name != "known" else value for name, value in told.items()}
+    return batch._replace(**told)
+
+
+def masked(values: Tensor | None, mask: Tensor) -> Tensor | None:
+    """The values, 0 where the mask is False."""
+    if values is None:
+        return None
+    return torch.where(mask if values.ndim == mask.ndim else mask.unsqueeze(-1), values, 0)
+
+
 def mean_loss(strategy: Strategy, student_logits: Tensor, batch: Batch) -> Tensor:
     """The mean over the labels that count, of the last dimensions: what the loop minimises."""
+    batch = told_to(strategy, batch)
+    if batch.mask is not None:
+        student_logits = torch.where(batch.mask.unsqueeze(-1), student_logits, 0)
     values = strategy(student_logits, batch)
     expected = student_logits.shape[:-1]
     if not isinstance(values, Tensor) or values.shape != expected:
         came = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
+        each_class = isinstance(values, Tensor) and values.shape == student_logits.shape
+        way = "Add the classes up: .sum(dim=-1)" if each_class else 'Losses do so with reduction="none"'
         raise ValueError(
-            f"strategy {strategy.name!r} must give one value for each label, shape {tuple(expected)}; got {came}. "
-            "kdlearn's losses do so with reduction=\"none\", torch's too"
+            f"strategy {strategy.name!r} must give one value for each label, shape {tuple(expected)}; got {came}. {way}"
         )
     values = full_precision(values)
     if batch.mask is None:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, fields, is_dataclass
 from itertools import groupby
 from typing import Any, NamedTuple, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from kdlearn.data.batches import Batch, Stream
+from kdlearn.training.loop import OneNetwork, update
+from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Recipe
 from kdlearn.training.strategies import Strategy, mean_loss
 
@@ -80,8 +81,8 @@ class Stack:
     """A learner of several networks: `loss(batch)` gives one for each, and the sum's gradient is each one's own."""
 
     def __init__(self, networks: Sequence[nn.Module], strategies: Sequence[Strategy]) -> None:
-        self.whole: nn.Module = StackedNetworks(networks)
-        self.network = self.whole
+        self.network = StackedNetworks(networks)
+        self.whole: nn.Module = self.network
         self.groups = list(groups_of(strategies, like=next(networks[0].parameters())))
 
     def loss(self, batch: StackedBatch) -> Tensor:
@@ -105,14 +106,16 @@ def kind_of(strategy: Strategy) -> str:
     numbers = numbers_of(strategy)
     others = {name: value for name, value in {**vars(strategy), **strategy.settings}.items() if name not in numbers}
     rest = [(name, fixed(value)) for name, value in others.items()]
-    return repr((type(strategy).__module__, type(strategy).__qualname__, *rest))
+    return repr((type(strategy).__module__, type(strategy).__qualname__, id(type(strategy)), *rest))
 
 
 def fixed(value: Any) -> str:
-    """A setting that is no number, told apart to its last digit."""
+    """A setting that is no number: plain values are told apart by what they are, all others by which they are."""
     if isinstance(value, Strategy):
         return repr((kind_of(value), [(name, value.settings[name]) for name in numbers_of(value)]))
-    return repr(value.tolist()) if isinstance(value, Tensor | np.ndarray) else repr(value)
+    if isinstance(value, tuple):
+        return repr([fixed(one) for one in value])
+    return repr(value) if isinstance(value, bool | int | float | str | None) else f"{type(value)} {id(value)}"
 
 
 def numbers_of(strategy: Strategy) -> list[str]:
@@ -134,8 +137,9 @@ def with_numbers(strategy: Strategy, numbers: dict[str, Tensor]) -> Strategy:
     return other
 
 
-def can_be_stacked(network: nn.Module, strategy: Strategy, recipe: Recipe, example: Batch) -> bool:
-    """Whether networks like this one, which learn so, can be trained as one; found out by doing it with two."""
+def can_be_stacked(networks: Sequence[nn.Module], strategy: Strategy, recipe: Recipe, example: Batch) -> bool:
+    """Whether networks like these two, which learn so, can be trained as one; found out by doing it for two updates."""
+    network = networks[0]
     if next(network.buffers(), None) is not None or sum(weight.numel() for weight in network.parameters()) > LARGEST:
         return False
     odd = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm, nn.RNNBase)
@@ -143,13 +147,29 @@ def can_be_stacked(network: nn.Module, strategy: Strategy, recipe: Recipe, examp
         return False
     if strategy.layers or type(strategy).prepare is not Strategy.prepare:
         return False
+    alone = [copy.deepcopy(one) for one in networks]
     told = stacked_fields([example, example], fields_of(strategy))
     try:
-        stack = Stack([network, network], [strategy, strategy])
-        stack.loss(StackedBatch(torch.stack([example.inputs] * 2), [told])).sum().backward()
+        stack = Stack(networks, [strategy, strategy])
+        take_steps(stack, StackedBatch(torch.stack([example.inputs] * 2), [told]), recipe)
+        stack.network.hand_back(networks)
     except Exception:  # whatever a strategy of the reader's own raises there: alone it may do well
         return False
-    return True
+    for one in alone:
+        take_steps(OneNetwork(one, strategy, Machine(), lambda: example), example, recipe)
+    return all(alike(*pair) for pair in zip(networks, alone, strict=True))
+
+
+def take_steps(learner: Any, batch: Any, recipe: Recipe) -> None:
+    stepper = recipe.optimizer(learner.whole)
+    for _ in range(2):
+        update(learner, batch, stepper)
+
+
+def alike(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks have the same weights, within rounding."""
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return all(torch.allclose(mine, its, rtol=1e-3, atol=1e-5) for mine, its in pairs)
 
 
 class StackedStreams:

@@ -8,7 +8,6 @@ import pytest
 import torch
 from conftest import Command
 
-from kdlearn.commands.asked import with_earlier
 from kdlearn.commands.distill import repeated
 from kdlearn.commands.results import FILE, combined, in_parts
 from kdlearn.data.images import load_images, stand_in
@@ -64,13 +63,13 @@ def test_a_study_is_trained_kept_and_printed(here, pictures, kdlearn_here: Comma
     pd.testing.assert_frame_equal(table_in(here / "out"), table)  # seconds too: nothing was trained again
 
 
-def test_what_is_asked_for_later_is_added(here, pictures, kdlearn_here: Command):
+def test_the_table_holds_what_the_last_command_asked_for(here, pictures, kdlearn_here: Command):
     words = ["distill", pictures, "--out", "out", "--preset", "tiny", "--students", "mine:small"]
     assert kdlearn_here(*words, "--seeds", 3, "--strategies", "ground-truth").code == 0
     before = table_in(here / "out")
     assert kdlearn_here(*words, "--seeds", 2, "--strategies", "ground-truth", "hard").code == 0
     after = table_in(here / "out")
-    assert len(before) == 3 and len(after) == 5 and set(before.columns) <= set(after.columns)
+    assert len(before) == 3 and len(after) == 4 and set(before.columns) <= set(after.columns)
     other = kdlearn_here(*words, "--seeds", 2, "--strategies", "hard", "--validation", 30)
     assert other.code == 1 and "another folder" in other.err
     pd.testing.assert_frame_equal(table_in(here / "out"), after)
@@ -153,7 +152,7 @@ def test_few_labels(asked):
     assert [run.strategy.name for run in (truth, smoothed)] == ["ground truth", "smoothed ground truth"]
     assert len(truth.rows) == len(smoothed.rows) == 36 and len(hard.rows) == len(soft.rows) == 180
     assert truth.lengths == soft.lengths and soft.strategy.otherwise.temperature == 2
-    assert soft.data.train.labels[~soft.data.train.known].eq(0).all()  # what is not known is not there
+    assert soft.data.train.labels[~soft.data.train.known].eq(-1).all()  # what is not known is not there
     counts = soft.data.train.labels[soft.data.train.known].bincount()
     assert counts.tolist() == [12, 12, 12] and soft.teacher.data.train.known is None
     assert {run.names["teacher"] == "" for run in (truth, smoothed)} == {True} and hard.names["teacher"]
@@ -252,14 +251,6 @@ def test_several_folders_in_one_table():
         combined([comparison(data_key="x"), comparison(data_key="y", student="b")])
     with pytest.raises(ValueError, match="measure"):
         combined([one, Comparison(other.table, metric="loss", share=False)])
-
-
-def test_a_run_that_is_there_again_is_taken_as_it_is_now():
-    before, now = comparison(), comparison()
-    now.table.loc[0, "accuracy"] = 0.123
-    both = with_earlier(before, now)
-    assert len(both.table) == 6 and 0.123 in both.table["accuracy"].tolist()
-    assert with_earlier(None, now) is now
 
 
 def test_a_damaged_table_is_refused(here, kdlearn_here: Command):

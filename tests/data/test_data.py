@@ -85,7 +85,7 @@ def test_of_a_data_set_whose_labels_are_few_the_others_are_gone():
     few = data.with_known(0.1)
     known, labels = few.train.known, data.train.labels
     assert known.sum() == 120 and len(labels[known].unique()) == 10
-    assert torch.equal(few.train.labels[known], labels[known]) and few.train.labels[~known].eq(0).all()
+    assert torch.equal(few.train.labels[known], labels[known]) and few.train.labels[~known].eq(-1).all()
     assert torch.equal(few.train.inputs, data.train.inputs) and few.key != data.key
     assert not torch.equal(known, data.with_known(0.1, seed=1).train.known)
 

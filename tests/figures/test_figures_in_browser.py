@@ -9,7 +9,7 @@ import pytest
 from conftest import install_npm_packages, looked_at, serve
 from jupyterlab_in_browser import Lab, command, jupyterlab, opened, python, run_all, wait_until
 
-from kdlearn.commands.main import figures_of_the_course
+from kdlearn.commands.explore import figures_of_the_course
 from kdlearn.figures import TemperatureExplorer, save
 
 FIGURES = figures_of_the_course()

@@ -17,7 +17,6 @@ from kdlearn.data import Batch
 from kdlearn.formulas.intervals import interval
 from kdlearn.networks import perceptron
 from kdlearn.training import strategies
-from kdlearn.training.loop import step
 
 FIGURES = Path(kdlearn.__file__).with_name("figures")
 STRATEGIES = {
@@ -74,9 +73,9 @@ def test_a_hundred_steps_are_torchs():
         points = torch.tensor(ran["points"], dtype=torch.float64).reshape(-1, 2)
         labels, teacher_logits = torch.tensor(ran["labels"]), torch.tensor(ran["teacherLogits"], dtype=torch.float64)
         strategy = STRATEGIES[settings["kind"]](settings["temperature"], settings["soft_weight"])
+        batches = [Batch(points[rows], labels[rows], teacher_logits[rows]) for rows in torch.tensor(ran["batches"])]
         optimizer = torch.optim.Adam(student.parameters(), lr=settings["learning_rate"])
-        for batch in torch.tensor(ran["batches"]):
-            step(student, Batch(points[batch], labels[batch], teacher_logits[batch]), strategy, optimizer)
+        kdlearn.train(student, batches, strategy, num_epochs=1, optimizer=optimizer, progress=False)
         last = parameters_to_vector(student.parameters()).detach()
         assert (last - torch.tensor(ran["first"], dtype=torch.float64)).abs().max() > 0.05
         torch.testing.assert_close(torch.tensor(ran["last"], dtype=torch.float64), last, rtol=0, atol=1e-6)

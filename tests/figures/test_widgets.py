@@ -11,7 +11,8 @@ import traitlets
 from conftest import ROOT
 
 import kdlearn
-from kdlearn.commands import main as cli
+from kdlearn.commands import explore
+from kdlearn.commands.main import main
 from kdlearn.data.files import read_json
 from kdlearn.figures import DarkKnowledge, LossExplorer, Playground, TemperatureExplorer
 from kdlearn.figures.figure import FOLDER, joined, script
@@ -101,21 +102,21 @@ def test_explore_writes_one_page_and_does_not_load_torch(tmp_path):
     out = tmp_path / "figures.html"
     code = f"""import sys, webbrowser
 webbrowser.open = lambda url: print("opened", url) or True
-from kdlearn.commands import main as cli
-assert cli.main(["explore", "--out", {str(out)!r}]) == 0 and "torch" not in sys.modules"""
+from kdlearn.commands.main import main
+assert main(["explore", "--out", {str(out)!r}]) == 0 and "torch" not in sys.modules"""
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout == f"{out}\nopened {out.as_uri()}\n", result.stderr
     page = out.read_text(encoding="utf-8")
-    assert page.count(script(*cli.figures_of_the_course())) == page.count('type="module"') == 1
+    assert page.count(script(*explore.figures_of_the_course())) == page.count('type="module"') == 1
 
 
 def test_explore_says_in_one_line_what_is_in_the_way(tmp_path, capsys, monkeypatch):
     out = tmp_path / "figures.html"
     out.write_text("mine")
-    assert cli.main(["explore", "--no-open", "--out", str(out)]) == 1 and out.read_text() == "mine"
+    assert main(["explore", "--no-open", "--out", str(out)]) == 1 and out.read_text() == "mine"
     assert "is there already" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "kdlearn.figures", None)
-    assert cli.main(["explore", "--no-open"]) == 1
+    assert main(["explore", "--no-open"]) == 1
     error = capsys.readouterr().err
     assert "pip install 'kdlearn[course]'" in error and len(error.splitlines()) == 1
 

@@ -136,6 +136,9 @@ def test_dropout_and_projections_repeat_with_the_seed(strategy):
 
 def test_live_answers_are_stored_ones():
     teacher = seeded(TEACHER, 1)
-    runs = [Run(DATA, STUDENT, SoftLabels(2.0), teacher, (30,), answers=answers) for answers in ("float32", "live")]
+    runs = [
+        Run(DATA, STUDENT, SoftLabels(2.0), teacher, (30,), answers=answers, names={"answers": answers})
+        for answers in ("float32", "live")
+    ]
     losses = study(runs)["loss"]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)

@@ -143,7 +143,7 @@ def test_stored_logits_that_do_not_fit_are_refused(logits, words):
 
 
 def test_what_does_not_answer_is_refused_with_what_does():
-    with pytest.raises(TypeError, match="an estimator with predict_proba, stored"):
+    with pytest.raises(TypeError, match="an estimator with predict_proba, or stored"):
         teacher_of(3, DATA, 3)
 
 
@@ -165,6 +165,6 @@ def test_views_are_answered_as_the_student_sees_them():
 
 
 def test_float16_that_overflows_is_refused():
-    with pytest.raises(ValueError, match="finite in float16; scale them, or ask for float32"):
+    with pytest.raises(ValueError, match="finite in float16: scale them, or ask for float32"):
         ask(lambda inputs: 1e6 * inputs, DATA, whole, 0, "float16")
     assert isinstance(teacher_of(StoredTeacher({}), DATA, 3), StoredTeacher)

@@ -207,7 +207,7 @@ def test_a_stack_hears_evaluation_and_training_mode():
 def stacks(build, strategy: Strategy, recipe=Adam, inputs: int = 4) -> bool:
     known = torch.tensor([True, False, True, True])
     batch = Batch(torch.randn(4, inputs), torch.tensor([0, 1, 2, 1]), torch.randn(4, 3), known)
-    return can_be_stacked(build(), strategy, recipe_of(recipe() if recipe is Adam else recipe), batch)
+    return can_be_stacked([build(), build()], strategy, recipe_of(recipe() if recipe is Adam else recipe), batch)
 
 
 def small() -> nn.Module:

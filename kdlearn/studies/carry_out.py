@@ -37,6 +37,7 @@ class Task:
     kept: Mapping[int, str] = field(default_factory=dict)  # place of a run -> name of its weights' file
     answers: Sequence[str | None] = ()  # for each run the name of its teacher's answers
     teachers: Sequence[str | None] = ()  # for each run the name of its teacher's weights, if the teacher is a run
+    resumes: bool = True  # whether the folder is kept, so that a checkpoint is of use
 
     @property
     def stacked(self) -> bool:
@@ -85,7 +86,7 @@ class Carrying:
                 Stretches(batches, ends),
                 first.recipe,
                 measure=lambda network, stretch: self.measure(network, ends[stretch - 1]),
-                checkpoint=checkpoint_of(self.task),
+                checkpoint=checkpoint_of(self.task) if self.task.resumes else None,
                 settings=self.task.key,
             )
         self.keep(learner.whole)

@@ -70,7 +70,7 @@ def study(
         folder = None
     check_told_apart(plan)
     with the_folder(folder) as place, the_executor(executor, workers) as mapped:
-        tables = carry_out_plan(plan, place, mapped, progress)
+        tables = carry_out_plan(plan, place, mapped, progress, resumes=folder is not None)
     return table_of(plan, tables)
 
 
@@ -137,7 +137,9 @@ def load_torch() -> None:
     importlib.import_module("torch")
 
 
-def carry_out_plan(plan: Plan, folder: Path, executor: Executor | None, progress: bool) -> dict[str, pd.DataFrame]:
+def carry_out_plan(
+    plan: Plan, folder: Path, executor: Executor | None, progress: bool, resumes: bool
+) -> dict[str, pd.DataFrame]:
     """The table of each task, by its key."""
     if executor is not None:
         check_shared(folder, executor)
@@ -146,7 +148,7 @@ def carry_out_plan(plan: Plan, folder: Path, executor: Executor | None, progress
     bar = tqdm(total=sum(map(len, plan.levels)), desc="stacks of networks", disable=not progress)
     with bar:
         for level in plan.levels:
-            tasks = [replace(task, folder=folder) for task in level]
+            tasks = [replace(task, folder=folder, resumes=resumes) for task in level]
             asked = [(*asking, replace(tasks[0], runs=())) for asking in plan.askings(level)]
             run_all(ask_network, asked, executor)
             found = run_all(carry_out, [(task,) for task in tasks], executor, bar.update)
@@ -191,13 +193,13 @@ def check_shared(folder: Path, executor: Executor) -> None:
 
 def check_told_apart(plan: Plan) -> None:
     """Runs that differ must differ in a column of the table, or a difference would be of several at once."""
-    seen: dict[str, tuple[str, Run]] = {}
+    seen: dict[str, str] = {}
     for run in plan.requested:
         clash = sorted({*run.strategy.settings, *run.names} & RESERVED)
         if clash:
             raise ValueError(f"no setting or name may be called {clash[0]!r}, a column of the table: rename it")
         line, key = repr((about(run), run.lengths)), plan.keys.of(run)
-        other, first = seen.setdefault(line, (key, run))
+        other = seen.setdefault(line, key)
         if other != key:
             raise ValueError(
                 f"two runs of {run.strategy.name!r} differ but the table would show them alike: give each names={{...}}"

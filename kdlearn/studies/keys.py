@@ -41,12 +41,11 @@ class Keys:
 
     def description(self, run: Run) -> dict[str, Any]:
         """Everything that decides a run, as plain values."""
-        first_weights = ("network", id(run.network), run.own_seed, id(run.start))
         return {
             "engine": kdlearn.ENGINE,
             "machine": self.machine.settings(),
             "data": self.data(run),
-            "network": self.once(first_weights, lambda: self.network(run.build())),
+            "network": self.first_network(run)[0],
             "strategy": self.strategy(run.strategy),
             "teacher": self.teacher(run) if run.asks_teacher else None,
             "answers": run.answers if run.asks_teacher else None,
@@ -55,6 +54,20 @@ class Keys:
             "metric": self.plain(run.metric),
             **{name: getattr(run, name) for name in ("lengths", "own_seed", "batch_size", "sample", "measured_on")},
         }
+
+    def first_network(self, run: Run) -> tuple[str, Any]:
+        """The key of a run's network with its first weights, and what networks of one stack share.
+
+        Of each seed: what a network draws at its building and does not train may differ from seed to seed.
+        """
+
+        def made() -> tuple[str, Any]:
+            network = run.build()
+            structure = self.structure(network)
+            shared = (structure, *(id(type(module)) for module in network.modules()))
+            return digest([structure, weights_hash(network)]), shared
+
+        return self.once(("network", id(run.network), run.own_seed, id(run.start)), made)
 
     def data(self, run: Run) -> str:
         """Hashed anew in each plan: somebody may have changed the tensors since."""
@@ -138,7 +151,7 @@ class Keys:
             self.unreadable.append(name_of(found))
             return name_of(found)
 
-    def once(self, name: Any, make: Any) -> str:
+    def once(self, name: Any, make: Callable[[], Any]) -> Any:
         if name not in self.known:
             self.known[name] = make()
         return self.known[name]

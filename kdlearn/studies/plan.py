@@ -65,9 +65,7 @@ class Plan:
         shapes = [(one.shape[1:], str(one.dtype)) if one is not None else None for one in (*train, *measured)]
         views = asdict(replace(run.views, seed=0)) if run.views else None
         told = [views, run.lengths, run.batch_size, run.measured_on]
-        # Of its own seed: what a network draws at its building and does not train may differ from seed to seed.
-        built = run.build()
-        network = [self.keys.structure(built), *(id(type(module)) for module in built.modules())]
+        _, network = self.keys.first_network(run)
         about = [network, shapes, len(measured.inputs), told, run.recipe.settings()]
         return digest([*about, self.keys.plain(run.metric), run.answers], self.keys.plain)
 

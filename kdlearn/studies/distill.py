@@ -8,6 +8,7 @@ from torch import nn
 
 from kdlearn.data.batches import Answers, Inputs, Stream
 from kdlearn.data.convert import batch_size_of, dataset_of
+from kdlearn.data.dataset import Dataset
 from kdlearn.data.views import Views
 from kdlearn.studies.carry_out import num_classes_of
 from kdlearn.studies.checks import Checks
@@ -52,36 +53,27 @@ def distill(
     >>> len(kdlearn.distill(teacher, student, digits, num_epochs=2, progress=False))
     2
     """
-    alone = isinstance(data, Mapping) and "test" not in data and "train" in data
-    found = dataset_of({**data, "test": data["train"]} if alone else data)
-    rows = batch_size if batch_size is not None else batch_size_of(data) or 64
     check_network("student", student)
-    run = Run(
-        found,
-        lambda: copy.deepcopy(student),
-        strategy,
-        teacher,
-        seed=seed,
-        batch_size=rows,
-        views=views,
-        answers=answers,
-    )
+    rows = batch_size if batch_size is not None else batch_size_of(data) or 64
+    told = {"seed": seed, "batch_size": rows, "views": views, "answers": answers}
+    run = Run(trained_on(data), lambda: copy.deepcopy(student), strategy, teacher, **told)
     Checks(machine).of(run)
-    here = found.to(machine.device)
-    inputs = views.of(here) if views else lambda epoch, rows: here.inputs("train", rows)
-    told = answers_for(run, inputs, machine)
     machine.place(student)
-    stream = Stream(here.train, rows, seed=seed, rows=run.rows, inputs=inputs, answers=told)
-    return train(
-        student,
-        stream,
-        strategy,
-        num_epochs=num_epochs,
-        optimizer=optimizer,
-        machine=machine,
-        seed=seed,
-        progress=progress,
-    )
+    options = {"num_epochs": num_epochs, "optimizer": optimizer, "seed": seed, "progress": progress}
+    return train(student, stream_of(run, machine), strategy, machine=machine, **options)
+
+
+def trained_on(data: Any) -> Dataset:
+    """The data set, of which the training split may be all there is."""
+    alone = isinstance(data, Mapping) and "test" not in data and "train" in data
+    return dataset_of({**data, "test": data["train"]} if alone else data)
+
+
+def stream_of(run: Run, machine: Machine) -> Stream:
+    data, views = run.data.to(machine.device), run.views
+    inputs = views.of(data) if views else lambda epoch, rows: data.inputs("train", rows)
+    answers = answers_for(run, inputs, machine)
+    return Stream(data.train, run.batch_size, seed=run.seed, rows=run.rows, inputs=inputs, answers=answers)
 
 
 def check_network(name: str, network: Any) -> None:

@@ -97,18 +97,18 @@ class Keys:
         """All but the weights: layers, their source, settings and hooks, which weights there are and are trained."""
         kinds = {kind for module in network.modules() for kind in type(module).__mro__}
         sources = self.once(
-            ("sources", frozenset(kinds)), lambda: digest(sorted((self.made_of(kind) for kind in kinds), key=repr))
+            ("sources", frozenset(kinds)), lambda: digest([self.made_of(kind) for kind in sorted(kinds, key=name_of)])
         )
         weights = [
             (name, tuple(one.shape), str(one.dtype), one.requires_grad) for name, one in network.named_parameters()
         ]
-        settings = [settings_of(module) for module in network.modules()]
+        settings = [self.plain(settings_of(module)) for module in network.modules()]
         return digest([repr(network), sources, settings, weights], self.plain)
 
     def strategy(self, strategy: Strategy) -> list[Any]:
         """The source of its class and bases, its settings, and the same of a strategy within it."""
         sources = [self.made_of(kind) for kind in type(strategy).__mro__]
-        return [sources, vars(strategy), strategy.settings, strategy.layers]
+        return [sources, self.plain(vars(strategy)), self.plain(strategy.settings), strategy.layers]
 
     def plain(self, value: Any) -> Any:
         """What JSON does not know, as something that it does, told apart to the last digit."""
@@ -139,7 +139,7 @@ class Keys:
         if found in self.under_way or is_library(found):  # a function that calls itself
             return [name_of(found), self.source(found)]
         self.under_way.add(found)
-        around = [self.plain(one) if callable(one) else one for one in values_around(found)]
+        around = [self.plain(one) for one in values_around(found)]
         self.under_way.discard(found)
         return [name_of(found), self.source(found), code_of(found), around]
 

@@ -52,8 +52,7 @@ class Plan:
         stacks = defaultdict(list)
         for key, run in level:
             stacks[self.signature(key, run)].append((key, run))
-        for members in stacks.values():
-            members.sort(key=lambda member: kind_of(member[1].strategy))  # a stable sort: else as they were given
+        for members in map(by_kind, stacks.values()):
             for start in range(0, len(members), LARGEST_STACK):
                 yield self.task(members[start : start + LARGEST_STACK])
 
@@ -127,6 +126,14 @@ class Plan:
             if run.asks_teacher and not isinstance(run.teacher, Run):
                 keep_answers(folder, str(self.answers_name(run)), self.told[asked(run)].items())
         self.told = {}
+
+
+def by_kind(members: Sequence[tuple[str, Run]]) -> list[tuple[str, Run]]:
+    """Strategies of one kind beside each other, kinds as they first came: the same in every process."""
+    kinds = defaultdict(list)
+    for member in members:
+        kinds[kind_of(member[1].strategy)].append(member)
+    return [member for same in kinds.values() for member in same]
 
 
 def with_teachers(runs: Sequence[Run]) -> Iterator[Run]:

@@ -94,7 +94,7 @@ class Stack:
 
 def groups_of(strategies: Sequence[Strategy], like: Tensor) -> Iterator[Group]:
     start = 0
-    for _, members in groupby(strategies, key=lambda strategy: (type(strategy), kind_of(strategy))):
+    for _, members in groupby(strategies, key=kind_of):
         same = list(members)
         numbers = {name: like.new_tensor([one.settings[name] for one in same]) for name in numbers_of(same[0])}
         yield Group(same[0], numbers, slice(start, start + len(same)))

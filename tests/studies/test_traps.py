@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset
 import kdlearn
 from kdlearn import Adam, Choice, Run, SoftLabels, Strategy, TruthWhereKnown, compare, seeded, study
 from kdlearn.data.dataset import UNKNOWN
+from kdlearn.studies.plan import Plan
 
 DATA = digits()
 SHORT = {"lengths": (20,), "batch_size": 30}
@@ -125,6 +126,39 @@ def test_two_functions_of_one_line_are_two_strategies():
     found = compare(STUDENT, given, DATA, teacher=seeded(TEACHER, 1), seeds=[0], **SHORT).table
     one, other = (found.loc[found["strategy"] == name, "loss"].iloc[0] for name in given)
     assert one != other
+
+
+def test_strategies_of_functions_stand_in_a_stack_as_they_first_came():
+    """In an order that every process finds again, so that a study that was stopped finds its files."""
+    strategies = [Applied(function) for function in (torch.square, torch.abs, lambda d: d.pow(4), torch.cosh)]
+    teacher = seeded(TEACHER, 1)
+    runs = [
+        Run(DATA, STUDENT, one, teacher, seed=seed, names={"which": str(place)}, **SHORT)
+        for seed in range(2)
+        for place, one in enumerate(strategies)
+    ]
+    (task,) = Plan(runs, kdlearn.Machine()).levels[0]
+    assert [(run.names["which"], run.seed) for run in task.runs] == [
+        (str(n), seed) for n in range(4) for seed in (0, 1)
+    ]
+
+
+def test_a_table_by_pairs_is_a_setting_like_another():
+    found = [
+        study(
+            [
+                Run(
+                    DATA,
+                    STUDENT,
+                    Applied(lambda d, by={(0, 1): factor}: by[0, 1] * d.abs()),
+                    seeded(TEACHER, 1),
+                    **SHORT,
+                )
+            ]
+        )
+        for factor in (1.0, -1.0)
+    ]
+    assert found[0]["loss"][0] != found[1]["loss"][0]
 
 
 def test_data_changed_in_place_are_other_data(tmp_path):

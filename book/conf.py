@@ -1,7 +1,11 @@
-"""The book: the committed notebooks as they are, and the reference from the docstrings; it needs no network."""
+"""The book: the committed notebooks as they are, the claims on the article, the reference from the docstrings.
+
+It needs no network.
+"""
 
 import html
 import shutil
+import sys
 from pathlib import Path
 
 from docutils import nodes
@@ -11,6 +15,10 @@ from sphinx.application import Sphinx
 import kdlearn
 
 BOOK = Path(__file__).parent
+sys.path.insert(0, str(BOOK))
+from trial import write_pages  # noqa: E402
+
+write_pages(BOOK / "article")
 shutil.rmtree(BOOK / "notebooks", ignore_errors=True)
 shutil.copytree(BOOK.parent / "notebooks", BOOK / "notebooks", ignore=shutil.ignore_patterns(".*", "*.toml"))
 
@@ -21,7 +29,7 @@ release = kdlearn.__version__
 language = "en-GB"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "node_modules"]
+exclude_patterns = ["_build", "node_modules", "article/counts.md"]
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

@@ -108,7 +108,9 @@ def gains(comparison: Any, ax: Axes, length: int | None = None) -> Axes:
     return ax
 
 
-def gain_map(table: pd.DataFrame, ax: Axes, marked: Collection[tuple[Any, Any]] = (), limit: float | None = None) -> Axes:
+def gain_map(
+    table: pd.DataFrame, ax: Axes, marked: Collection[tuple[Any, Any]] = (), limit: float | None = None
+) -> Axes:
     """A number a cell of a table, blue above 0 and orange below; the `marked` cells, (row, column), have a frame.
 
     `limit` is the number of the full colour, the same for maps side by side; None takes the table's largest.

@@ -16,7 +16,7 @@ import kdlearn
 from kdlearn import Choice, Comparison, Dataset, Examples, GroundTruth, Run, SoftLabels, Strategy, TeachersHardLabels
 from kdlearn.data.dataset import generator_of, stratified_sample
 
-SIZES = {20: 8, 60: 6, 240: 3, 1200: 2}  # images of grid A, and seeds a replicate: more where students differ more
+SIZES = {20: 6, 60: 4, 240: 3, 1200: 2}  # images of grid A, and seeds a replicate: more where students differ more
 LENGTHS = (100, 300, 1000, 3000)
 RATES, TUNING_REPLICATES, TUNING_SEEDS = (0.001, 0.003, 0.01, 0.03), 8, (1000, 1001)
 RATE = 0.003  # of all grids but A
@@ -84,13 +84,12 @@ def labels(replicates: Iterable[int], where: Where, images: int) -> Comparison:
 
 def kinds_of_teacher(replicates: Iterable[int], where: Where) -> Comparison:
     """B: which teacher? Each kind's hard labels, its soft labels at T = 1 and T = 4."""
-    replicates, seeds, strategies = list(replicates), range(8), (HARD, SoftLabels(1.0), SoftLabels(4.0))
+    replicates, seeds, strategies = list(replicates), range(4), (HARD, SoftLabels(1.0), SoftLabels(4.0))
     runs = [run for one in replicates for run in students("B teachers", digits(one), [TRUTH], None, one, seeds)]
     for kind in (*RECIPES, UNTRAINED):
         for one, taught in teachers(kind, replicates, **where).items():
             runs += students("B teachers", digits(one), strategies, taught, one, seeds, kind=kind)
-    few = range(4)
-    for (one, seed), taught in of_students_labels(replicates, few, 60, **where).items():
+    for (one, seed), taught in of_students_labels(replicates, seeds, 60, **where).items():
         runs += students("B teachers", digits(one), strategies, taught, one, [seed], kind=OF_STUDENT)
     return carried_out(runs, where)
 

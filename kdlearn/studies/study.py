@@ -148,12 +148,17 @@ def carry_out_plan(
     bar = tqdm(total=sum(map(len, plan.levels)), desc="stacks of networks", disable=not progress)
     with bar:
         for level in plan.levels:
-            tasks = [replace(task, folder=folder, resumes=resumes) for task in level]
+            tasks = [replace(task, runs=alone(task.runs), folder=folder, resumes=resumes) for task in level]
             asked = [(*asking, replace(tasks[0], runs=())) for asking in plan.askings(level)]
             run_all(ask_network, asked, executor)
             found = run_all(carry_out, [(task,) for task in tasks], executor, bar.update)
             tables |= {task.key: table for task, table in zip(tasks, found, strict=True)}
     return tables
+
+
+def alone(runs: Sequence[Run]) -> list[Run]:
+    """Runs without teachers whose stored answers are read: those need not travel, and some cannot, such as sessions."""
+    return [replace(run, teacher=None) if run.stores_answers or not run.asks_teacher else run for run in runs]
 
 
 def run_all(

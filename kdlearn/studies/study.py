@@ -57,9 +57,15 @@ def study(
         progress: whether to show a bar.
 
     Returns:
-        `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, and what was measured: the metric,
+        Columns `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`; then what was measured, the metric,
         `loss` (cross-entropy on the measured rows, in nats), `agreement` with the teacher, `teacher_…` (its metric),
         `seconds` (since its stack began, divided by the networks of the stack).
+
+    >>> from kdlearn import load_digits, perceptron
+    >>> digits = load_digits()
+    >>> runs = [Run(digits, lambda: perceptron(64, 8, 10), lengths=(5, 10), seed=seed) for seed in range(2)]
+    >>> study(runs)[["seed", "length"]].to_numpy().tolist()
+    [[0, 5], [0, 10], [1, 5], [1, 10]]
     """
     if not runs:
         raise ValueError("runs must hold at least one run; it is empty")

@@ -67,17 +67,29 @@ def study(
     >>> study(runs)[["seed", "length"]].to_numpy().tolist()
     [[0, 5], [0, 10], [1, 5], [1, 10]]
     """
+    plan = plan_of(runs, machine, spread=executor is not None or workers is not None)
+    check_told_apart(plan)
+    with carried_out(plan, folder, workers, executor, progress) as (_, tables):
+        return table_of(plan, tables)
+
+
+def plan_of(runs: Sequence[Run], machine: Machine, spread: bool) -> Plan:
+    """On workers each computes on one thread."""
     if not runs:
         raise ValueError("runs must hold at least one run; it is empty")
-    spread = executor is not None or workers is not None
-    plan = Plan(runs, replace(machine, threads=1) if spread else machine)
+    return Plan(runs, replace(machine, threads=1) if spread else machine)
+
+
+@contextmanager
+def carried_out(
+    plan: Plan, folder: str | Path | None, workers: int | None, executor: Executor | None, progress: bool
+) -> Iterator[tuple[Path, dict[str, pd.DataFrame]]]:
+    """The folder in which all of a plan's files lie, as long as it is needed, and the table of each task."""
     if plan.keys.unreadable and folder is not None:
-        warnings.warn(not_kept(plan.keys.unreadable), UnreadableSource, stacklevel=2)
+        warnings.warn(not_kept(plan.keys.unreadable), UnreadableSource, stacklevel=4)
         folder = None
-    check_told_apart(plan)
     with the_folder(folder) as place, the_executor(executor, workers) as mapped:
-        tables = carry_out_plan(plan, place, mapped, progress, resumes=folder is not None)
-    return table_of(plan, tables)
+        yield place, carry_out_plan(plan, place, mapped, progress, resumes=folder is not None)
 
 
 def not_kept(names: Sequence[str]) -> str:

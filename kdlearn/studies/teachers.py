@@ -24,10 +24,13 @@ def trained_logits(
     executor: Executor | None = None,
     progress: bool = False,
 ) -> list[dict[str, Tensor]]:
-    """Train networks, and say for each what it answers: logits `(N, C)` float32 of every split of its data, as it is.
+    """Train networks, and say for each what it answers on every split of its data, as it is.
 
     Such a mapping can be a run's `teacher`, and so can what is made of several: the mean of an ensemble, labels with
     their classes permuted. Arguments and errors as in `study`; `folder` may be the students' own.
+
+    Returns:
+        For each run a mapping from the names of the splits to logits `(N, C)` float32.
 
     >>> from kdlearn import load_digits, small_convnet
     >>> [logits] = trained_logits([Run(load_digits(), small_convnet, lengths=(5,))])

@@ -5,6 +5,7 @@ from .data import Stream as Stream
 from .data import Views as Views
 from .data import load_digits as load_digits
 from .data import load_images as load_images
+from .formulas.examine import examine as examine
 from .formulas.intervals import paired_difference as paired_difference
 from .formulas.labels import entropy as entropy
 from .formulas.labels import evenly_spread as evenly_spread

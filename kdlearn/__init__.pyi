@@ -47,6 +47,7 @@ from .studies.distill import distill as distill
 from .studies.run import Run as Run
 from .studies.study import study as study
 from .studies.tuning import Choice as Choice
+from .training.examine_training import examine_training as examine_training
 from .training.loop import predict as predict
 from .training.loop import train as train
 from .training.machine import Machine as Machine

@@ -58,7 +58,7 @@ def app() -> "Typer":
     """All commands; a file each."""
     from typer import Option, Typer
 
-    from kdlearn.commands import demo, distill, explore, results, start
+    from kdlearn.commands import demo, distill, doctor_loss, explore, results, start
 
     found = Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -68,7 +68,7 @@ def app() -> "Typer":
     ) -> None:
         """Knowledge distillation, derived, tested and measured."""
 
-    for function in (demo.demo, start.start, explore.explore, results.results, doctor.doctor):
+    for function in (demo.demo, start.start, explore.explore, results.results, doctor_loss.doctor):
         found.command()(function)
     found.command(cls=distill.ManyValues)(distill.distill)
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kdlearn.formulas.examination import ASKED_TEMPERATURE, Examination
-from kdlearn.formulas.findings import ADVICE, Finding
+from kdlearn.formulas.findings import OF_LOSSES, Finding
 from kdlearn.formulas.hazards import of_extremes, of_padding
 from kdlearn.formulas.oddities import (
     of_gradients,
@@ -161,7 +161,7 @@ def findings_of(seen: Examination, power: float, told: bool) -> Iterator[Finding
     tests = (of_gradients, of_rows, of_softmax, of_reductions, of_weights, of_the_minimum, of_extremes, of_padding)
     found = [finding for test in tests for finding in test(seen)] + list(of_temperature(seen, power, told))
     once = {finding.name: finding for finding in reversed(found)}
-    yield from sorted(once.values(), key=lambda finding: (finding.may_be_meant, list(ADVICE).index(finding.name)))
+    yield from sorted(once.values(), key=lambda finding: (finding.may_be_meant, list(OF_LOSSES).index(finding.name)))
 
 
 def temperature_of(seen: Examination) -> float | None:

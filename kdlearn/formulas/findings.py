@@ -1,4 +1,4 @@
-"""What can be odd about a loss: a stable name each, what it does to training, and how to mend it."""
+"""What can be odd about a loss or a training: a stable name each, what it does, and how to mend it."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -39,7 +39,7 @@ class Finding:
         return f"{self.name}: {self.sentence}\n  Effect: {self.effect}\n  Remedy: {self.remedy}"
 
 
-ADVICE = {
+OF_LOSSES = {
     "divided-by-classes": Advice(
         "Beside a hard loss, the soft weight is C times smaller than it says. Alone, it is a smaller learning rate.",
         'Sum over the classes, then take the mean over the rows: kl_div(..., reduction="batchmean").',
@@ -164,3 +164,55 @@ ADVICE = {
         "Call .float() on both logits first.",
     ),
 }
+
+OF_TRAINING = {
+    "teacher-in-training-mode": Advice(
+        "Its dropout and batch statistics are on: it says something else about the same image at each step.",
+        "teacher.eval(), once before the loop and again after anything that calls train() on a module around it.",
+    ),
+    "teacher-changes": Advice(
+        "The student follows a moving target, and what the teacher was measured at no longer holds.",
+        "Freeze it: teacher.eval().requires_grad_(False), torch.no_grad(), and no weight of it in the optimiser.",
+    ),
+    "student-in-eval-mode": Advice(
+        "Dropout is off and batch statistics stay as they were, which is not what is trained elsewhere.",
+        "student.train() before each epoch: an evaluation may have left it in eval().",
+    ),
+    "student-unchanged": Advice(
+        "Nothing is learned.",
+        "Look for an optimiser of another network's weights, a missing backward() or step(), or a rate of 0.",
+    ),
+    "other-views": Advice(
+        "The teacher answers about another picture than the one the student sees.",
+        "Augment once and give both the same tensor; store answers together with their views.",
+        may_be_meant=True,
+    ),
+    "soft-loss-negligible": Advice(
+        "The student learns from the labels almost alone: a larger soft weight changes next to nothing.",
+        "Check the reduction and T² with examine(loss), then tune the weight on validation data.",
+    ),
+    "teacher-not-better": Advice(
+        "Its labels carry the student's own errors; softness may still help, accuracy will rarely.",
+        "Measure both on data that neither was trained on; train the teacher longer, or take another one.",
+        may_be_meant=True,
+    ),
+    "teacher-too-sure": Advice(
+        "Its soft labels are hard labels: what it finds alike has no weight.",
+        "Raise the temperature, or train the teacher for fewer steps.",
+    ),
+    "teacher-almost-even": Advice(
+        "Its soft labels say almost the same for every class.",
+        "Lower the temperature; if it is 1, check that logits and not probabilities go in.",
+    ),
+    "still-falling": Advice(
+        "The comparison ends before either arm does: the order may change.",
+        "Train all arms longer, until doubling adds less than half a point.",
+        may_be_meant=True,
+    ),
+    "other-first-weights": Advice(
+        "Part of the difference is the start's, and the pairing that makes intervals narrow is lost.",
+        "Build both from the same seed: kdlearn.seeded(build, seed).",
+    ),
+}
+
+ADVICE = OF_LOSSES | OF_TRAINING

@@ -130,7 +130,7 @@ class Examination:
     def power_of_temperature(self, **options: Any) -> float:
         """With which the soft weight grows with T; NaN where it does not, or T is not an argument."""
         low, high = (self.at_temperature(T, **options) for T in OTHER_TEMPERATURES)
-        if not (low and high and low.soft_weights and low.temperature != high.temperature):
+        if not (low and high and low.soft_weights) or (low.soft.softened and low.temperature == high.temperature):
             return math.nan
         return power(low.soft_weights[0], high.soft_weights[0], OTHER_TEMPERATURES[1] / OTHER_TEMPERATURES[0])
 

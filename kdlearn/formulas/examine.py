@@ -40,21 +40,27 @@ class Report:
     """What `examine` found; `str(report)` is for people.
 
     `form` names the soft loss, None where it is none of the known ones; `temperature` is None where none is in it.
-    `soft_weight` and `hard_weight` are the weights of the soft loss (times `temperature` to the `power`) and of
-    cross-entropy, each as a mean over the batch; NaN where the form is not known. `smoothing` is that of the labels.
+    `soft_weights`, one for each part of the soft loss (times `temperature` to the `power`), and `hard_weight` of
+    cross-entropy are weights of means over the batch; none and NaN where the form is not known. `smoothing` is that of
+    the labels.
     `weighs` says what the weights in the signature weigh, and `error` how much of the gradient is left unexplained.
     """
 
     form: str | None
     temperature: float | None
     power: int | None
-    soft_weight: float
+    soft_weights: tuple[float, ...]
     hard_weight: float
     smoothing: float
     reduction: str
     weighs: dict[str, str]
     error: float
     findings: tuple[Finding, ...]
+
+    @property
+    def soft_weight(self) -> float:
+        """The weight of the soft loss, or of its first part; 0 where there is none."""
+        return math.nan if self.form is None else next(iter(self.soft_weights), 0.0)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,14 +146,14 @@ def report_of(seen: Examination) -> Report:
     fit, power, told = seen.fit, *power_of(seen)
     common = {"weighs": weighs(seen), "findings": tuple(findings_of(seen, power, told))}
     if fit is None:
-        return Report(None, None, None, math.nan, math.nan, 0.0, "", error=1.0, **common)
+        return Report(None, None, None, (), math.nan, 0.0, "", error=1.0, **common)
     softened, part = fit.soft.softened or fit.hard.softened, 0 if fit.soft.terms else 1
     scaling = (seen.scalings["rows"][part], seen.scalings["classes"][part])
     return Report(
         form=fit.soft.name,
         temperature=temperature_of(seen) if softened else None,
-        power=int(power) if softened and power.is_integer() else None,
-        soft_weight=soft_weight(seen, power),
+        power=int(power) if power.is_integer() and (softened or power) else None,
+        soft_weights=soft_weights(seen, power),
         hard_weight=seen.bare(fit.hard_weight, 1),
         smoothing=fit.smoothing,
         reduction=REDUCTIONS.get(scaling, "no mean or sum that is known here"),
@@ -172,12 +178,14 @@ def temperature_of(seen: Examination) -> float | None:
     return seen.fit.temperature if seen.fit else None
 
 
-def soft_weight(seen: Examination, power: float) -> float:
-    """Without what the reduction and T to its power put into it."""
-    if seen.fit is None or not seen.fit.soft_weights:
-        return 0.0
-    divisor = 1.0 if math.isnan(power) or not seen.fit.soft.softened else seen.fit.temperature**power
-    return seen.bare(seen.fit.soft_weights[0], 0) / divisor
+def soft_weights(seen: Examination, power: float) -> tuple[float, ...]:
+    """Without what the reduction and T to its power put into them."""
+    fit = seen.fit
+    if fit is None:
+        return ()
+    T = fit.temperature if fit.soft.softened else seen.options.get(str(seen.asked.roles.temperature), 1.0)
+    divisor = 1.0 if math.isnan(power) else T**power
+    return tuple(seen.bare(weight, 0) / divisor for weight in fit.soft_weights)
 
 
 def power_of(seen: Examination) -> tuple[float, bool]:
@@ -189,7 +197,7 @@ def power_of(seen: Examination) -> tuple[float, bool]:
         return math.nan, False
     if not math.isnan(measured := seen.power_of_temperature()):
         return measured, True
-    soft, hard = abs(soft_weight(seen, 0)), seen.bare(seen.fit.hard_weight, 1)
+    soft, hard = abs(soft_weights(seen, 0)[0]), seen.bare(seen.fit.hard_weight, 1)
     if abs((T := seen.fit.temperature) - 1) < 1e-4:
         return math.nan, False
     sums = {k: (soft / T**k, soft / T**k + hard) for k in (2, 0, 4)}

@@ -92,6 +92,10 @@ def squared_probabilities(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
     return (softened(z, T).exp() - softened(v, T).exp()).square().sum(-1)
 
 
+def squared_logarithms(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
+    return (softened(z, T) - softened(v, T)).square().sum(-1)
+
+
 def standardised(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
     z, v = ((logits - logits.mean(-1, keepdim=True)) / logits.std(-1, keepdim=True, correction=0) for logits in (z, v))
     return forward(z, v, y, T)
@@ -195,6 +199,7 @@ SOFT = (
     Form("KL(teacher ‖ student) of standardised logits", (standardised,), least_at_teacher=True),
     Form("decoupled KL, target and the other classes", (target_or_not, other_classes)),
     Form("squared distance of probabilities", (squared_probabilities,), True, "squared-error-of-probabilities", True),
+    Form("squared distance of log-probabilities", (squared_logarithms,), elementwise=True),
     Form("absolute distance of logits", (absolute_logits,), softened=False, elementwise=True),
     Form("cosine distance of logits", (cosine,), softened=False),
     Form("KL(teacher ‖ student), the teacher alone softened", (teacher_alone_softened,), True, "softened-on-one-side"),

@@ -38,7 +38,7 @@ def of_gradients(seen: Examination) -> Iterator[Finding]:
         yield Finding("no-teacher", "other logits of the teacher give the same gradient", 0.0)
     if seen.asked.by_autograd:
         on_teacher = float(seen.asked.slopes(seen.plain, seen.asked.dtype, **seen.options)[1].norm())
-        if on_teacher > 0:
+        if on_teacher != 0:
             share = on_teacher / float(seen.gradient.norm().clamp_min(1e-300))
             yield Finding(
                 "teacher-gets-gradient",

@@ -357,8 +357,7 @@ def distillkit(student_logits, teacher_logits, labels, temperature=2.0, alpha=0.
 
 
 def haitongli(outputs, labels, teacher_outputs, T=4.0, alpha=0.9):
-    soft_loss = nn.KLDivLoss()((outputs / T).log_softmax(1), (teacher_outputs / T).softmax(1))
-    return soft_loss * (alpha * T * T) + F.cross_entropy(outputs, labels) * (1.0 - alpha)
+    return alpha * T**2 * soft(outputs, teacher_outputs, T, "mean") + (1 - alpha) * F.cross_entropy(outputs, labels)
 
 
 TUTORIAL = "pytorch/tutorials, knowledge_distillation_tutorial.py"
@@ -405,9 +404,18 @@ PEERS = (
     Peer("PyTorch's tutorial", "", lambda: pytorch_tutorial, source=TUTORIAL),
     Peer("Keras' example", "", lambda: keras_example, source="keras-team/keras-io, vision/knowledge_distillation.py"),
     Peer("mdistiller", "KD", lambda: mdistiller_kd, source="megvii-research/mdistiller, distillers/KD.py"),
-    Peer("mdistiller", "DKD", lambda: mdistiller_dkd, source="megvii-research/mdistiller, distillers/DKD.py"),
+    Peer(
+        "mdistiller", "DKD", lambda: mdistiller_dkd, source="megvii-research/mdistiller at e8c5bb3, distillers/DKD.py"
+    ),
     Peer("DeiT", "DistillationLoss", lambda: deit, source="facebookresearch/deit, losses.py"),
     Peer("labml.ai", "Distillation", lambda: labml, source="labmlai/annotated_deep_learning_paper_implementations"),
-    Peer("DistillKit", "", lambda: distillkit, source="arcee-ai/DistillKit, distil_logits.py", sequences=True),
-    Peer("haitongli", "loss_fn_kd", lambda: haitongli, source="haitongli/knowledge-distillation-pytorch, model/net.py"),
+    Peer(
+        "DistillKit", "", lambda: distillkit, source="arcee-ai/DistillKit at 09fbb0c, distil_logits.py", sequences=True
+    ),
+    Peer(
+        "haitongli",
+        "loss_fn_kd",
+        lambda: haitongli,
+        source="haitongli/knowledge-distillation-pytorch at 862fcd8, model/net.py",
+    ),
 )

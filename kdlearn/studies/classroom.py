@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdlearn import ENGINE, __version__
+import kdlearn
 from kdlearn.data.digits import load_digits
 from kdlearn.data.files import read_json, write_json
 from kdlearn.formulas.intervals import Interval, interval
@@ -50,7 +50,7 @@ class Plan:
     def code(self) -> str:
         """What every laptop is told, such as `60i-2T-300u-` and four characters that check it."""
         told = f"{self.images}i-{self.temperature:g}T-{self.updates}u"
-        return f"{told}-{digest(f'kdlearn class {ENGINE} {told}')[:4]}"
+        return f"{told}-{digest(f'kdlearn class {kdlearn.ENGINE} {told}')[:4]}"
 
 
 def plan_of(code: str) -> Plan:
@@ -65,7 +65,7 @@ def plan_of(code: str) -> Plan:
     plan = Plan(int(found[1]), float(found[2]), int(found[3]))
     if plan.code != code:
         raise ValueError(
-            f"a character of {code} is wrong, or it was made by another version than kdlearn {__version__}"
+            f"a character of {code} is wrong, or it was made by another version than kdlearn {kdlearn.__version__}"
         )
     return plan
 
@@ -77,7 +77,7 @@ def joined(plan: Plan, seat: int) -> dict[str, Any]:
     names = {GroundTruth.name: TRUTH, TeachersHardLabels.name: HARD, SoftLabels.name: SOFT}
     means = table.groupby("strategy")["accuracy"].mean()
     accuracies = {names[str(name)]: round(float(mean), 6) for name, mean in means.items()}
-    content = {"plan": plan.code, "seat": seat, "kdlearn": __version__, "accuracy": accuracies}
+    content = {"plan": plan.code, "seat": seat, "kdlearn": kdlearn.__version__, "accuracy": accuracies}
     return {**content, "seal": seal_of(content)}
 
 

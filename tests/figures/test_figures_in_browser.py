@@ -125,6 +125,7 @@ def test_it_fits_a_phone_and_zoom_and_answers_to_touch(browser, page_of_all, wid
     page.goto(page_of_all)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     column = page.locator(".column").first
+    column.scroll_into_view_if_needed()
     before, box = column.get_attribute("aria-valuenow"), column.locator(".track").bounding_box()
     page.touchscreen.tap(box["x"] + 3, box["y"] + 20)
     assert column.get_attribute("aria-valuenow") != before

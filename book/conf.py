@@ -9,6 +9,8 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
 import kdlearn
+from kdlearn.commands.explore import figures_of_the_course
+from kdlearn.figures.figure import script
 
 BOOK = Path(__file__).parent
 shutil.rmtree(BOOK / "notebooks", ignore_errors=True)
@@ -61,6 +63,29 @@ def add_diagram_scripts(app: Sphinx, page: str, template: str, context: dict, do
         app.add_js_file("diagrams.js", loading_method="defer")
 
 
+FIGURES = {type(figure).__name__: figure for figure in figures_of_the_course()}
+
+
+class Interactive(Directive):
+    """One of the course's figures, live in the page; it asks before it shows."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        figure = FIGURES[self.arguments[0]]
+        figure.ask = True
+        return [nodes.raw("", figure.element(figure.picture()), format="html")]
+
+
+def add_figure_scripts(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    texts = [node.astext() for node in doctree.findall(nodes.raw)] if doctree else []
+    shown = [figure for figure in FIGURES.values() if any(text.startswith(f"<{figure.tag} ") for text in texts)]
+    if shown:
+        context["body"] += script(*shown)
+
+
 def setup(app: Sphinx) -> None:
     app.add_directive("mermaid", Mermaid)
+    app.add_directive("interactive", Interactive)
     app.connect("html-page-context", add_diagram_scripts)
+    app.connect("html-page-context", add_figure_scripts)

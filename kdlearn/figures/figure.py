@@ -182,6 +182,28 @@ def script(*figures: Figure) -> str:
     return f'\n<script type="module">\n{text}\n{defined}\n</script>'
 
 
+class Beside:
+    """Figures in a row, or below each other where a page is narrow; a saved notebook shows them without a kernel.
+
+    A box of ipywidgets shows them only while its kernel runs.
+
+    >>> from kdlearn.figures import Simplex, beside
+    >>> beside(Simplex(temperature=1), Simplex(temperature=10))
+    2 figures: Simplex, Simplex
+    """
+
+    def __init__(self, *figures: Figure) -> None:
+        self.figures = figures
+
+    def __repr__(self) -> str:
+        return f"{len(self.figures)} figures: {', '.join(type(figure).__name__ for figure in self.figures)}"
+
+    def _repr_html_(self) -> str:
+        cells = [f'<div style="flex: 1 1 26em">{figure.element(figure.picture())}</div>' for figure in self.figures]
+        row = f'<div style="display: flex; flex-wrap: wrap; gap: 0 1em">{"".join(cells)}</div>'
+        return row + script(*self.figures)
+
+
 def save(figures: Sequence[Figure], path: str | Path, title: str) -> None:
     """Write `figures` as one HTML page that needs nothing else: no network, no kernel, no server."""
     elements = "\n".join(figure.element(f"<p>{html.escape(figure.alt)}</p>") for figure in figures)

@@ -4,7 +4,7 @@ import { fromAddress, watchAddress } from "./address.js";
 import { surround } from "./around.js";
 import { create, followTheme, styleOf } from "./drawing.js";
 
-// One state a figure, by its key: all views of it follow, whether a kernel is there, comes later or goes.
+// One state a figure, by its key: all views follow, whether a kernel is there, comes later or goes.
 const states = (globalThis.kdlearnStates ??= new Map());
 
 const same = (one, other) => Object.is(one, other) || JSON.stringify(one) === JSON.stringify(other);
@@ -55,7 +55,7 @@ for (const [name, value] of [["pointerdown", true], ["pointerup", false], ["poin
   document.addEventListener(name, () => { held = value; }, true);
 }
 
-// Calls `react` a second after the last change, when no pointer is pressed any more.
+// Calls `react` a second after the last change, when no pointer is pressed.
 function whenAtRest(state, react, wait = 1000) {
   let timer = 0;
   const look = () => { if (held) later(); else react(); };
@@ -84,9 +84,9 @@ function bind(state, model, names) {
     model.on(`change:${name}`, toPage);
     return () => { state.off(name, toKernel); model.off(`change:${name}`, toPage); };
   });
-  ends.push(whenAtRest(state, () => model.send("at rest")));
+  ends.push(whenAtRest(state, () => state.get("kernelGone") || model.send("at rest")));
   const { kernel } = model.widget_manager ?? {};
-  const gone = (_, status = "dead") => state.set("kernelGone", ["dead", "terminating"].includes(status));
+  const gone = (_, status = "dead") => state.set("kernelGone", ["dead", "terminating", "unknown"].includes(status));
   kernel?.statusChanged?.connect(gone);
   kernel?.disposed?.connect((it) => gone(it));
   return () => ends.forEach((end) => end());
@@ -102,19 +102,18 @@ function show(host, figure, state) {
   return () => ends.forEach((end) => end?.());
 }
 
-// An output that is shown again takes the place of the one that a reader's keys were on.
+// An output that is shown again takes the place of the one with the focus.
 const controls = "input, select, button, [tabindex]";
 function keepFocus(host, state) {
   const all = () => [...host.shadowRoot.querySelectorAll(controls)];
-  if (performance.now() - (state.usedAt ?? -1e9) < 4000 && [null, document.body].includes(document.activeElement?.closest("input, textarea, select, body"))) {
+  if (performance.now() - (state.usedAt ?? -1e9) < 9999 && [null, document.body].includes(document.activeElement?.closest("input, textarea, select, body"))) {
     all()[state.usedPlace]?.focus({ preventScroll: true });
   }
-  host.shadowRoot.onkeydown = host.shadowRoot.onfocusin = ({ target }) => {
-    Object.assign(state, { usedAt: performance.now(), usedPlace: all().indexOf(target) });
-  };
+  const use = ({ target }) => Object.assign(state, { usedAt: performance.now(), usedPlace: all().indexOf(target) });
+  for (const name of ["keydown", "focusin"]) host.shadowRoot.addEventListener(name, use);
 }
 
-// The element of a notebook's output and of a static page. Its shadow covers the picture that it holds.
+// The element of an output and of a static page. Its shadow covers the picture that it holds.
 export function define(tag, figure) {
   if (customElements.get(tag)) return;
   customElements.define(tag, class extends HTMLElement {
@@ -136,7 +135,7 @@ export function define(tag, figure) {
   });
 }
 
-// What anywidget calls: `initialize` as soon as the Python object is there, `render` for a view inside other widgets.
+// What anywidget calls: `initialize` when the Python object is there, `render` for a view inside other widgets.
 export const hooks = (figure) => ({
   initialize({ model }) {
     const { names, ...about } = model.get("_figure");

@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 
 import kdlearn
 from kdlearn.commands.explore import figures_of_the_course
-from kdlearn.figures.figure import script
+from kdlearn.figures.figure import FOLDER, script
 
 BOOK = Path(__file__).parent
 shutil.rmtree(BOOK / "notebooks", ignore_errors=True)
@@ -74,6 +74,8 @@ class Interactive(Directive):
     def run(self) -> list[nodes.Node]:
         figure = FIGURES[self.arguments[0]]
         figure.ask = True
+        for path in FOLDER.iterdir():  # by whose content the element is named
+            self.state.document.settings.env.note_dependency(str(path))
         return [nodes.raw("", figure.element(figure.picture()), format="html")]
 
 

@@ -26,7 +26,7 @@ export function valuesOf(address, { anchor, limits }) {
   return values;
 }
 
-// The part of an address after which a page shows the figure as it is now: what differs from its start.
+// The part of an address that holds the figure as it is now: what differs from its start.
 export function addressOf({ anchor, limits, start, values }) {
   const words = new URLSearchParams({ figure: anchor });
   for (const name of Object.keys(limits)) {

@@ -8,7 +8,7 @@ const temperatures = Array.from({ length: STOPS }, (_, stop) => 10 ** ((3 * stop
 const KINDS = ["", "left-out", "hard-part"];
 const WORDS = ["soft part with T²", "soft part without T²", "hard part"];
 
-// The lengths of the gradients of both parts, with their weights: soft with T², soft without, hard.
+// The lengths of both gradients, with their weights: soft with T², soft without, hard.
 export function pulls(z, v, label, temperature, weight, direction = "forward") {
   const soft = [true, false].map((timesSquare) => weight * euclidean(softLabelGradient(z, v, temperature, { direction, timesSquare })));
   return [...soft, (1 - weight) * euclidean(hardLabelGradient(z, label))];

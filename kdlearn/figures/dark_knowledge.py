@@ -1,7 +1,7 @@
 """What a teacher knows of real images beside its hard label."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -21,7 +21,7 @@ class DarkKnowledge(Figure):
     """
 
     modules = ("dark_knowledge",)
-    counted = {"selected": "labels"}
+    counted: ClassVar[dict[str, str]] = {"selected": "labels"}
     class_names = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
     teacher_logits = Logits(read_only=True).tag(sync=True)
     labels = traitlets.List(traitlets.Int(), read_only=True).tag(sync=True)

@@ -157,10 +157,10 @@ export function DrawADigit(model, element) {
   element.append(styleOf("draw_a_digit"), box("stack", box("drawing",
     box("stack", create("h3", {}, "Draw over it"), paper.node, box("row tight", eraser, button("Clear", () => start("0".repeat(256))),
       button("Another digit", () => { example = (example + 1) % examples.length; start(examples[example]); }))),
-    box("stack", create("p", {}, "The teacher's hard label: ", hard), second, temperature.node, ten.node)),
-  create("p", { class: "faint" }, `Recorded on ${accuracies.count} test images, soft labels − ground truth: ${withSign(accuracies.mean)} ± `
+    box("stack", create("p", {}, "The teacher's hard label: ", hard), box("stack answer", second, temperature.node, ten.node))),
+  create("p", { class: "faint answer" }, `Recorded on ${accuracies.count} test images, soft labels − ground truth: ${withSign(accuracies.mean)} ± `
     + `${formatNumber(accuracies.half_width, 1)} points over 20 seeds. One drawing is no evidence.`),
-  create("ul", { class: "tasks" }, ...items),
+  create("ul", { class: "tasks answer" }, ...items),
   box("row tight", button("Copy a card", async () => {
     const { cells, order } = now();
     said.textContent = await copyOrDownload(await card(cells, `The teacher: ${order[0]}, or ${order[1]}`), "teacher.png");

@@ -93,7 +93,9 @@ class DrawADigit(Figure):
         """The teacher's, `(10,)`."""
         held, values = load(weights()), self.counts.ravel()
         for layer in (1, 3, 5):
-            weight, scale, bias = (held[f"teacher.{layer}.{part}"].astype(float) for part in ("weight", "scale", "bias"))
+            weight, scale, bias = (
+                held[f"teacher.{layer}.{part}"].astype(float) for part in ("weight", "scale", "bias")
+            )
             values = (weight * scale[:, None]) @ (np.maximum(values, 0) if layer > 1 else values) + bias
         return values
 

@@ -39,15 +39,16 @@ def joined(*modules: str) -> str:
     text = "\n".join((FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in names)
     styles = {name: FOLDER / f"{name}.css" for name in ("figure", *modules)}
     rules = {name: path.read_text(encoding="utf-8") for name, path in styles.items() if path.exists()}
-    return f"const STYLES = {json.dumps(rules)};\n" + re.sub(r"^import [^;]*;\n|^export ", "", text, flags=re.MULTILINE)
+    alone = re.sub(r"^import [^;]*;\n|^export ", "", text, flags=re.MULTILINE)
+    return f"const STYLES = {json.dumps(rules)};\n{alone}"
 
 
 class Figure(anywidget.AnyWidget):
     """A figure whose state is its public traits: set them, read them, observe them, link them to other widgets.
 
     `presets` maps a button's name to the traits that it sets; `ask=True` puts a question before the figure: `guess` has
-    a `question`, its `options` and a `reply`, which says the mechanism. A subclass has traits tagged `sync=True`, `alt`,
-    `draw`, and a function of its name in the last of `modules`.
+    a `question`, its `options` and a `reply`, which says the mechanism. A subclass has traits tagged `sync=True`,
+    `alt`, `draw`, and a function of its name in the last of `modules`.
     """
 
     modules: ClassVar[tuple[str, ...]] = ()  # of `kdlearn/figures`, beside those that all figures share
@@ -103,7 +104,9 @@ class Figure(anywidget.AnyWidget):
     def limits(self) -> dict[str, dict[str, Any]]:
         """What an address may set, and to what: numbers from `min` to `max`, `options`, so many numbers, a pattern."""
         found = {name: limits_of(trait, getattr(self, name)) for name, trait in sorted(self.traits(sync=True).items())}
-        found |= {name: {"min": 0, "max": len(getattr(self, of)) - 1, "whole": True} for name, of in self.counted.items()}
+        found |= {
+            name: {"min": 0, "max": len(getattr(self, of)) - 1, "whole": True} for name, of in self.counted.items()
+        }
         return {name: found[name] for name in self.public_traits() if found[name]}
 
     @property
@@ -153,7 +156,7 @@ class Figure(anywidget.AnyWidget):
         display(self._repr_mimebundle_(), raw=True, display_id=self._figure["key"])
 
     def _keep(self, _: Any, content: Any, buffers: Any) -> None:
-        """Show it as it is now in place of what was shown, when the page rests: a saved notebook holds what was seen."""
+        """When the page rests, show it as it is now in place of what was shown, for the notebook to be saved."""
         if content == "at rest" and self._shown:
             from IPython.display import update_display
 
@@ -182,17 +185,10 @@ def script(*figures: Figure) -> str:
     return f'\n<script type="module">\n{text}\n{defined}\n</script>'
 
 
-class Beside:
-    """Figures in a row, or below each other where a page is narrow; a saved notebook shows them without a kernel.
+class Row:
+    """What `beside` shows."""
 
-    A box of ipywidgets shows them only while its kernel runs.
-
-    >>> from kdlearn.figures import Simplex, beside
-    >>> beside(Simplex(temperature=1), Simplex(temperature=10))
-    2 figures: Simplex, Simplex
-    """
-
-    def __init__(self, *figures: Figure) -> None:
+    def __init__(self, figures: Sequence[Figure]) -> None:
         self.figures = figures
 
     def __repr__(self) -> str:
@@ -202,6 +198,18 @@ class Beside:
         cells = [f'<div style="flex: 1 1 26em">{figure.element(figure.picture())}</div>' for figure in self.figures]
         row = f'<div style="display: flex; flex-wrap: wrap; gap: 0 1em">{"".join(cells)}</div>'
         return row + script(*self.figures)
+
+
+def beside(*figures: Figure) -> Row:
+    """Figures in a row, or below each other where a page is narrow; a saved notebook shows them without a kernel.
+
+    A box of ipywidgets shows them only while its kernel runs.
+
+    >>> from kdlearn.figures import Simplex, beside
+    >>> beside(Simplex(temperature=1), Simplex(temperature=10))
+    2 figures: Simplex, Simplex
+    """
+    return Row(figures)
 
 
 def save(figures: Sequence[Figure], path: str | Path, title: str) -> None:

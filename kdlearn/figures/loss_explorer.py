@@ -1,7 +1,7 @@
 """The distillation loss of one example, and what it does to the student's logits."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -31,7 +31,7 @@ class LossExplorer(Figure):
     """
 
     modules = ("balance", "loss_explorer")
-    counted = {"label": "class_names"}
+    counted: ClassVar[dict[str, str]] = {"label": "class_names"}
     class_names = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
     student_logits = LogitsOfOne().tag(sync=True, limits=lambda logits: {"length": len(logits)})
     teacher_logits = LogitsOfOne().tag(sync=True, limits=lambda logits: {"length": len(logits)})
@@ -58,7 +58,7 @@ class LossExplorer(Figure):
             "question": "The combined loss has a soft and a hard part. T grows from 1 to 10, and T² is left out. "
             "What becomes of the pull of the soft part on the logits?",
             "options": ["it stays as it was", "about a tenth", "about a hundredth"],
-            "reply": "About a hundredth. One factor 1 / T comes from the chain rule, since the logits are divided by T; "
+            "reply": "About a hundredth. One factor 1 / T comes from the chain rule, as the logits are divided by T; "
             "the difference of the two distributions shrinks by about 1 / T too. T² takes both back.",
         }
 

@@ -43,7 +43,7 @@ export async function asPNG(element, scale = 2) {
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
-// Copies the figure; where the browser does not let a page copy, a file is handed over instead. Returns what to say.
+// Copies the figure; where the browser forbids it, a file is handed over. Returns what to say.
 export async function copyPicture(element, kind, name) {
   const blob = kind === "png" ? await asPNG(element) : new Blob([asSVG(element)], { type: "image/svg+xml" });
   return copyOrDownload(blob, `${name}.${kind}`);

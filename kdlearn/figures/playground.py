@@ -50,8 +50,8 @@ class Playground(Figure):
             "question": "Two students learn from the same 40 points, one from ground truth, one from a teacher's soft "
             "labels. Which one is right more often on new points?",
             "options": ["the one on ground truth", "the one on soft labels", "no difference is seen"],
-            "reply": "Train, and look at the interval over twenty seeds. Where points of two classes overlap, a label by "
-            "chance pulls the border; the soft label says how the teacher divides that place.",
+            "reply": "Train, and look at the interval over twenty seeds. Where points of two classes overlap, a chance "
+            "label pulls the border; the soft label says how the teacher divides that place.",
         }
 
     @property

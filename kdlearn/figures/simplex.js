@@ -1,4 +1,4 @@
-// Three classes: all distributions are a triangle. Where do the losses pull a student's distribution, and on which path?
+// Three classes: distributions are a triangle. Where do the losses pull a student, and on which path?
 
 import { MOVES, bound, checkbox, choice, softWeightSlider, temperatureSlider, whenPressed, whileDragging } from "./controls.js";
 import { box, create, follow, liveText, setAttributes, styleOf, svg } from "./drawing.js";
@@ -6,7 +6,7 @@ import { between, distillationGradient, euclidean, formatNumber, formatPercent, 
 
 const HEIGHT = Math.sqrt(3) / 2, STEPS = 400, RATE = 0.2, DIVISIONS = 12, VERTICES = [[0, HEIGHT], [1, HEIGHT], [0.5, 0]];
 
-// The place of a distribution, and the distribution of a place, kept a little inside.
+// The place of a distribution, and the distribution of a place, a little inside.
 export const placeOf = (p) => [0, 1].map((axis) => sum(p.map((share, k) => share * VERTICES[k][axis])));
 export function distributionAt([x, y]) {
   const top = 1 - y / HEIGHT, right = x - top / 2;
@@ -23,7 +23,10 @@ export function gradientOf(kind, z, v, label, temperature, weight, timesSquare) 
 // Gradient descent on the logits: where the student is after each step, as logits.
 export function pathOf(z, gradient) {
   const path = [z];
-  for (let step = 0; step < STEPS; step++) path.push(path.at(-1).map((logit, k) => logit - RATE * gradient(path.at(-1))[k]));
+  for (let step = 0; step < STEPS; step++) {
+    const slope = gradient(path[step]);
+    path.push(path[step].map((logit, k) => logit - RATE * slope[k]));
+  }
   return path;
 }
 

@@ -1,7 +1,7 @@
 """Three classes: where hard, soft and mixed labels pull a student's distribution."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -19,7 +19,7 @@ class Simplex(Figure):
     """
 
     modules = ("simplex",)
-    counted = {"label": "class_names"}
+    counted: ClassVar[dict[str, str]] = {"label": "class_names"}
     class_names = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
     student_logits = LogitsOfOne().tag(sync=True, limits=lambda logits: {"length": len(logits)})
     teacher_logits = LogitsOfOne().tag(sync=True, limits=lambda logits: {"length": len(logits)})

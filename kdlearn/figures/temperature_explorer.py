@@ -1,7 +1,7 @@
 """The softmax of logits at a temperature that the reader moves."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -22,7 +22,7 @@ class TemperatureExplorer(Figure):
     """
 
     modules = ("calibration", "temperature_explorer")
-    counted = {"index": "logits"}
+    counted: ClassVar[dict[str, str]] = {"index": "logits"}
     temperature = Number(1.0, min=0.1, max=100.0).tag(sync=True)
     logits = Logits().tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)

@@ -11,8 +11,9 @@ a seed share first weights and order. All weights are then rounded to int8, with
 Planned, one claim, two-sided, Student's t over the seeds, after rounding, on the 400 test images as they are:
 soft labels - ground truth, for this teacher and these 120 images. All else in the record is exploratory.
 
-Nothing was chosen on the test images for training; the figure begins with a warped test image and test images that the teacher finds hard, as
-32 × 32 cells: in each block of 4 × 4 as many cells as the image counts, the darkest ones of an interpolation.
+Nothing was chosen on the test images for training. The figure begins with a warped test image, and has test images that
+the teacher finds hard, as 32 × 32 cells: in each block of 4 × 4 as many cells as the image counts, the darkest ones of
+an interpolation.
 
 Command: `python studies/draw_a_digit/plan.py` writes record.json beside this file and
 `kdlearn/figures/draw_a_digit.safetensors`, which carries the record too; seconds on one thread are in the record.
@@ -52,7 +53,9 @@ def digits() -> tuple[kdlearn.Examples, kdlearn.Examples]:
     data = kdlearn.load_digits(0)
     lowest = data.train.inputs.min()
     scale = max(part.inputs.max() for part in (data.train, data.test)) - lowest
-    parts = [part._replace(inputs=(16 * (part.inputs - lowest) / scale).round() / 16) for part in (data.train, data.test)]
+    parts = [
+        part._replace(inputs=(16 * (part.inputs - lowest) / scale).round() / 16) for part in (data.train, data.test)
+    ]
     return parts[0], parts[1]
 
 
@@ -116,7 +119,7 @@ def cells_of(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def margins(teacher: nn.Module, part: kdlearn.Examples) -> tuple[Tensor, Tensor]:
-    """For each image how far its best logit lies above the next, infinite where it is read wrongly; and both classes."""
+    """For each image how far its best logit lies above the next, infinite if it is read wrongly; and both classes."""
     logits = teacher(part.inputs.to(next(teacher.parameters()).dtype))
     best, classes = logits.topk(2, dim=-1)
     return torch.where(classes[:, 0] == part.labels, best[:, 0] - best[:, 1], math.inf), classes

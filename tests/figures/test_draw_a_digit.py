@@ -1,4 +1,4 @@
-"""Draw a digit: its networks against PyTorch, the drawings that they read, what is told of them, the hand and the keys."""
+"""Draw a digit: its networks against PyTorch, the drawings that they read, what is told of them, hand and keys."""
 
 import json
 import math
@@ -101,7 +101,7 @@ def drawings() -> list:
         """const read = readers(given[0]);
         return given[1].map((strokes) => {
           const cells = new Uint8Array(1024);
-          for (const points of strokes) points.forEach((point, at) => brush(cells, points[Math.max(0, at - 1)], point, 1));
+          for (const points of strokes) points.forEach((point, k) => brush(cells, points[k && k - 1], point, 1));
           return [cells.reduce((sum, cell) => sum + cell, 0) / 1024, read(cells).logits];
         });""",
         [DrawADigit().weights, strokes],
@@ -120,7 +120,10 @@ def test_the_brush_is_as_wide_as_the_strokes_of_the_data(drawings, plan):
 def test_cells_as_text_and_back():
     cells = np.random.default_rng(0).integers(0, 2, 1024)
     text = np.packbits(cells).tobytes().hex()
-    assert in_browser("return [textOf(given[0]), [...cellsOf(given[1])]];", [cells.tolist(), text]) == [text, cells.tolist()]
+    assert in_browser("return [textOf(given[0]), [...cellsOf(given[1])]];", [cells.tolist(), text]) == [
+        text,
+        cells.tolist(),
+    ]
     np.testing.assert_allclose(DrawADigit(cells=text).counts, cells.reshape(8, 4, 8, 4).mean(axis=(1, 3)))
 
 
@@ -190,3 +193,14 @@ def test_every_student_has_a_dot_and_tasks_are_seen_done(page):
     page.mouse.up()
     assert "Done" in page.locator(".tasks").inner_text()
     assert page.locator(".dots circle").count() == 40
+
+
+def test_the_digit_is_seen_while_the_guess_waits(browser, tmp_path):
+    DrawADigit(ask=True).save(tmp_path / "figure.html")
+    page = browser.new_page()
+    page.goto((tmp_path / "figure.html").as_uri())
+    assert page.locator(".pad").is_visible() and page.locator(".hard-label").is_visible()
+    assert not page.locator(".ten").is_visible() and not page.get_by_role("button", name="T = 4").is_visible()
+    page.get_by_role("button", name="Show me").click()
+    assert page.locator(".ten").is_visible() and page.get_by_role("button", name="T = 4").is_visible()
+    page.close()

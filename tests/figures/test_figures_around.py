@@ -68,7 +68,14 @@ def test_an_address_sets_what_it_may_and_nothing_else(words, expected):
 
 def test_an_address_written_is_read_as_the_same_state():
     start = {"temperature": 1, "scale": "linear", "times_square": True, "index": 0, "cells": "000", "logits": [0, 1, 2]}
-    values = {"temperature": 0.125, "scale": "log", "times_square": False, "index": 3, "cells": "110", "logits": [1, 0, -2.5]}
+    values = {
+        "temperature": 0.125,
+        "scale": "log",
+        "times_square": False,
+        "index": 3,
+        "cells": "110",
+        "logits": [1, 0, -2.5],
+    }
     given = {"anchor": "a", "limits": LIMITS, "start": start, "values": values}
     assert node("return P.valuesOf(P.addressOf(given), given);", given, "address") == values
     assert node("return P.addressOf({ ...given, values: given.start });", given, "address") == "#figure=a"
@@ -126,7 +133,8 @@ def smallest_type(page) -> float:
         const host = document.querySelector(":popover-open"), sizes = [];
         for (const node of host.shadowRoot.querySelectorAll(".figure *")) {
             const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
-            if (own && node.checkVisibility() && !node.closest("style, .hidden-text, .at-one")) sizes.push(parseFloat(getComputedStyle(node).fontSize));
+            if (!own || !node.checkVisibility() || node.closest("style, .hidden-text, .at-one")) continue;
+            sizes.push(parseFloat(getComputedStyle(node).fontSize));
         }
         return Math.min(...sizes);
     }""")
@@ -139,7 +147,10 @@ def test_presenter_mode_fills_the_screen_in_large_type_and_keys_go_through_the_p
     figure.get_by_label(f"hands for: {TemperatureExplorer([1.0, 2.0]).guess['options'][0]}").fill("12")
     figure.get_by_role("button", name="Show me").click()
     assert smallest_type(page) >= 24
-    assert figure.get_by_placeholder("hands").first.input_value() == "12" and figure.get_by_placeholder("hands").first.is_visible()
+    assert (
+        figure.get_by_placeholder("hands").first.input_value() == "12"
+        and figure.get_by_placeholder("hands").first.is_visible()
+    )
     temperatures = []
     for key in ("n", "PageDown", "n", "p"):
         page.keyboard.press(key)
@@ -160,7 +171,12 @@ def test_it_is_copied_as_a_link_a_png_and_an_svg(browser, address):
     figure.get_by_text("The picture is copied.").wait_for()
     svg = page.evaluate("navigator.clipboard.readText()")
     assert svg.startswith("<svg xmlns") and "Copy SVG" not in svg
-    assert page.evaluate("text => new DOMParser().parseFromString(text, 'image/svg+xml').querySelector('parsererror')", svg) is None
+    assert (
+        page.evaluate(
+            "text => new DOMParser().parseFromString(text, 'image/svg+xml').querySelector('parsererror')", svg
+        )
+        is None
+    )
     figure.get_by_role("button", name="Copy PNG").click()
     kinds = "navigator.clipboard.read().then((all) => all[0].types)"
     wait_until(lambda: "image/png" in page.evaluate(kinds))

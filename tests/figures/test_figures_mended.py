@@ -1,4 +1,4 @@
-"""What once went wrong with the figures, in Chromium: paper, forced colours, many classes, fingers, type, keys, words."""
+"""What once went wrong with the figures, in Chromium: paper, forced colours, many classes, fingers, type, keys."""
 
 import io
 import re
@@ -240,7 +240,8 @@ def test_finished_runs_are_kept_and_set_again(playground):
 
 def test_dots_lie_where_their_values_are_and_the_axis_reaches_the_lowest_accuracy():
     drawn = node(
-        """const dots = [], surface = { width: 332, line() {}, write() {}, shape: (x, y, radius) => dots.push([x, y, radius]) };
+        """const dots = [], shape = (x, y, radius) => dots.push([x, y, radius]);
+        const surface = { width: 332, line() {}, write() {}, shape };
         P.paintDifferences(surface, { differences: given, mean: 1, halfWidth: 0.5 }, 0, () => "");
         return [dots, P.floorOf([55, 90]), P.floorOf([31]), P.floorOf([12, 99])];""",
         values := [0.1, 0.2, -3.0, 5.0, 0.15],

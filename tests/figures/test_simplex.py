@@ -41,7 +41,9 @@ def test_the_path_is_gradient_descent(kind, square):
 def test_places_are_corners_mixed_by_the_probabilities():
     p = np.random.default_rng(0).dirichlet([1, 1, 1], 200).clip(0.01)
     p /= p.sum(axis=1, keepdims=True)
-    places, back = node("return [given.map(P.placeOf), given.map(P.placeOf).map(P.distributionAt)];", p.tolist(), "simplex")
+    places, back = node(
+        "return [given.map(P.placeOf), given.map(P.placeOf).map(P.distributionAt)];", p.tolist(), "simplex"
+    )
     corners = np.array([[0, np.sqrt(3) / 2], [1, np.sqrt(3) / 2], [0.5, 0]])
     np.testing.assert_allclose(places, p @ corners, atol=1e-12)
     np.testing.assert_allclose(back, p, atol=1e-12)

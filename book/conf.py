@@ -1,8 +1,10 @@
 """The book: the committed notebooks as they are, and the reference from the docstrings; it needs no network."""
 
 import html
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -27,6 +29,8 @@ exclude_patterns = ["_build", "node_modules"]
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 88
 
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
@@ -86,8 +90,15 @@ def add_figure_scripts(app: Sphinx, page: str, template: str, context: dict, doc
         context["body"] += script(*shown)
 
 
+def named_defaults(app: Sphinx, what: str, name: str, found: Any, options: Any, given: str | None, result: Any) -> Any:
+    """Defaults of a dataclass such as `<function accuracy>` as `accuracy`; Sphinx cannot read the others."""
+    return given and re.sub(r"<(?:function )?(\w+)>", r"\1", given), result
+
+
 def setup(app: Sphinx) -> None:
     app.add_directive("mermaid", Mermaid)
     app.add_directive("interactive", Interactive)
     app.connect("html-page-context", add_diagram_scripts)
     app.connect("html-page-context", add_figure_scripts)
+
+    app.connect("autodoc-process-signature", named_defaults)

@@ -45,6 +45,7 @@ from .studies.comparison import Comparison as Comparison
 from .studies.distill import distill as distill
 from .studies.run import Run as Run
 from .studies.study import study as study
+from .studies.teachers import trained_logits as trained_logits
 from .studies.tuning import Choice as Choice
 from .training.loop import predict as predict
 from .training.loop import train as train

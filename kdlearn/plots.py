@@ -7,12 +7,16 @@ import base64
 import html
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from kdlearn.formulas.intervals import Interval
 
@@ -101,6 +105,27 @@ def gains(comparison: Any, ax: Axes, length: int | None = None) -> Axes:
     unit = f"points of {comparison.metric}" if comparison.share else comparison.metric
     ax.set_xlabel(f"{unit} above {comparison.against}, 95 % interval over {comparison.over()}")
     ax.grid(axis="x", alpha=0.3)
+    return ax
+
+
+def gain_map(
+    table: pd.DataFrame, ax: Axes, marked: Collection[tuple[Any, Any]] = (), limit: float | None = None
+) -> Axes:
+    """A number a cell of a table, blue above 0 and orange below; the `marked` cells, (row, column), have a frame.
+
+    `limit` is the number of the full colour, the same for maps side by side; None takes the table's largest.
+    """
+    colours = LinearSegmentedColormap.from_list("", [ORANGE, "white", BLUE])
+    full = limit or float(table.abs().max().max())
+    ax.imshow(table, cmap=colours, vmin=-full, vmax=full, aspect="auto")
+    for (down, row), (along, column) in product(enumerate(table.index), enumerate(table.columns)):
+        value = table.loc[row, column]
+        ax.text(along, down, f"{value:+.1f}", ha="center", va="center", color="white" if value > 0.6 * full else BLACK)
+        if (row, column) in marked:
+            ax.add_patch(Rectangle((along - 0.46, down - 0.46), 0.92, 0.92, fill=False, edgecolor=BLACK, linewidth=1.5))
+    ax.set_xticks(range(len(table.columns)), [f"{column:g}" for column in table.columns])
+    ax.set_yticks(range(len(table.index)), [f"{row:g}" for row in table.index])
+    ax.set(xlabel=table.columns.name, ylabel=table.index.name)
     return ax
 
 

@@ -44,11 +44,13 @@ def same_random_numbers() -> None:
 
 
 @pytest.fixture
-def script_of() -> Callable[[str], ModuleType]:
-    """`script_of("digits/plan")` imports studies/digits/plan.py, which is no part of the package."""
+def script_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """`script_of("digits/plan")` imports studies/digits/plan.py, which is no part of the package, as a script is."""
 
     def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(name.replace("/", "_"), ROOT / "studies" / f"{name}.py")
+        path = ROOT / "studies" / f"{name}.py"
+        monkeypatch.syspath_prepend(path.parent)
+        spec = importlib.util.spec_from_file_location(name.replace("/", "_"), path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module

@@ -1,14 +1,19 @@
 """The package: what importing it loads, what its editors' stub promises, and what the wheel holds."""
 
 import ast
+import re
 import subprocess
 import sys
 import sysconfig
 import venv
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
+from packaging.licenses import canonicalize_license_expression
 
 import kdlearn
 
@@ -100,6 +105,26 @@ def wheel(tmp_path_factory) -> Path:
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True)
     return next(folder.glob("*.whl"))
+
+
+def metadata_of(wheel: Path) -> Message:
+    with ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return message_from_bytes(archive.read(name))
+
+
+def test_what_a_package_index_shows_has_no_link_that_leads_nowhere(wheel):
+    shown = metadata_of(wheel).get_payload()
+    assert len(re.findall(r"\]\((?!https?:)", (ROOT / "README.md").read_text(encoding="utf-8"))) > 10
+    assert not re.findall(r"\]\((?!https?:)[^)]*\)", shown) and "](" not in re.sub(r"\]\(https?:", "", shown)
+    for path in re.findall(r"\(`([^`]+)`\)", shown):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_licence_is_an_spdx_expression_and_its_texts_are_in_the_wheel(wheel):
+    about = metadata_of(wheel)
+    assert canonicalize_license_expression(about["License-Expression"]) == about["License-Expression"]
+    assert set(about.get_all("License-File")) == {path.name for path in ROOT.glob("LICENSE*")}
 
 
 def test_the_wheel_works_in_a_clean_environment(wheel, pictures, tmp_path):

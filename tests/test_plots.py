@@ -8,7 +8,7 @@ import torch
 
 from kdlearn import Comparison
 from kdlearn.formulas.intervals import Interval
-from kdlearn.plots import Picture, gains, image_grid, lines_with_bands, new_axes, probability_bars
+from kdlearn.plots import Picture, gain_map, gains, image_grid, lines_with_bands, new_axes, probability_bars
 
 
 def drawn_comparison(replicates: int, strategies: int = 1) -> Comparison:
@@ -77,3 +77,13 @@ def test_a_picture_carries_its_alternative_text():
     assert data["text/plain"] == repr(picture) == 'a "falling" line < 1'
     assert data["text/html"].startswith('<img alt="a &quot;falling&quot; line &lt; 1" src="data:image/png;base64,iVBOR')
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG") and data["image/png"] in data["text/html"]
+
+
+def test_a_gain_map_says_every_number_and_frames_the_marked_cells():
+    table = pd.DataFrame([[1.0, -2.0], [0.5, 8.0]], pd.Index([1.0, 4.0], name="T"), pd.Index([0.5, 1.0], name="w"))
+    ax = gain_map(table, new_axes(), marked=[(4.0, 1.0)])
+    assert [text.get_text() for text in ax.texts] == ["+1.0", "-2.0", "+0.5", "+8.0"]
+    (frame,) = ax.patches
+    assert (round(frame.get_x() + 0.46), round(frame.get_y() + 0.46)) == (1, 1)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("w", "T")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["1", "4"]

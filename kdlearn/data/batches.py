@@ -22,6 +22,11 @@ class Batch(NamedTuple):
     `known` `(N,)` bool, whose labels are ground truth · `mask`, of the labels' shape, False where one does not count ·
     `student_features`, `teacher_features`: tuples, one entry a pair of `layers` · `trained`: what `prepare` made.
     The types say Any, since a strategy reads what it has said that it `reads`, and that is there.
+
+    >>> from kdlearn import GroundTruth
+    >>> batch = Batch(torch.zeros(3, 64), labels=torch.tensor([4, 0, 7]))
+    >>> GroundTruth()(torch.zeros(3, 10), batch)  # log 10 each
+    tensor([2.3026, 2.3026, 2.3026])
     """
 
     inputs: Tensor
@@ -68,6 +73,11 @@ class Stream:
         inputs: `inputs(epoch, rows)`, such as `Views(...).of(data)`; None takes `examples.inputs` as they are.
         answers: `answers(epoch, rows)`, the teacher's part of the batch.
         share: the rows of each batch that are made here, where processes share it.
+
+    >>> from kdlearn import Examples
+    >>> stream = Stream(Examples(torch.randn(10, 64), torch.arange(10)), batch_size=4, seed=0)
+    >>> [len(batch.labels) for batch in stream]  # an epoch; stream(2) is the first batch of the next
+    [4, 4]
     """
 
     def __init__(

@@ -18,6 +18,10 @@ class Examples(NamedTuple):
 
     `labels` are ground truth, `(N,)` or `(N, time)` int64; `known` `(N,)` bool says which rows' labels may be read
     (None: all); `mask`, of the labels' shape, is False where a label does not count, such as padding.
+
+    >>> examples = Examples(torch.randn(4, 8), torch.tensor([0, 1, 0, 1]))
+    >>> examples.take(torch.tensor([1, 3])).labels
+    tensor([1, 1])
     """
 
     inputs: Tensor
@@ -58,6 +62,11 @@ class Dataset:
 
     `inputs` may be stored as uint8 pixels: `normalise` turns them into what a network takes (None: they are taken as
     they are). `name` is for people; `key` is decided by the content.
+
+    >>> train, test = (Examples(torch.randn(size, 8), torch.arange(size) % 2) for size in (6, 4))
+    >>> data = Dataset(train, test, class_names=("cat", "dog"))
+    >>> data.inputs("test").shape
+    torch.Size([4, 8])
     """
 
     train: Examples

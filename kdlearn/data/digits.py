@@ -12,9 +12,11 @@ from kdlearn.data.dataset import Dataset, Examples, stratified_sample
 def load_digits(seed: int = 0) -> Dataset:
     """1,797 handwritten digits of 8×8 pixels, part of scikit-learn: nothing is downloaded.
 
-    Inputs are `(N, 1, 8, 8)` float32 with the training split's mean 0 and deviation 1; 1,200 to train on, 197 to
-    validate, 400 to test, stratified; the seed draws the split. Source: Alpaydin & Kaynak 1998, UCI Optical Recognition
-    of Handwritten Digits.
+    Source: Alpaydin & Kaynak 1998, UCI Optical Recognition of Handwritten Digits.
+
+    Returns:
+        1,200 to train on, 197 to validate, 400 to test, stratified; the seed draws the split. Inputs are
+        `(N, 1, 8, 8)` float32 with the training split's mean 0 and deviation 1.
 
     >>> load_digits().train.inputs.shape
     torch.Size([1200, 1, 8, 8])

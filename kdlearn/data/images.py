@@ -30,8 +30,7 @@ def load_images(
     The named sets lie under `root` (by default the folder in the variable KDLEARN_DATA, or `data`); `download` fetches
     them. A folder's classes are numbered by name. Its images are decoded once and kept in the file `cache` (by default
     hidden in the folder), which serves as long as neither an image nor `resize` changes. `num_validation` images are
-    held out of the training part by `seed`, stratified; 0: there is no validation split. Inputs are
-    `(N, channels, height, width)` uint8; `normalise` knows the training split's mean and deviation.
+    held out of the training part by `seed`, stratified; 0: there is no validation split.
 
     A folder's images are turned as their EXIF orientation says. If any has colour (a palette is colour), all become
     RGB. An alpha channel that is opaque everywhere is dropped. Refused by name are 16 bits a channel, transparency,
@@ -39,7 +38,23 @@ def load_images(
     whatever its proportions, is stretched to it by Pillow's `BILINEAR`, whose kernel grows where it shrinks an image,
     so that all pixels count. Colour profiles are not applied.
 
-    What is missing is a FileNotFoundError, what cannot be used a ValueError, a failed download an OSError.
+    Returns:
+        Inputs `(N, channels, height, width)` uint8; `normalise` knows the training split's mean and deviation.
+
+    Raises:
+        FileNotFoundError: what is missing.
+        ValueError: what cannot be used.
+        OSError: a download failed.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> with TemporaryDirectory() as folder:
+    ...     for place in ("train/cat", "train/dog", "test/cat", "test/dog"):
+    ...         Path(folder, place).mkdir(parents=True)
+    ...         Image.new("RGB", (9, 9)).save(Path(folder, place, "0.png"))
+    ...     load_images(folder).train.inputs.shape
+    torch.Size([2, 3, 9, 9])
     """
     named = source in NAMED
     check_resize(resize, source)

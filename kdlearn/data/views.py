@@ -30,6 +30,11 @@ class Views:
         period: epoch e shows view e mod `period`, so that answers for that many epochs serve longer trainings; None:
             each epoch its own.
         border: what enters: "reflect", the image's reflection, or "darkest", the smallest value of all images.
+
+    >>> from kdlearn import load_digits
+    >>> views = Views(pixels=1, flip=False).of(load_digits())
+    >>> views(7, torch.tensor([0, 1, 2])).shape  # how epoch 7 shows the first three images
+    torch.Size([3, 1, 8, 8])
     """
 
     pixels: int = 2

@@ -80,6 +80,12 @@ def check_finite(values: np.ndarray) -> None:
 def paired_difference(values: Iterable[float], reference: Iterable[float]) -> Interval:
     """Mean and 95 % interval of values - reference, seed by seed: what the seeds share cancels.
 
+    Returns:
+        An `Interval` with `mean`, `half_width`, `low`, `high`, and the `p_value` of a mean of 0.
+
+    Raises:
+        ValueError: fewer than two pairs, not the same number on both sides, or a value that is NaN or infinite.
+
     >>> f"{paired_difference([2.0, 12.0, 22.0], [1.0, 10.0, 21.0]):+.2f}"
     '+1.33 ± 1.43'
     """
@@ -130,7 +136,8 @@ def prediction_interval(values: Iterable[float], test_size: int | None = None, s
             same.
         scale: what a share of 1 is written as, 100 for values in percent. Only `test_size` needs it.
 
-    Returns: the interval, without a p-value.
+    Returns:
+        The interval, without a p-value.
 
     Raises:
         ValueError: fewer than two values, one that is NaN or infinite, or with `test_size` a mean outside 0 … scale.

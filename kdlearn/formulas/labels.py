@@ -29,7 +29,10 @@ def softmax(logits: Tensor, temperature: float | Tensor) -> Tensor:
 
 
 def one_hot(labels: Tensor, num_classes: int) -> Tensor:
-    """Class indices `(...)` int64 as distributions `(..., C)` float32 with all their weight on one class.
+    """Class indices `(...)` int64 as distributions with all their weight on one class.
+
+    Returns:
+        `(..., C)` float32.
 
     >>> one_hot(torch.tensor([2, 0]), num_classes=3)
     tensor([[0., 0., 1.],
@@ -41,7 +44,10 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
 
 
 def hard_labels(logits: Tensor) -> Tensor:
-    """The arg max `(...)` int64 of each row of logits `(..., C)`, C at least 2; of equal ones the first.
+    """The arg max of each row of logits `(..., C)`, C at least 2; of equal ones the first.
+
+    Returns:
+        Class indices `(...)` int64.
 
     >>> hard_labels(torch.tensor([[0.1, 2.0, -1.0]]))
     tensor([1])
@@ -51,10 +57,12 @@ def hard_labels(logits: Tensor) -> Tensor:
 
 
 def soft_labels(logits: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
-    """softmax(logits / temperature), `(..., C)`: at a high temperature the small probabilities become visible.
+    """softmax(logits / temperature): at a high temperature the small probabilities become visible.
 
-    C is at least 2. float32 for half-precision logits.
     Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), equation 1.
+
+    Returns:
+        Distributions of the logits' shape `(..., C)`, C at least 2; float32 for half precision.
 
     >>> soft_labels(torch.tensor([[0.0, 1.0, 2.0]]), temperature=2.0)
     tensor([[0.1863, 0.3072, 0.5065]])
@@ -68,13 +76,16 @@ def logits_from(probabilities: Tensor, eps: float = 1e-6) -> Tensor:
     """log max(p, eps) of distributions `(..., C)`: logits for a teacher that gives probabilities.
 
     Each row is divided by its sum first. softmax undoes the logarithm, at temperature 1 exactly. An ensemble is the
-    mean of its teachers' probabilities. float32 for half precision.
+    mean of its teachers' probabilities.
 
     `eps`, above 0 and below 1 / C, stands in for a probability of 0, whose logit would be
     minus infinity, and it matters at high temperatures: a class with eps gets eps^(1 / T) of the share of a sure one,
     at 1e-6 and T = 4 a share of 0.03, at 1e-12 one of 0.001. The default is about where probabilities that were rounded
     on their way (float32 beside 1, six decimals) stop to say anything; a teacher's own logits are better, where you can
     have them.
+
+    Returns:
+        Logits `(..., C)`, at most 0; float32 for half precision.
 
     >>> logits_from(torch.tensor([[0.75, 0.25, 0.0]]))
     tensor([[ -0.2877,  -1.3863, -13.8155]])
@@ -91,8 +102,11 @@ def standardised_logits(logits: Tensor) -> Tensor:
     """(z - mean) / standard deviation of each row of logits `(..., C)`, C at least 2: only their relations are left.
 
     Given to a loss for student and teacher alike, it no longer asks the student for the teacher's scale. The deviation
-    is over C and not C - 1. Rows whose logits are all equal become 0. float32 for half precision.
+    is over C and not C - 1. Rows whose logits are all equal become 0.
     Source: Sun et al. 2024 (arXiv 2403.01427), algorithm 1. (Their code divides by C - 1, and adds 1e-7.)
+
+    Returns:
+        `(..., C)`, rows of mean 0 and deviation 1; float32 for half precision.
 
     >>> standardised_logits(torch.tensor([[0.0, 5.0, 10.0]]))
     tensor([[-1.2247,  0.0000,  1.2247]])
@@ -105,10 +119,13 @@ def standardised_logits(logits: Tensor) -> Tensor:
 
 
 def smooth_labels(labels: Tensor, num_classes: int, smoothing: float | Tensor = 0.1) -> Tensor:
-    """(1 - smoothing) · one-hot + smoothing / C, `(..., C)` float32: ground truth with a little even doubt.
+    """(1 - smoothing) · one-hot + smoothing / C: class indices `(...)` int64 with a little even doubt.
 
     `smoothing` lies in [0, 1] and is spread over all classes, the right one included.
     Source: Szegedy et al. 2016 (arXiv 1512.00567), section 7.
+
+    Returns:
+        Distributions `(..., C)` float32.
 
     >>> smooth_labels(torch.tensor([1]), num_classes=4, smoothing=0.2)
     tensor([[0.0500, 0.8500, 0.0500, 0.0500]])
@@ -118,9 +135,12 @@ def smooth_labels(labels: Tensor, num_classes: int, smoothing: float | Tensor = 
 
 
 def entropy(probabilities: Tensor) -> Tensor:
-    """-Σ p log p of each row, `(...)` in nats, with 0 log 0 = 0: from 0 for one-hot to log C for uniform.
+    """-Σ p log p of each row, with 0 log 0 = 0: from 0 for one-hot to log C for uniform.
 
-    Rows of `probabilities` `(..., C)` sum to 1. float32 for half precision. The gradient is infinite at probability 0.
+    Rows of `probabilities` `(..., C)` sum to 1. The gradient is infinite at probability 0.
+
+    Returns:
+        `(...)` in nats; float32 for half precision.
 
     >>> entropy(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
     tensor([0.6931, 0.0000])
@@ -130,9 +150,13 @@ def entropy(probabilities: Tensor) -> Tensor:
 
 
 def evenly_spread(probabilities: Tensor, steps: int = 40) -> Tensor:
-    """Distributions `(..., C)` with the same arg max and entropy, all other classes being equally likely.
+    """Distributions with the same arg max and entropy, all other classes being equally likely.
 
-    The entropy of (p, (1 - p) / (C - 1), …) falls from log C to 0 as p rises from 1 / C to 1, so p is found by halving.
+    The entropy of (p, (1 - p) / (C - 1), …) falls from log C to 0 as p rises from 1 / C to 1, so p is found by halving,
+    in so many `steps`.
+
+    Returns:
+        `(..., C)`, as `probabilities`; float32 for half precision.
 
     >>> evenly_spread(torch.tensor([[0.7, 0.3, 0.0]]))
     tensor([[0.8133, 0.0934, 0.0934]])

@@ -51,7 +51,10 @@ Reduction = Literal["mean", "none"]
 
 
 def kl_divergence(student_logits: Tensor, teacher_logits: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
-    """KL(teacher ‖ student) `(...)`: how many nats a label it costs to take the student for the teacher. Without T².
+    """KL(teacher ‖ student): how many nats a label it costs to take the student for the teacher. Without T².
+
+    Returns:
+        `(...)` for logits `(..., C)`, one value a label.
 
     >>> kl_divergence(torch.zeros(1, 2), torch.tensor([[9.0, 0.0]]))  # log 2 less the teacher's own doubt
     tensor([0.6919])
@@ -67,7 +70,8 @@ def hard_label_loss(
 ) -> Tensor:
     """Cross-entropy with class indices, whosever they are: ground truth, or the teacher's hard labels.
 
-    A scalar; or `(...)`, one value a label, for `reduction="none"`.
+    Returns:
+        A scalar for logits `(..., C)` and labels `(...)`; one value a label, `(...)`, for `reduction="none"`.
 
     >>> hard_label_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
     tensor(0.6931)
@@ -89,8 +93,10 @@ def soft_label_loss(
 ) -> Tensor:
     """T² · mean KL(teacher ‖ student). T² keeps the size of the gradient when a high temperature changes.
 
-    A scalar; or `(...)`, one value a label, for `reduction="none"`.
     Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), section 2.
+
+    Returns:
+        A scalar for logits `(..., C)`; one value a label, `(...)`, for `reduction="none"`.
 
     The tokens of a language model, and those that are padding:
 
@@ -126,8 +132,11 @@ def distillation_loss(
 ) -> Tensor:
     """soft_weight · soft_label_loss + (1 - soft_weight) · hard_label_loss: the teacher and the ground truth.
 
-    A scalar; or `(...)`, one value a label, for `reduction="none"`. `soft_weight` lies in [0, 1]; the temperature acts
-    on the soft loss alone. Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), section 2.
+    `soft_weight` lies in [0, 1]; the temperature acts on the soft loss alone.
+    Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), section 2.
+
+    Returns:
+        A scalar for logits `(..., C)`; one value a label, `(...)`, for `reduction="none"`.
 
     >>> logits, labels = torch.tensor([[2.0, 0.0]]), torch.tensor([0])
     >>> distillation_loss(logits, logits, labels, soft_weight=0.75) / hard_label_loss(logits, labels)
@@ -155,10 +164,12 @@ def decoupled_loss(
 ) -> Tensor:
     """T² · mean(target_weight · TCKD + nontarget_weight · NCKD): KL in two parts with a weight each.
 
-    A scalar; or `(...)`, one value a label, for `reduction="none"`.
     TCKD compares target against rest, two classes; NCKD compares the other classes among themselves. With weights 1
     and 1 - p_target for each row they add up to KL. The weights are at least 0. No label loss inside.
     Source: Zhao et al. 2022 (arXiv 2203.08679), equation 7; T² and the default weights as in their code.
+
+    Returns:
+        A scalar for logits `(..., C)`; one value a label, `(...)`, for `reduction="none"`.
 
     >>> student, teacher = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[4.0, 1.0, 1.0]])
     >>> decoupled_loss(student, teacher, torch.tensor([0]), target_weight=0.0)  # the others are equal in both
@@ -179,8 +190,10 @@ def logit_matching_loss(
 ) -> Tensor:
     """mean ‖centred student - centred teacher‖² / (2 C): the limit of soft_label_loss at high temperature.
 
-    A scalar; or `(...)`, one value a label, for `reduction="none"`.
     Source: Hinton, Vinyals, Dean 2015 (arXiv 1503.02531), section 2.1, without their assumption of zero means.
+
+    Returns:
+        A scalar for logits `(..., C)`; one value a label, `(...)`, for `reduction="none"`.
 
     >>> logit_matching_loss(torch.tensor([[5.0, 7.0]]), torch.tensor([[0.0, 0.0]]))
     tensor(0.5000)
@@ -202,8 +215,10 @@ def reverse_kl_loss(
 ) -> Tensor:
     """T² · mean KL(student ‖ teacher): dear where the student is sure of what the teacher denies, not the other way.
 
-    A scalar; or `(...)`, one value a label, for `reduction="none"`.
     Source: Gu et al. 2024 (MiniLLM, arXiv 2306.08543), section 2.1, for a token; T² as in `soft_label_loss`.
+
+    Returns:
+        A scalar for logits `(..., C)`; one value a label, `(...)`, for `reduction="none"`.
 
     >>> reverse_kl_loss(torch.zeros(1, 2), torch.tensor([[9.0, 0.0]]), temperature=1.0)
     tensor(3.8070)
@@ -225,10 +240,13 @@ def jensen_shannon_loss(
 ) -> Tensor:
     """T² · mean(β KL(p ‖ m) + (1 - β) KL(q ‖ m)), m = β p + (1 - β) q: between teacher p and student q, never infinite.
 
-    A scalar; or `(...)`, one value a label, for `reduction="none"`. β is the `teacher_share`, above 0 and below 1. Over
-    β it tends to KL(p ‖ q) as β falls to 0; over 1 - β to KL(q ‖ p) as β grows to 1.
+    β is the `teacher_share`, above 0 and below 1. Over β it tends to KL(p ‖ q) as β falls to 0; over 1 - β to
+    KL(q ‖ p) as β grows to 1.
     Source: Lin 1991 (doi 10.1109/18.61115), equation 4.1; in distillation Agarwal et al. 2024 (arXiv 2306.13649),
     equation 1.
+
+    Returns:
+        A scalar for logits `(..., C)`; one value a label, `(...)`, for `reduction="none"`.
 
     >>> jensen_shannon_loss(torch.tensor([[99.0, 0.0]]), torch.tensor([[0.0, 99.0]]), temperature=1.0)  # log 2
     tensor(0.6931)

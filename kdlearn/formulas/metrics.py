@@ -34,20 +34,42 @@ def is_share(metric: Callable[..., float]) -> bool:
 
 @share
 def accuracy(logits: Tensor, labels: Tensor) -> float:
-    """The share of rows whose arg max is the label."""
+    """The share of rows whose arg max is the label.
+
+    Returns:
+        A float in [0, 1], of logits `(..., C)` and labels `(...)` int64.
+
+    >>> accuracy(torch.tensor([[2.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1]))
+    0.5
+    """
     return confusion_matrix(logits, labels).diagonal().sum().item() / labels.numel()
 
 
 @share
 def agreement(student_logits: Tensor, teacher_logits: Tensor) -> float:
-    """The share of rows in which student and teacher name the same class, right or wrong."""
+    """The share of rows in which student and teacher name the same class, right or wrong.
+
+    Returns:
+        A float in [0, 1], of the logits `(..., C)` of both.
+
+    >>> agreement(torch.tensor([[2.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.3, 0.1], [0.0, 5.0]]))
+    0.5
+    """
     check_logits(student_logits=student_logits, teacher_logits=teacher_logits)
     return (hard_labels(student_logits) == hard_labels(teacher_logits)).double().mean().item()
 
 
 @share
 def macro_recall(logits: Tensor, labels: Tensor) -> float:
-    """The mean, over the classes that occur among the labels, of the share of their images that are found."""
+    """The mean, over the classes that occur among the labels, of the share of their rows that are found.
+
+    Returns:
+        A float in [0, 1], of logits `(..., C)` and labels `(...)` int64.
+
+    >>> always_class_0 = torch.tensor([[1.0, 0.0]] * 4)
+    >>> macro_recall(always_class_0, torch.tensor([0, 0, 0, 1]))
+    0.5
+    """
     counts = confusion_matrix(logits, labels)
     occurs = counts.sum(dim=1) > 0
     return (counts.diagonal() / counts.sum(dim=1))[occurs].mean().item()
@@ -55,7 +77,15 @@ def macro_recall(logits: Tensor, labels: Tensor) -> float:
 
 @share
 def macro_f1(logits: Tensor, labels: Tensor) -> float:
-    """The mean of 2 · hits / (labelled + predicted), over the classes that occur among the labels or predictions."""
+    """The mean of 2 · hits / (labelled + predicted), over the classes that occur among the labels or predictions.
+
+    Returns:
+        A float in [0, 1], of logits `(..., C)` and labels `(...)` int64.
+
+    >>> always_class_0 = torch.tensor([[1.0, 0.0]] * 4)
+    >>> f"{macro_f1(always_class_0, torch.tensor([0, 0, 0, 1])):.3f}"  # (2 · 3 / (3 + 4) + 0) / 2
+    '0.429'
+    """
     counts = confusion_matrix(logits, labels)
     labelled_and_predicted = counts.sum(dim=1) + counts.sum(dim=0)
     return (2 * counts.diagonal() / labelled_and_predicted)[labelled_and_predicted > 0].mean().item()
@@ -67,6 +97,13 @@ def expected_calibration_error(logits: Tensor, labels: Tensor, num_bins: int = 1
 
     A row's confidence is its largest probability; bin k holds those in (k / num_bins, (k + 1) / num_bins].
     Source: Guo et al. 2017 (arXiv 1706.04599), equation 3.
+
+    Returns:
+        A float in [0, 1], of logits `(..., C)` and labels `(...)` int64.
+
+    >>> sure_to_88_percent = torch.tensor([[2.0, 0.0], [2.0, 0.0]])
+    >>> f"{expected_calibration_error(sure_to_88_percent, torch.tensor([0, 1])):.2f}"  # half are right
+    '0.38'
     """
     check_logits(logits=logits)
     check_labels(labels, num_classes=logits.shape[-1], shape=logits.shape[:-1])

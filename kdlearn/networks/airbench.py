@@ -22,8 +22,14 @@ class Airbench(nn.Sequential):
 def airbench(widths: Sequence[int] = (64, 256, 256), num_classes: int = 10, channels: int = 3) -> Airbench:
     """A frozen whitening layer, three groups of two 3×3 convolutions, and a linear layer.
 
-    For images `(N, channels, height, width)` of at least 9×9 pixels; call `whiten(model, images)` before training.
-    At the default widths it has 1.97 million parameters, at `(24, 88, 88)` 0.24 million.
+    Call `whiten(model, images)` before training. At the default widths it has 1.97 million parameters, at
+    `(24, 88, 88)` 0.24 million.
+
+    Returns:
+        A network from images `(N, channels, height, width)` of at least 9×9 pixels to logits `(N, num_classes)`.
+
+    >>> airbench((24, 88, 88))(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 10])
     """
     if len(widths) != 3 or min(widths) < 1:
         raise ValueError(f"widths must be three positive numbers, one a group, such as (64, 256, 256); got {widths}")
@@ -76,7 +82,13 @@ def whitened_airbench(widths: Sequence[int], num_classes: int, channels: int, fi
 
 @torch.no_grad()
 def whiten(model: Airbench, images: Tensor, epsilon: float = 5e-4) -> None:
-    """Set the first layer to `whitening_filters(images, epsilon)`."""
+    """Set the first layer to `whitening_filters(images, epsilon)`, of images `(N, channels, height, width)`.
+
+    >>> model, images = airbench((24, 88, 88)), torch.randn(50, 3, 32, 32)
+    >>> whiten(model, images)
+    >>> bool((model[0](images).var(dim=(0, 2, 3)) - 1).abs().max() < 0.01)  # each output's variance is 1
+    True
+    """
     check_channels(images, model.get_parameter("0.weight").shape[1])
     model.get_parameter("0.weight").copy_(whitening_filters(images, epsilon))
 

@@ -13,6 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 def count_parameters(model: nn.Module) -> int:
     """How many numbers the parameters hold, frozen ones included; buffers, such as BatchNorm's statistics, are not.
 
+    Returns:
+        A whole number.
+
     >>> count_parameters(nn.Linear(64, 10)) == 64 * 10 + 10
     True
     """
@@ -23,6 +26,9 @@ def count_macs(model: nn.Module, image: Tensor) -> int:
     """Multiply-accumulate operations of one forward pass of one image `(channels, height, width)`.
 
     Of convolutions and matrix products, as published counts are; often called FLOPs there, though each is two.
+
+    Returns:
+        A whole number; the model is left as it was.
 
     >>> count_macs(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), torch.zeros(1, 8, 8)) == 64 * 10
     True

@@ -10,6 +10,9 @@ def resnet18(width: int = 64, num_classes: int = 10, channels: int = 3) -> nn.Se
     Four stages of two blocks, of `width`, 2, 4 and 8 times as many channels. At the default width it has 11,173,962
     parameters, as the ResNet18 of github.com/kuangliu/pytorch-cifar.
 
+    Returns:
+        A network from images `(N, channels, height, width)` to logits `(N, num_classes)`.
+
     A teacher may be any callable from images to logits: so may torchvision's networks, trained on ImageNet, of which
     each brings its own preprocessing. It expects pixels from 0 to 1, so normalised images are turned back first:
 

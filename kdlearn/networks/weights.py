@@ -13,9 +13,16 @@ from kdlearn.data.files import is_sealed, read_tensors, write_tensors
 
 @torch.no_grad()
 def initialise_from(student: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
-    """Copy what fits by name and shape, such as the layers of `teacher.state_dict()`; returns the names, in order.
+    """Copy what fits by name and shape, such as the layers of `teacher.state_dict()`.
 
     Floating tensors alone: BatchNorm's counter of batches fits everywhere. If none fits, that is a ValueError.
+
+    Returns:
+        The names of what was copied, in the student's order.
+
+    >>> teacher, student = nn.Sequential(nn.Linear(8, 4), nn.Linear(4, 9)), nn.Sequential(nn.Linear(8, 4))
+    >>> initialise_from(student, teacher.state_dict())
+    ['0.weight', '0.bias']
     """
     own = student.state_dict()
     fitting = [name for name in own if name in weights and weights[name].shape == own[name].shape]
@@ -31,7 +38,13 @@ def initialise_from(student: nn.Module, weights: Mapping[str, Tensor]) -> list[s
 
 
 def set_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Set all weights of the model; a ValueError, and an untouched model, if a name or a shape differs."""
+    """Set all weights of the model; a ValueError, and an untouched model, if a name or a shape differs.
+
+    >>> model, trained = nn.Linear(4, 2), nn.Linear(4, 2)
+    >>> set_weights(model, trained.state_dict())
+    >>> torch.equal(model.weight, trained.weight)
+    True
+    """
     needed, found = ({name: tuple(one.shape) for name, one in held.items()} for held in (model.state_dict(), weights))
     for name in needed | found:
         if needed.get(name) != found.get(name):
@@ -41,15 +54,33 @@ def set_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def save_weights(path: str | Path, model: nn.Module, decided_by: Mapping[str, str] | str = "") -> None:
-    """Write parameters and buffers as safetensors, with their hash and what decides them; whole or as it was before."""
+    """Write parameters and buffers as safetensors, with their hash and what decides them; whole or as it was before.
+
+    `load_weights` reads the file, and so does any program that reads safetensors.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_weights(f"{folder}/teacher.safetensors", nn.Linear(4, 2), decided_by="seed 0")
+    ...     sorted(load_weights(f"{folder}/teacher.safetensors", decided_by="seed 0"))
+    ['bias', 'weight']
+    """
     write_tensors(Path(path), model.state_dict(), decided_by)
 
 
 def load_weights(path: str | Path, decided_by: Mapping[str, str] | str | None = None) -> dict[str, Tensor]:
-    """Weights of a safetensors file, on the CPU.
+    """Weights of a safetensors file.
 
     A file by `save_weights` that is altered, or decided by something else, is a ValueError. Files of other programs
     carry no hash: they are taken if they are whole, unless it is said what must have decided them.
+
+    Returns:
+        Tensors on the CPU by their names, as a network's `state_dict()` and as `set_weights` takes them.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_weights(f"{folder}/teacher.safetensors", nn.Linear(4, 2))
+    ...     load_weights(f"{folder}/teacher.safetensors")["weight"].shape
+    torch.Size([2, 4])
     """
     path = Path(path)
     if decided_by is not None or is_sealed(path):
@@ -61,7 +92,16 @@ def load_weights(path: str | Path, decided_by: Mapping[str, str] | str | None = 
 
 
 def weights_hash(model: nn.Module) -> str:
-    """SHA-256, in hexadecimal, of names, types, shapes and values in the order of names; the same on every device."""
+    """What tells whether two networks have the same weights, on every device and in every file.
+
+    Returns:
+        SHA-256, in hexadecimal, of names, types, shapes and values in the order of names.
+
+    >>> one, other = nn.Linear(4, 2), nn.Linear(4, 2)
+    >>> set_weights(other, one.state_dict())
+    >>> weights_hash(one) == weights_hash(other)
+    True
+    """
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

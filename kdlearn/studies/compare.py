@@ -69,8 +69,19 @@ def compare(
         folder: keeps what is done, so that a comparison that was stopped goes on.
         machine, executor, workers, progress: as in `study`.
 
+    Returns:
+        A `Comparison`. It prints itself; `difference(a, b)` gives any difference with its interval, `table` every run.
+
     Raises:
         ValueError, TypeError: what cannot be used, before anything is trained.
+
+    >>> from kdlearn import SoftLabels, load_digits, perceptron
+    >>> digits = load_digits()
+    >>> teacher = Run(digits, lambda: perceptron(64, 64, 10), lengths=(30,))  # trained along
+    >>> options = {"teacher": teacher, "seeds": range(3), "lengths": (10,)}
+    >>> comparison = compare(lambda: perceptron(64, 8, 10), [SoftLabels(2.0)], digits, **options)
+    >>> [(row["arm"], row["seeds"]) for row in comparison.arms()]
+    [('ground truth', 3), ('soft labels', 3)]
     """
     if not isinstance(lengths, Iterable):
         raise TypeError(f"lengths must be several numbers of updates, such as ({lengths},); got {lengths!r}")

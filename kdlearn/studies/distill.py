@@ -45,7 +45,7 @@ def distill(
             order and dropout.
 
     Returns:
-        The learning curve: a dictionary of `epoch` and `loss` for each epoch.
+        The learning curve, a dictionary of `epoch` and `loss` for each epoch.
 
     >>> import kdlearn
     >>> digits = kdlearn.load_digits()

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from kdlearn.studies.comparison import FEW, Comparison
+from kdlearn.studies.pairing import paired
 from kdlearn.studies.tuning import Chosen
 
 SHORT_TRAINING = 200  # updates
+ROUNDING = 1e-4  # nats
 STILL_RISING = 0.5  # points that doubling the length must not add to the reference
 
 
@@ -41,11 +43,18 @@ def about_teachers(comparison: Comparison) -> Iterator[str]:
 
 
 def about_labels(comparison: Comparison) -> Iterator[str]:
-    """An arm that never differs from the reference was taught by the same labels."""
+    """An arm whose students end like the reference's, in their loss too, was taught by the same labels."""
     for row in comparison.arms():
         gain = row["difference"]
-        if gain is not None and gain.mean == 0 and gain.half_width == 0:
+        if gain is not None and gain.mean == gain.half_width == 0 and same_loss(comparison, row["arm"]):
             yield f"{row['arm']} and {comparison.against} never differ: on these rows they are the same labels."
+
+
+def same_loss(comparison: Comparison, arm: str) -> bool:
+    """Whether the losses of an arm and of the reference are equal in every pair, but for rounding."""
+    rows, others = (comparison.rows_of(one, None, {}) for one in (arm, comparison.against))
+    pairs = paired(rows, others, "loss")
+    return bool((pairs["value_a"] - pairs["value_b"]).abs().max() < ROUNDING)
 
 
 def about_seeds(comparison: Comparison) -> Iterator[str]:

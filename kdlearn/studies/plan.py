@@ -30,9 +30,9 @@ class Plan:
         self.machine, self.requested = machine, list(runs)
         self.checks = Checks(machine)
         self.all = list(with_teachers(self.requested))
-        for run in self.all:
-            self.checks.of(run)
-        with machine.threading():
+        with machine.threading():  # the updates that are tried are small: several threads would wait for each other
+            for run in self.all:
+                self.checks.of(run)
             self.told = self.ask_those_that_only_answer()
         self.keys = Keys(machine, {name: tensors_key(found) for name, found in self.told.items()})
         # Of equal runs one whose weights are to be kept.
@@ -45,7 +45,8 @@ class Plan:
         depths = defaultdict(list)
         for key, run in self.unique.items():
             depths[run.depth].append((key, run))
-        return [list(self.tasks(depths[depth])) for depth in sorted(depths)]
+        with self.machine.threading():
+            return [list(self.tasks(depths[depth])) for depth in sorted(depths)]
 
     def tasks(self, level: Sequence[tuple[str, Run]]) -> Iterator[Task]:
         """The tasks of a level; the folder is put in when they are carried out."""

@@ -40,6 +40,13 @@ class Run:
         measured_on: "test" or "validation".
         keep: whether the weights are kept in the study's folder.
         names: further columns of the table, for people.
+
+    >>> from kdlearn import SoftLabels, load_digits, perceptron
+    >>> digits = load_digits()
+    >>> teacher = Run(digits, lambda: perceptron(64, 64, 10), lengths=(600,))
+    >>> student = Run(digits, lambda: perceptron(64, 8, 10), SoftLabels(2.0), teacher)
+    >>> student.depth  # one teacher stands behind it; `study` carries both out
+    1
     """
 
     data: Dataset

@@ -57,21 +57,39 @@ def study(
         progress: whether to show a bar.
 
     Returns:
-        `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, and what was measured: the metric,
+        Columns `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`; then what was measured, the metric,
         `loss` (cross-entropy on the measured rows, in nats), `agreement` with the teacher, `teacher_…` (its metric),
         `seconds` (since its stack began, divided by the networks of the stack).
+
+    >>> from kdlearn import load_digits, perceptron
+    >>> digits = load_digits()
+    >>> runs = [Run(digits, lambda: perceptron(64, 8, 10), lengths=(5, 10), seed=seed) for seed in range(2)]
+    >>> study(runs)[["seed", "length"]].to_numpy().tolist()
+    [[0, 5], [0, 10], [1, 5], [1, 10]]
     """
+    plan = plan_of(runs, machine, spread=executor is not None or workers is not None)
+    check_told_apart(plan)
+    with carried_out(plan, folder, workers, executor, progress) as (_, tables):
+        return table_of(plan, tables)
+
+
+def plan_of(runs: Sequence[Run], machine: Machine, spread: bool) -> Plan:
+    """On workers each computes on one thread."""
     if not runs:
         raise ValueError("runs must hold at least one run; it is empty")
-    spread = executor is not None or workers is not None
-    plan = Plan(runs, replace(machine, threads=1) if spread else machine)
+    return Plan(runs, replace(machine, threads=1) if spread else machine)
+
+
+@contextmanager
+def carried_out(
+    plan: Plan, folder: str | Path | None, workers: int | None, executor: Executor | None, progress: bool
+) -> Iterator[tuple[Path, dict[str, pd.DataFrame]]]:
+    """The folder in which all of a plan's files lie, as long as it is needed, and the table of each task."""
     if plan.keys.unreadable and folder is not None:
-        warnings.warn(not_kept(plan.keys.unreadable), UnreadableSource, stacklevel=2)
+        warnings.warn(not_kept(plan.keys.unreadable), UnreadableSource, stacklevel=4)
         folder = None
-    check_told_apart(plan)
     with the_folder(folder) as place, the_executor(executor, workers) as mapped:
-        tables = carry_out_plan(plan, place, mapped, progress, resumes=folder is not None)
-    return table_of(plan, tables)
+        yield place, carry_out_plan(plan, place, mapped, progress, resumes=folder is not None)
 
 
 def not_kept(names: Sequence[str]) -> str:
@@ -148,12 +166,17 @@ def carry_out_plan(
     bar = tqdm(total=sum(map(len, plan.levels)), desc="stacks of networks", disable=not progress)
     with bar:
         for level in plan.levels:
-            tasks = [replace(task, folder=folder, resumes=resumes) for task in level]
+            tasks = [replace(task, runs=alone(task.runs), folder=folder, resumes=resumes) for task in level]
             asked = [(*asking, replace(tasks[0], runs=())) for asking in plan.askings(level)]
             run_all(ask_network, asked, executor)
             found = run_all(carry_out, [(task,) for task in tasks], executor, bar.update)
             tables |= {task.key: table for task, table in zip(tasks, found, strict=True)}
     return tables
+
+
+def alone(runs: Sequence[Run]) -> list[Run]:
+    """Runs without teachers whose stored answers are read: those need not travel, and some cannot, such as sessions."""
+    return [replace(run, teacher=None) if run.stores_answers or not run.asks_teacher else run for run in runs]
 
 
 def run_all(

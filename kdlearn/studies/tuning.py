@@ -27,6 +27,12 @@ class Choice:
         learning_rates: shared by all arms; empty keeps the optimiser's own.
         seeds: of tuning; none of the reported ones.
         replicates: how many replicates tuning has, where the comparison has any; other ones than the reported.
+
+    >>> from kdlearn import SoftLabels
+    >>> temperatures = [SoftLabels(T) for T in (1.0, 2.0, 4.0)]
+    >>> choose = Choice({"soft labels": temperatures}, learning_rates=(1e-3, 3e-3))  # for compare(..., choose=choose)
+    >>> len(choose.candidates["soft labels"]) * len(choose.learning_rates)  # the other arms have two candidates each
+    6
     """
 
     candidates: Mapping[str, Sequence[Strategy]]

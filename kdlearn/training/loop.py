@@ -73,8 +73,14 @@ def train(
         progress: whether to show a bar with the time left.
 
     Returns:
-        The learning curve: for each epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what
+        The learning curve, for each epoch a dictionary of `epoch`, `loss` (the mean over its batches) and what
         `evaluate` gave. A loss that is no longer finite is a FloatingPointError.
+
+    >>> from kdlearn import GroundTruth, perceptron
+    >>> batches = [(torch.randn(20, 64), torch.arange(20) % 10)]
+    >>> curve = train(perceptron(64, 8, 10), batches, GroundTruth(), num_epochs=3, progress=False)
+    >>> [point["epoch"] for point in curve]
+    [1, 2, 3]
     """
     if not isinstance(num_epochs, int) or num_epochs < 1:
         raise ValueError(f"num_epochs must be a whole number of at least 1; got {num_epochs!r}")
@@ -260,22 +266,37 @@ def not_finite(position: Position, recipe: Recipe) -> FloatingPointError:
 def predict(
     network: Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 1000, machine: Machine = Machine()
 ) -> Tensor:
-    """The logits `(N, C)` of inputs `(N, …)`, in float32 or wider, in `eval()` mode and without a gradient.
+    """What a network says of inputs `(N, …)`, in `eval()` mode and without a gradient.
 
     `network` is a network, which is left as it was, or any callable from inputs to logits, such as a pretrained network
-    with its own preprocessing: what networks it calls are in `eval()` mode while they answer.
+    with its own preprocessing: what networks it calls are in `eval()` mode while they answer. It answers with a tensor,
+    a NumPy array, or an object or dictionary with `logits`; another answer is a TypeError or ValueError.
+
+    Returns:
+        Logits `(N, C)`, or `(N, time, C)`, in float32 or wider.
+
+    >>> predict(nn.Linear(64, 10), torch.randn(5, 64)).shape
+    torch.Size([5, 10])
     """
     with eval_mode(network), machine.precision():
-        return torch.cat([full_precision(as_logits(network(part))) for part in inputs.split(batch_size)])
+        return torch.cat([full_precision(as_logits(network(part), part)) for part in inputs.split(batch_size)])
 
 
-def as_logits(answer: Any) -> Tensor:
-    """The tensor of what a network answers: itself, an array, or the `logits` of an object or a dictionary."""
+def as_logits(answer: Any, inputs: Tensor) -> Tensor:
+    """The tensor that a network answers, where its inputs are: itself, an array, or the `logits` of an object."""
     found = answer.get("logits", answer) if isinstance(answer, Mapping) else getattr(answer, "logits", answer)
-    found = torch.as_tensor(found) if isinstance(found, np.ndarray) else found
+    found = torch.tensor(found) if isinstance(found, np.ndarray) else found  # a copy, for an array may be read-only
     if not isinstance(found, Tensor):
-        raise TypeError(f"a network or teacher must answer with a tensor of logits; got {type(found).__name__}")
-    return found
+        way = ". Return the one output that holds the logits" * isinstance(found, list | tuple)
+        raise TypeError(
+            f"a network or teacher must answer with logits as a tensor or an array; got {type(found).__name__}{way}"
+        )
+    if found.ndim < 2 or len(found) != len(inputs):
+        raise ValueError(
+            f"a network or teacher must answer with a row of logits for each of {len(inputs)} inputs, "
+            f"({len(inputs)}, C); got {tuple(found.shape)}"
+        )
+    return found.to(inputs.device)
 
 
 @contextmanager

@@ -17,6 +17,9 @@ class Machine:
     """A device, whether layers compute in bfloat16, whether networks are compiled, how many processes share a batch.
 
     `threads` on a CPU; None takes what torch has set.
+
+    >>> Machine("cpu", threads=1).settings()["threads"]  # compare(..., machine=Machine("cuda")) computes on a GPU
+    1
     """
 
     device: str = "cpu"
@@ -60,6 +63,12 @@ def best_machine(device: str | None = None) -> Machine:
 
     bfloat16 is used where the processor computes in it; elsewhere it is slower than float32. On a CPU compiling a
     small network takes longer than it saves (`benchmarks/devices.py`); on CUDA it needs Triton and a C compiler.
+
+    Returns:
+        A `Machine`; a device that is not there is a ValueError.
+
+    >>> best_machine("cpu").device
+    'cpu'
     """
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"

@@ -44,6 +44,9 @@ class Adam(Recipe):
     """Kingma & Ba 2015 (arXiv 1412.6980), at one learning rate throughout; without `weight_decay` if it is 0.
 
     Weight decay is decoupled from the gradient (Loshchilov & Hutter 2019, arXiv 1711.05101).
+
+    >>> Adam(1e-3).optimizer(nn.Linear(64, 10)).param_groups[0]["lr"]
+    0.001
     """
 
     learning_rate: float = 3e-3
@@ -71,6 +74,9 @@ class NesterovSGD(Recipe):
 
     The learning rate climbs from a fifth to its `learning_rate` at 23 % of the way and falls to 7 % at the end.
     The shifts of BatchNorm do not decay, and take steps `shift_factor` times as long.
+
+    >>> [round(NesterovSGD().schedule(progress), 2) for progress in (0, 0.23, 0.99)]
+    [0.2, 1.0, 0.08]
     """
 
     learning_rate: float = 0.8

@@ -38,11 +38,16 @@ class Strategy:
     `name` is what people see, `word` what the command line takes (None: `module:Class`), `reads` the fields of the
     batch that it needs, `layers` pairs of names of a student's and a teacher's layer whose outputs it wants as
     `batch.student_features` and `batch.teacher_features`. Its settings are its dataclass fields, or its attributes.
+    `strategy(student_logits, batch)` gives one value for each label: `(N,)` for logits `(N, C)`, `(N, time)` for
+    `(N, time, C)`.
 
     >>> class Mine(Strategy):
     ...     name, reads = "mine", ("teacher_logits",)
     ...     def __call__(self, student_logits, batch):
     ...         return (student_logits - batch.teacher_logits).abs().sum(dim=-1)
+    >>> batch = Batch(torch.zeros(1, 64), teacher_logits=torch.tensor([[2.0, -1.0]]))
+    >>> Mine()(torch.zeros(1, 2), batch)
+    tensor([3.])
     """
 
     name: str
@@ -71,7 +76,12 @@ class Strategy:
 
 @dataclass(frozen=True)
 class GroundTruth(Strategy):
-    """The data set's class indices: learning without a teacher, and how a teacher itself is trained."""
+    """The data set's class indices: learning without a teacher, and how a teacher itself is trained.
+
+    >>> batch = Batch(torch.zeros(1, 64), labels=torch.tensor([1]))
+    >>> GroundTruth()(torch.tensor([[0.0, 0.0]]), batch)
+    tensor([0.6931])
+    """
 
     name = "ground truth"
     word = "ground-truth"
@@ -83,7 +93,12 @@ class GroundTruth(Strategy):
 
 @dataclass(frozen=True)
 class SmoothedGroundTruth(Strategy):
-    """The data set's class indices with a little doubt, the same for every class and row."""
+    """The data set's class indices with a little doubt, the same for every class and row.
+
+    >>> batch = Batch(torch.zeros(1, 64), labels=torch.tensor([1]))
+    >>> SmoothedGroundTruth(0.2)(torch.tensor([[0.0, 4.0]]), batch)
+    tensor([0.4181])
+    """
 
     smoothing: float = 0.1
     name = "smoothed ground truth"
@@ -101,7 +116,12 @@ class SmoothedGroundTruth(Strategy):
 
 @dataclass(frozen=True)
 class TeachersHardLabels(Strategy):
-    """The teacher's arg max: reads no ground truth, so unlabelled rows will do."""
+    """The teacher's arg max: reads no ground truth, so unlabelled rows will do.
+
+    >>> batch = Batch(torch.zeros(1, 64), teacher_logits=torch.tensor([[2.0, -1.0]]))
+    >>> TeachersHardLabels()(torch.tensor([[0.0, 0.0]]), batch)  # the teacher says class 0
+    tensor([0.6931])
+    """
 
     name = "teacher's hard labels"
     word = "hard"
@@ -125,7 +145,12 @@ class Softened(Strategy):
 
 @dataclass(frozen=True)
 class SoftLabels(Softened):
-    """The teacher's probabilities at a temperature: reads no ground truth, so unlabelled rows will do."""
+    """The teacher's probabilities at a temperature: reads no ground truth, so unlabelled rows will do.
+
+    >>> batch = Batch(torch.zeros(1, 64), teacher_logits=torch.tensor([[2.0, -1.0]]))
+    >>> SoftLabels(2.0)(torch.tensor([[0.0, 0.0]]), batch)  # T² · KL; 0 for a student that says the same
+    tensor([0.8724])
+    """
 
     name = "soft labels"
     word = "soft"
@@ -138,7 +163,12 @@ class SoftLabels(Softened):
 
 @dataclass(frozen=True)
 class SoftLabelsAndGroundTruth(Softened):
-    """The teacher's probabilities at a temperature, and the data set's class indices."""
+    """The teacher's probabilities at a temperature, and the data set's class indices.
+
+    >>> batch = Batch(torch.zeros(1, 64), torch.tensor([1]), teacher_logits=torch.tensor([[2.0, -1.0]]))
+    >>> SoftLabelsAndGroundTruth(2.0, soft_weight=0.0)(torch.tensor([[0.0, 0.0]]), batch)  # ground truth alone
+    tensor([0.6931])
+    """
 
     soft_weight: float = 0.9
     name = "soft labels + ground truth"
@@ -164,6 +194,11 @@ class EvenlySpread(Softened):
     """A control: soft labels of the teacher's entropy whose doubt is the same for every class but the arg max.
 
     What is left of a gain when these replace the soft labels needs no knowledge of which classes look alike.
+
+    >>> student = torch.zeros(1, 3)
+    >>> batch = Batch(torch.zeros(1, 64), teacher_logits=torch.tensor([[2.0, 0.0, 0.0]]))  # even doubt
+    >>> torch.allclose(EvenlySpread(2.0)(student, batch), SoftLabels(2.0)(student, batch), atol=1e-3)
+    True
     """
 
     name = "same entropy, spread evenly"
@@ -184,7 +219,12 @@ class EvenlySpread(Softened):
 
 @dataclass(frozen=True)
 class DecoupledLabels(Softened):
-    """KL in its two parts, target and the other classes, with a weight each. Zhao et al. 2022 (arXiv 2203.08679)."""
+    """KL in its two parts, target and the other classes, with a weight each. Zhao et al. 2022 (arXiv 2203.08679).
+
+    >>> batch = Batch(torch.zeros(1, 64), torch.tensor([0]), teacher_logits=torch.tensor([[2.0, 1.0, 1.0]]))
+    >>> DecoupledLabels(target_weight=0.0)(torch.zeros(1, 3), batch)  # the other classes are alike in both
+    tensor([0.])
+    """
 
     target_weight: float = 1.0
     nontarget_weight: float = 8.0
@@ -200,7 +240,12 @@ class DecoupledLabels(Softened):
 
 @dataclass(frozen=True)
 class LogitMatching(Strategy):
-    """The squared distance of centred logits: soft labels in the limit of a high temperature."""
+    """The squared distance of centred logits: soft labels in the limit of a high temperature.
+
+    >>> batch = Batch(torch.zeros(1, 64), teacher_logits=torch.tensor([[2.0, -1.0]]))
+    >>> LogitMatching()(batch.teacher_logits + 5.0, batch)  # a shift of all logits changes no probability
+    tensor([0.])
+    """
 
     name = "logit matching"
     word = "logits"
@@ -212,7 +257,13 @@ class LogitMatching(Strategy):
 
 @dataclass(frozen=True)
 class StandardisedSoftLabels(Softened):
-    """Soft labels of logits with mean 0 and deviation 1 in each row, both sides. Sun et al. 2024 (arXiv 2403.01427)."""
+    """Soft labels of logits with mean 0 and deviation 1 in each row, both sides. Sun et al. 2024 (arXiv 2403.01427).
+
+    >>> batch = Batch(torch.zeros(1, 64), teacher_logits=torch.tensor([[4.0, 0.0, -4.0]]))
+    >>> less_sure = batch.teacher_logits / 4.0
+    >>> bool(StandardisedSoftLabels(2.0)(less_sure, batch) < 1e-6)  # which costs nothing
+    True
+    """
 
     name = "standardised logits"
     word = "standardised"
@@ -224,7 +275,13 @@ class StandardisedSoftLabels(Softened):
 
 @dataclass(frozen=True)
 class ReverseDivergence(Softened):
-    """KL(student ‖ teacher): the student is punished for what the teacher finds unlikely, and may leave classes out."""
+    """KL(student ‖ teacher): the student is punished for what the teacher finds unlikely, and may leave classes out.
+
+    >>> batch = Batch(torch.zeros(1, 64), teacher_logits=torch.tensor([[0.0, 0.0, -9.0]]))
+    >>> sure = torch.tensor([[9.0, 0.0, -9.0]])  # of the first of two classes that the teacher finds as likely
+    >>> bool(ReverseDivergence(1.0)(sure, batch) < SoftLabels(1.0)(sure, batch))
+    True
+    """
 
     name = "reverse divergence"
     word = "reverse"
@@ -237,7 +294,12 @@ class ReverseDivergence(Softened):
 
 @dataclass(frozen=True)
 class JensenShannon(Softened):
-    """Between both directions of KL: the distance of teacher and student from their mixture."""
+    """Between both directions of KL: the distance of teacher and student from their mixture.
+
+    >>> batch = Batch(torch.zeros(1, 64), teacher_logits=torch.tensor([[0.0, 99.0]]))
+    >>> JensenShannon(1.0)(torch.tensor([[99.0, 0.0]]), batch)  # at most log 2, where KL is 99
+    tensor([0.6931])
+    """
 
     teacher_share: float = 0.5
     name = "Jensen–Shannon"
@@ -254,6 +316,11 @@ class TruthWhereKnown(Strategy):
 
     A known label enters at temperature 1. Softened like the others, it would ask the student for logits T times as far
     apart, and T² would multiply its gradient.
+
+    >>> teacher_logits, known = torch.zeros(2, 2), torch.tensor([True, False])
+    >>> batch = Batch(torch.zeros(2, 64), torch.tensor([1, -1]), teacher_logits, known)
+    >>> TruthWhereKnown(SoftLabels(2.0))(torch.zeros(2, 2), batch)
+    tensor([0.6931, 0.0000])
     """
 
     otherwise: Strategy

@@ -10,6 +10,8 @@ from urllib.parse import unquote, urldefrag, urljoin
 import pytest
 from conftest import ROOT, install_npm_packages, looked_at, serve
 
+import kdlearn
+
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory) -> Path:
@@ -81,6 +83,11 @@ def test_every_internal_link_leads_somewhere(book, visits, address):
             assert (book / unquote(target.removeprefix(address))).exists(), f"{name}: {link}"
             if fragment and target in anchors:
                 assert unquote(fragment) in anchors[target], f"{name}: {link}"
+
+
+def test_every_public_name_stands_in_the_reference(visits):
+    described = {anchor.rpartition(".")[2] for anchor in visits["reference.html"]["anchors"] if "." in anchor}
+    assert {name for name in kdlearn.__all__ if callable(getattr(kdlearn, name))} <= described
 
 
 def test_it_opens_from_a_disk_too(book, browser):

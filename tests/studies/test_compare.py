@@ -25,6 +25,7 @@ from kdlearn import (
     TruthWhereKnown,
     Views,
     accuracy,
+    one_hot,
     perceptron,
     predict,
     seeded,
@@ -54,6 +55,7 @@ SAME_TEACHERS = {
     "in a dictionary": partial(lambda held, inputs: held["one"](inputs), {"one": NETWORK}),
     "stored logits of the splits": LOGITS,
     "in NumPy": {name: logits.numpy() for name, logits in LOGITS.items()},
+    "a function of arrays": lambda inputs: NETWORK(torch.tensor(inputs.numpy())).numpy(),
     "in a list": [NETWORK],
     "with a name": {"mine": NETWORK},
 }
@@ -287,6 +289,15 @@ def test_notes_say_what_a_reader_would_not_ask():
     assert "one teacher" in notes and "no better than the student" in notes and "only 10 updates" in notes
     longer = compare(lengths=(5, 60), optimizer=Adam(0.01))
     assert "still gained" in " ".join(longer.notes)
+
+
+def test_the_same_labels_are_told_by_the_loss_where_the_metric_cannot_tell():
+    def constant(logits: Tensor, labels: Tensor) -> float:
+        return 0.5
+
+    right = {name: 5 * one_hot(part.labels, 10) for name, part in DATA.splits()}
+    notes = compare(strategies=[TeachersHardLabels(), *SOFT], teacher=right, metric=constant).notes
+    assert [note.partition(" and ")[0] for note in notes if "never differ" in note] == ["teacher's hard labels"]
 
 
 def test_a_folder_keeps_what_is_done(tmp_path, monkeypatch, by_network):

@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pandas as pd
@@ -72,6 +73,20 @@ def test_a_foreign_executor_gives_the_same_table(finished):
     with ProcessPoolExecutor(2, mp_context=server()) as executor:
         table = decided(study(small_study(), executor=executor))
     assert table.equals(finished[1])
+
+
+@BITS
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_teacher_that_cannot_travel_need_not_where_its_answers_are_stored(seeds):
+    """As sessions, locks and open files cannot; one network alone, and a stack."""
+    held = Lock()
+
+    def teacher(inputs: torch.Tensor) -> torch.Tensor:
+        with held:
+            return inputs.flatten(1)[:, :10]
+
+    runs = [Run(digits(), STUDENT, SoftLabels(2.0), teacher, (10,), seed=seed) for seed in range(seeds)]
+    assert decided(study(runs, workers=1)).equals(decided(study(runs)))
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, "2"])

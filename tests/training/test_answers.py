@@ -157,6 +157,43 @@ def test_asked_about_all_rows_at_once_or_by_parts_it_says_the_same():
     torch.testing.assert_close(answers_on(teacher, data, "test"), teacher(large).detach())
 
 
+def read_only(logits: np.ndarray) -> np.ndarray:
+    logits.flags.writeable = False
+    return logits
+
+
+ARRAYS = {"float64": np.float64, "float16": np.float16, "whole numbers": np.int64, "read-only": read_only}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ARRAYS.values(), ids=ARRAYS)
+def test_a_function_of_arrays_answers_as_one_of_tensors(kind):
+    weight = np.arange(12).reshape(4, 3)
+    logits = np.round(DATA.train.inputs.numpy() @ weight)
+    found = ask(lambda inputs: kind(np.round(inputs.numpy() @ weight)), DATA, whole, 0)
+    assert found.dtype == torch.float32 and np.array_equal(found.numpy(), logits.astype(np.float32))
+
+
+def test_an_answer_comes_to_where_its_inputs_are():
+    """Here without a GPU: tensors of the device "meta" have a shape and no values."""
+    asked = LiveAnswers(lambda inputs: np.zeros((len(inputs), 3)), lambda epoch, rows: rows, [], Machine())
+    assert asked(0, torch.zeros(5, 4, device="meta"))["teacher_logits"].device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    "answer, error, words",
+    [
+        ([np.zeros((30, 3))], TypeError, "a tensor or an array; got list. Return the one output that holds the logits"),
+        ("logits", TypeError, "a tensor or an array; got str$"),
+        (np.zeros(30), ValueError, r"a row of logits for each of 30 inputs, \(30, C\); got \(30,\)"),
+        (torch.zeros(29, 3), ValueError, r"a row of logits for each of 30 inputs, \(30, C\); got \(29, 3\)"),
+    ],
+)
+def test_an_answer_that_is_no_logits_is_refused(answer, error, words):
+    with pytest.raises(error, match=words):
+        ask(lambda inputs: answer, DATA, whole, 0)
+
+
 def test_views_are_answered_as_the_student_sees_them():
     images = torch.rand(10, 1, 5, 5)
     data = Dataset(Examples(images), Examples(images))

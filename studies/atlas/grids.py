@@ -1,0 +1,222 @@
+"""The grids of the atlas: which students are trained. `plan.py` says why."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache, partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from controls import CONTROLS, controlled
+from teachers import BATCH_SIZE, OF_STUDENT, PLAIN, RECIPES, UNTRAINED, digits, of_students_labels, teachers
+from torch.nn.functional import avg_pool2d
+
+import kdlearn
+from kdlearn import Choice, Comparison, Dataset, Examples, GroundTruth, Run, SoftLabels, Strategy, TeachersHardLabels
+from kdlearn.data.dataset import generator_of, stratified_sample
+
+SIZES = {20: 6, 60: 4, 240: 3, 1200: 2}  # images of grid A, and seeds a replicate: more where students differ more
+LENGTHS = (100, 300, 1000, 3000)
+RATES, TUNING_REPLICATES, TUNING_SEEDS = (0.001, 0.003, 0.01, 0.03), 8, (1000, 1001)
+RATE = 0.003  # of all grids but A
+OF_REPLICATE = "of the replicate"
+WIDTHS, TEMPERATURES, WEIGHTS = (8, 32, 128), (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), (0.25, 0.5, 0.75, 0.9, 1.0)
+TRUTH, HARD = GroundTruth(), TeachersHardLabels()
+Where = Mapping[str, Any]
+
+ARMS: Mapping[str, Strategy] = {
+    "ground truth": TRUTH,
+    "smoothed ground truth": kdlearn.SmoothedGroundTruth(0.1),
+    "teacher's hard labels": HARD,
+    "soft labels, T = 1": SoftLabels(1.0),
+    "soft labels, T = 2": SoftLabels(2.0),
+    "soft labels, T = 4": SoftLabels(4.0),
+    "soft labels, T = 8": SoftLabels(8.0),
+    "soft labels + ground truth, T = 4": kdlearn.SoftLabelsAndGroundTruth(4.0, 0.5),
+    "same entropy, spread evenly, T = 4": kdlearn.EvenlySpread(4.0),
+}
+
+
+def students(
+    grid: str,
+    data: Dataset,
+    strategies: Iterable[Strategy],
+    taught: Any,
+    replicate: int,
+    seeds: Iterable[int],
+    *,
+    images: int = 60,
+    width: int = 32,
+    lengths: tuple[int, ...] = (1000,),
+    **names: Any,
+) -> Iterator[Run]:
+    """Students by strategy and seed, at the rate that all grids but A share; `names` are columns of the table."""
+    inputs = data.train.inputs[0].numel()
+    network, sample = partial(kdlearn.perceptron, inputs, width, 10), None if images == 1200 else images
+    options: dict[str, Any] = {"optimizer": kdlearn.Adam(RATE), "batch_size": BATCH_SIZE, "sample": sample}
+    for strategy, seed in product(strategies, seeds):
+        told = {"grid": grid, "images": images, "width": width, "kind": PLAIN, "control": "", "wrong": 0.0, **names}
+        told["teacher"] = OF_REPLICATE if strategy.asks_teacher else ""
+        told["kind"] = told["kind"] if strategy.asks_teacher else ""
+        yield Run(data, network, strategy, taught, lengths, seed, replicate, names=told, **options)
+
+
+def carried_out(runs: Iterable[Run], where: Where) -> Comparison:
+    return Comparison(kdlearn.study(list(runs), **where))
+
+
+def labels(replicates: Iterable[int], where: Where, images: int) -> Comparison:
+    """A: every arm with a learning rate of its own at each length, chosen on other replicates' validation images."""
+    replicates = list(replicates)
+    tuning = range(max(replicates) + 1, max(replicates) + 1 + TUNING_REPLICATES)
+    taught = teachers(PLAIN, [*replicates, *tuning], **where)
+    found = kdlearn.compare(
+        partial(kdlearn.perceptron, 64, 32, 10), ARMS, digits, teacher=lambda replicate, data: taught[replicate],
+        seeds=range(SIZES[images]), lengths=LENGTHS, replicates=replicates, batch_size=BATCH_SIZE,
+        choose=Choice({}, RATES, TUNING_SEEDS, TUNING_REPLICATES), sample=None if images == 1200 else images, **where,
+    )  # fmt: skip
+    table = found.table.assign(grid="A labels", images=images, width=32, control="", wrong=0.0)
+    table["kind"] = table["teacher"].replace(OF_REPLICATE, PLAIN)
+    table["strategy"] = table["strategy"].str.partition(", T = ")[0]  # the temperature has a column
+    return replace(found, table=table)
+
+
+def kinds_of_teacher(replicates: Iterable[int], where: Where) -> Comparison:
+    """B: which teacher? Each kind's hard labels, its soft labels at T = 1 and T = 4."""
+    replicates, seeds, strategies = list(replicates), range(4), (HARD, SoftLabels(1.0), SoftLabels(4.0))
+    runs = [run for one in replicates for run in students("B teachers", digits(one), [TRUTH], None, one, seeds)]
+    for kind in (*RECIPES, UNTRAINED):
+        for one, taught in teachers(kind, replicates, **where).items():
+            runs += students("B teachers", digits(one), strategies, taught, one, seeds, kind=kind)
+    for (one, seed), taught in of_students_labels(replicates, seeds, 60, **where).items():
+        runs += students("B teachers", digits(one), strategies, taught, one, [seed], kind=OF_STUDENT)
+    return carried_out(runs, where)
+
+
+def controls(replicates: Iterable[int], where: Where, temperature: float = 2.0) -> Comparison:
+    """C: what is it in softness? Soft labels from which one thing at a time is taken away."""
+    runs: list[Run] = []
+    for one, taught in teachers(PLAIN, replicates, **where).items():
+        for name in CONTROLS:
+            told = controlled(name, taught, digits(one), temperature, seed=one)
+            for images in (60, 240):
+                names = {"images": images, "control": name}
+                runs += students("C controls", digits(one), [SoftLabels(temperature)], told, one, range(8), **names)
+        for images in (60, 240):
+            runs += students("C controls", digits(one), [TRUTH], None, one, range(8), images=images)
+    return carried_out(runs, where)
+
+
+def temperature_and_weight(replicates: Iterable[int], where: Where) -> Comparison:
+    """D: accuracy over temperature and weight, for students of three widths, read at three lengths."""
+    both = [kdlearn.SoftLabelsAndGroundTruth(*cell) for cell in product(TEMPERATURES, WEIGHTS)]
+    runs: list[Run] = []
+    for one, taught in teachers(PLAIN, replicates, **where).items():
+        for width in WIDTHS:
+            options = {"width": width, "lengths": LENGTHS[:3]}
+            runs += students(
+                "D temperature and weight", digits(one), [TRUTH, HARD, *both], taught, one, range(2), **options
+            )
+    return carried_out(runs, where)
+
+
+def with_wrong_labels(data: Dataset, share: float, seed: int) -> Dataset:
+    """A share of the training labels replaced by another class, drawn evenly."""
+    generator, labels = generator_of(seed), data.train.labels.clone()
+    rows = torch.randperm(len(labels), generator=generator)[: round(share * len(labels))]
+    labels[rows] = (labels[rows] + torch.randint(1, 10, (len(rows),), generator=generator)) % 10
+    return replace(data, train=data.train._replace(labels=labels))
+
+
+def wrong_labels(replicates: Iterable[int], where: Where) -> Comparison:
+    """E: the teacher and the student on ground truth both learn from labels of which some are wrong."""
+    replicates, strategies, runs = list(replicates), (TRUTH, HARD, SoftLabels(1.0), SoftLabels(4.0)), []
+    for share in (0.2, 0.4):
+        noisy = cache(lambda one, share=share: with_wrong_labels(digits(one), share, one))
+        for one, taught in teachers(PLAIN, replicates, noisy, **where).items():
+            runs += students("E wrong labels", noisy(one), strategies, taught, one, range(8), images=1200, wrong=share)
+    return carried_out(runs, where)
+
+
+def long_training(replicates: Iterable[int], where: Where) -> Comparison:
+    """Does the gain last? 60 images, ten times as many updates as in the other grids."""
+    strategies, lengths, runs = (TRUTH, HARD, SoftLabels(2.0), SoftLabels(4.0)), (1000, 3000, 10000), []
+    for one, taught in teachers(PLAIN, replicates, **where).items():
+        runs += students("long", digits(one), strategies, taught, one, range(2), lengths=lengths)
+    return carried_out(runs, where)
+
+
+def cells(replicates: Iterable[int], where: Where, num_cells: int = 5000) -> Comparison:
+    """Cells drawn from all axes together, each with ground truth, hard and soft labels: what the guide learns from."""
+    replicates, draw = list(replicates), np.random.default_rng(2026)
+    kinds = {kind: teachers(kind, replicates, **where) for kind in (*RECIPES, UNTRAINED)}
+    runs: list[Run] = []
+    for cell in range(num_cells):
+        one, kind = int(draw.choice(replicates)), str(draw.choice(list(kinds)))
+        images = 10 * round(10 ** draw.uniform(np.log10(2), np.log10(120)))
+        soft = kdlearn.SoftLabelsAndGroundTruth(float(draw.choice(TEMPERATURES)), float(draw.choice(WEIGHTS)))
+        names = {"images": images, "width": int(draw.choice(WIDTHS)), "kind": kind}
+        options = {"lengths": (int(draw.choice(LENGTHS[:3])),), **names}
+        runs += students("cells", digits(one), (TRUTH, HARD, soft), kinds[kind][one], one, [cell], **options)
+    return carried_out(runs, where)
+
+
+@cache
+def small_mnist(replicate: int) -> Dataset:
+    """MNIST at 14 × 14, means of 2 × 2 pixels: 5,000 images to train, 1,000 to validate, 2,000 to test, drawn anew."""
+    whole = all_of_mnist()
+    train, test = (
+        stratified_sample(whole.train.labels, 6000, replicate),
+        stratified_sample(whole.test.labels, 2000, replicate),
+    )
+    train = train[torch.randperm(6000, generator=generator_of(replicate))]
+    rows = {"train": train[:5000], "validation": train[5000:], "test": test}
+    pooled = {
+        name: avg_pool2d((whole.test if name == "test" else whole.train).inputs[found].float(), 2)
+        for name, found in rows.items()
+    }
+    mean, deviation = pooled["train"].mean(), pooled["train"].std()
+    label = {name: (whole.test if name == "test" else whole.train).labels[found] for name, found in rows.items()}
+    parts = {name: Examples((pooled[name] - mean) / deviation, label[name]) for name in rows}
+    return Dataset(**parts, class_names=tuple("0123456789"), name="mnist 14")
+
+
+@cache
+def all_of_mnist() -> Any:
+    return kdlearn.load_images("mnist")
+
+
+def mnist_teacher(data: Dataset, replicate: int) -> list[Run]:
+    network, options = (
+        partial(kdlearn.perceptron, 196, 512, 10),
+        {"optimizer": kdlearn.Adam(1e-3), "batch_size": BATCH_SIZE},
+    )
+    return [Run(data, network, lengths=(1000,), replicate=replicate, **options)]
+
+
+def mnist(replicates: Iterable[int], where: Where) -> Comparison:
+    """Another data set: MNIST at 14 × 14, a perceptron of 512 units on 5,000 images as teacher."""
+    strategies, runs = (TRUTH, HARD, SoftLabels(2.0), SoftLabels(4.0)), []
+    taught = kdlearn.trained_logits(
+        [run for one in replicates for run in mnist_teacher(small_mnist(one), one)], **where
+    )
+    for one, logits in zip(replicates, taught, strict=True):
+        for images in (60, 240):
+            runs += students("MNIST", small_mnist(one), strategies, logits, one, range(6), images=images)
+    return carried_out(runs, where)
+
+
+GRIDS: Mapping[str, Callable[[Iterable[int], Where], Comparison]] = {
+    "controls": controls,
+    "teachers": kinds_of_teacher,
+    "wrong": wrong_labels,
+    "temperature": temperature_and_weight,
+    "labels-20": partial(labels, images=20),
+    "labels-240": partial(labels, images=240),
+    "labels-60": partial(labels, images=60),
+    "cells": cells,
+    "mnist": mnist,
+    "labels-1200": partial(labels, images=1200),
+    "long": long_training,
+}

@@ -1,0 +1,159 @@
+"""The atlas: when does distillation help, and what in a teacher's labels is it that helps?
+
+Students are perceptrons of 64, `width` and 10 units on handwritten digits of 8 × 8 pixels, 60 images a batch. Each of
+80 replicates (1000 to 1079, which no pilot has used) has a split into 1,200, 197 and 400 images and teachers of its
+own; within a replicate students of one seed share images, first weights and order. Teachers are small convolutional
+networks on the replicate's 1,200 training images; where no kind is said they saw the images as they are, 15 epochs.
+What is told is measured on the 400 test images, read once, by runs that nothing was chosen on.
+
+A labels: nine arms on 20, 60, 240 and 1,200 images, read at 100, 300, 1,000 and 3,000 updates, each arm with a rate of
+    its own at each length: 9 × 80 × (6 + 4 + 3 + 2) seeds × 4 lengths.
+B teachers: eleven kinds of teacher, 60 images, 1,000 updates; hard labels, T = 1, T = 4: 33 × 80 × 4.
+C controls: one thing of the soft labels at T = 2 is taken away at a time, 60 and 240 images: 14 × 80 × 8.
+D temperature and weight: six temperatures × five weights × three widths, read at 100, 300, 1,000 updates: 96 × 80 × 2.
+E wrong labels: 20 and 40 % of all 1,200 labels are wrong, for the teacher too: 8 × 80 × 8.
+cells: 5,000 cells drawn from all axes, three arms each: what the guide learns from.
+MNIST: the same at 14 × 14, a perceptron of 512 units on 5,000 images as teacher: 8 × 80 × 6.
+long: 60 images, up to 10,000 updates: 4 × 80 × 2.
+
+The order of computing is that of `GRIDS`: what the planned claims need comes first.
+
+Grid C came first, with 8 seeds. Its half widths were 0.2 points, so that before any other grid ran A and B were planned
+with fewer seeds than at first (8, 6, 3, 2 and 8).
+
+Tuning. In A all arms share the rates 0.001, 0.003, 0.01, 0.03 of Adam, extended once for every arm if a choice lies at
+an end; chosen for each arm, size and length by the mean on the validation images of 8 other replicates × 2 other seeds.
+Temperatures are arms of their own there and not chosen. All other grids share the rate 0.003, which is chosen for no
+arm: how much tuning changes is read from A.
+
+Planned, one Holm family of five, two-sided, Student's t over the 80 replicates' means:
+1. A, 3,000 updates: (soft labels at T = 4 - the teacher's hard labels) on 20 images - the same on 240 images: softness
+   gives more where labels are fewer;
+2. B: soft labels at T = 4 of the small teacher of images as they are - those of the teacher that saw shifted images for
+   45 epochs: the less accurate one teaches better;
+3. C, 60 images: soft labels - the mean soft label of all images of that class: it matters which classes this image
+   looks like, not only which classes look alike;
+4. D, 1,000 updates, weight 1: (T = 16 - T = 4) at width 128 - the same at width 8: the larger student profits from the
+   higher temperature (Hinton et al. 2015, section 4, tell so of 300 or more units against 30);
+5. E, 40 % wrong: soft labels at T = 4 - hard labels of the same teacher.
+All else that is read from the record is exploratory.
+
+Pilots told: 16 to 24 replicates of digits with two kinds of teacher at T = 2 (studies/digits) have shown the sign of 1
+(60 against 240 images) and of what 2 rests on; two replicates, 500 and 501, that tried the code of grid C have shown
+that of 3. 4 and 5 had none.
+
+Command: `make atlas`, or `python studies/atlas/plan.py FOLDER --workers 2`; it goes on where it was stopped.
+MNIST lies in the folder of the variable KDLEARN_DATA.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+from grids import GRIDS
+
+import kdlearn
+from kdlearn import Comparison
+from kdlearn.commands.scheduler import executor_at
+from kdlearn.formulas.intervals import Interval, interval
+
+HERE = Path(__file__).parent
+FIRST, REPLICATES = 1000, 80
+
+
+def planned(record: Comparison) -> Mapping[str, Interval]:
+    """The five planned differences, in points."""
+
+    def arm(grid: str, strategy: str, **told: Any) -> dict[str, Any]:
+        return {"grid": grid, "strategy": strategy, **told}
+
+    def softness(images: int) -> pd.Series:
+        sides = arm("A labels", "soft labels", temperature=4.0, images=images), arm("A labels", HARD, images=images)
+        return record.each(*sides, length=3000)
+
+    def hotter(width: int) -> pd.Series:
+        both = [
+            arm("D temperature and weight", BOTH, soft_weight=1.0, temperature=at, width=width) for at in (16.0, 4.0)
+        ]
+        return record.each(*both, length=1000)
+
+    small, shifted = (arm("B teachers", "soft labels", temperature=4.0, kind=of) for of in ("small", "shifted, long"))
+    whole, mean = (
+        arm("C controls", "soft labels", images=60, control=name) for name in ("the teacher's", "class mean")
+    )
+    soft, hard = (
+        arm("E wrong labels", "soft labels", temperature=4.0, wrong=0.4),
+        arm("E wrong labels", HARD, wrong=0.4),
+    )
+    return {
+        "softness gives more on 20 images than on 240": interval(softness(20) - softness(240)),
+        "a less accurate teacher teaches better": record.difference(small, shifted, length=1000),
+        "what this image looks like": record.difference(whole, mean, length=1000),
+        "a larger student profits from a higher temperature": interval(hotter(128) - hotter(8)),
+        "softness with 40 % wrong labels": record.difference(soft, hard, length=1000),
+    }
+
+
+HARD, BOTH = kdlearn.TeachersHardLabels.name, kdlearn.SoftLabelsAndGroundTruth.name
+KEPT = [
+    "grid",
+    "images",
+    "wrong",
+    "teacher",
+    "kind",
+    "control",
+    "width",
+    "strategy",
+    "temperature",
+    "soft_weight",
+    "learning_rate",
+]
+KEPT += ["replicate", "seed", "length", "accuracy", "loss", "agreement", "teacher_accuracy"]
+
+
+def joined(folder: Path, names: list[str]) -> Comparison:
+    """The grids that are done as one record: the loss to four decimals, the rest as it was measured."""
+    tables = [Comparison.load(folder / f"{name}.parquet").table for name in names]
+    table = pd.concat(tables, ignore_index=True)[KEPT]
+    return Comparison(table.assign(loss=table["loss"].round(4)))
+
+
+def tuning_scores(folder: Path) -> pd.DataFrame:
+    """Every candidate's scores on validation, of all sizes of grid A."""
+    sizes = {name: int(name.partition("-")[2]) for name in GRIDS if name.startswith("labels-")}
+    scores = [Comparison.load(folder / f"{name}.parquet").scores.assign(images=size) for name, size in sizes.items()]
+    told = ["images", "strategy", "learning_rate", "replicate", "seed", "length", "score"]
+    return pd.concat(scores, ignore_index=True)[told]
+
+
+def main(
+    folder: Path,
+    first: Annotated[
+        int, typer.Option(help="the first replicate; another one repeats all with other teachers")
+    ] = FIRST,
+    replicates: int = REPLICATES,
+    workers: int = 2,
+    scheduler: Annotated[str | None, typer.Option(help="address of a Dask scheduler")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="grids to carry out")] = None,
+) -> None:
+    """Carry out the grids that are not done yet, and tell the planned claims once all are."""
+    names = only or list(GRIDS)
+    with executor_at(scheduler) as executor:
+        how = {"executor": executor} if executor else {"workers": workers}
+        for name in names:
+            if not (folder / f"{name}.parquet").exists():
+                where = {"folder": folder / "work", "progress": True, **how}
+                GRIDS[name](range(first, first + replicates), where).save(folder / f"{name}.parquet")
+                print(f"{name} is done", flush=True)
+    if only is None:
+        record = joined(folder, names)
+        print(record.planned(planned(record)).to_string(index=False))
+        if (first, replicates) == (FIRST, REPLICATES):
+            record.save(HERE / "atlas.parquet")
+            tuning_scores(folder).to_parquet(HERE / "tuning.parquet", index=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)

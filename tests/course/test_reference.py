@@ -1,0 +1,32 @@
+"""Each public name says in its docstring what comes back, and shows it in an example that runs as it stands."""
+
+import doctest
+import inspect
+
+import pytest
+import torch
+from torch import nn
+
+import kdlearn
+
+PUBLIC = {name: getattr(kdlearn, name) for name in kdlearn.__all__ if callable(getattr(kdlearn, name))}
+SAID_BEFORE = {**PUBLIC, "torch": torch, "nn": nn}  # what the reference takes for granted
+each_name = pytest.mark.parametrize("name", PUBLIC)
+
+
+@each_name
+def test_what_a_function_returns_is_said(name):
+    """And not as "this: that", of which Sphinx takes the first half for a type."""
+    found = PUBLIC[name]
+    if inspect.isfunction(found) and inspect.signature(found).return_annotation is not None:
+        told = inspect.getdoc(found).partition("\nReturns:\n")[2]
+        assert told and ": " not in told.splitlines()[0]
+
+
+@each_name
+def test_its_example_runs(name):
+    """Without the names of its module, which a reader of the reference does not have."""
+    parts = doctest.DocTestFinder(recurse=False).find(PUBLIC[name], name, globs=dict(SAID_BEFORE))
+    found = doctest.DocTestRunner(verbose=False)
+    assert sum(found.run(part).attempted for part in parts) > 0, "it has no example"
+    assert found.summarize(verbose=False).failed == 0

@@ -1,0 +1,29 @@
+"""Logits of trained networks, from which teachers are made."""
+
+import pandas as pd
+import torch
+from small import SAME, STUDENT, TEACHER, digits
+
+import kdlearn
+from kdlearn import Run, SoftLabels, Stream, predict, seeded, train
+
+
+def test_they_are_those_of_the_network_trained_by_hand():
+    data = digits()
+    [found] = kdlearn.trained_logits([Run(data, TEACHER, lengths=(20,), seed=3, batch_size=30)])
+    network = seeded(TEACHER, 3)
+    train(network, Stream(data.train, 30, seed=3), kdlearn.GroundTruth(), num_epochs=5, progress=False)
+    assert set(found) == {"train", "validation", "test"}
+    for split, logits in found.items():
+        torch.testing.assert_close(logits, predict(network, data.inputs(split)), rtol=1e-4, atol=1e-4)
+
+
+def test_students_of_the_logits_are_those_of_the_run(tmp_path):
+    data = digits()
+    teachers = [Run(data, TEACHER, lengths=(20,), seed=seed) for seed in (1, 2)]
+    for teacher, logits in zip(teachers, kdlearn.trained_logits(teachers, tmp_path), strict=True):
+        tables = [
+            kdlearn.study([Run(data, STUDENT, SoftLabels(2.0), told, (10,), seed) for seed in (0, 1)], tmp_path)
+            for told in (teacher, logits)
+        ]
+        pd.testing.assert_frame_equal(*(table.drop(columns=SAME) for table in tables))

@@ -100,5 +100,4 @@ def setup(app: Sphinx) -> None:
     app.add_directive("interactive", Interactive)
     app.connect("html-page-context", add_diagram_scripts)
     app.connect("html-page-context", add_figure_scripts)
-
     app.connect("autodoc-process-signature", named_defaults)

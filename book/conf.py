@@ -1,8 +1,12 @@
-"""The book: the committed notebooks as they are, and the reference from the docstrings; it needs no network."""
+"""The book: the committed notebooks as they are, the claims on the article, the reference from the docstrings.
+
+It needs no network.
+"""
 
 import html
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,14 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
 import kdlearn
+from kdlearn.commands.explore import figures_of_the_course
+from kdlearn.figures.figure import FOLDER, script
 
 BOOK = Path(__file__).parent
+sys.path.insert(0, str(BOOK))
+from trial import write_pages  # noqa: E402
+
+write_pages(BOOK / "article")
 shutil.rmtree(BOOK / "notebooks", ignore_errors=True)
 shutil.copytree(BOOK.parent / "notebooks", BOOK / "notebooks", ignore=shutil.ignore_patterns(".*", "*.toml"))
 
@@ -23,7 +33,7 @@ release = kdlearn.__version__
 language = "en-GB"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "node_modules"]
+exclude_patterns = ["_build", "node_modules", "article/counts.md"]
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
@@ -65,6 +75,29 @@ def add_diagram_scripts(app: Sphinx, page: str, template: str, context: dict, do
         app.add_js_file("diagrams.js", loading_method="defer")
 
 
+FIGURES = {type(figure).__name__: figure for figure in figures_of_the_course()}
+
+
+class Interactive(Directive):
+    """One of the course's figures, live in the page; it asks before it shows."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        figure = FIGURES[self.arguments[0]]
+        figure.ask = True
+        for path in FOLDER.iterdir():  # by whose content the element is named
+            self.state.document.settings.env.note_dependency(str(path))
+        return [nodes.raw("", figure.element(figure.picture()), format="html")]
+
+
+def add_figure_scripts(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    texts = [node.astext() for node in doctree.findall(nodes.raw)] if doctree else []
+    shown = [figure for figure in FIGURES.values() if any(text.startswith(f"<{figure.tag} ") for text in texts)]
+    if shown:
+        context["body"] += script(*shown)
+
+
 def named_defaults(app: Sphinx, what: str, name: str, found: Any, options: Any, given: str | None, result: Any) -> Any:
     """Defaults of a dataclass such as `<function accuracy>` as `accuracy`; Sphinx cannot read the others."""
     return given and re.sub(r"<(?:function )?(\w+)>", r"\1", given), result
@@ -72,5 +105,7 @@ def named_defaults(app: Sphinx, what: str, name: str, found: Any, options: Any, 
 
 def setup(app: Sphinx) -> None:
     app.add_directive("mermaid", Mermaid)
+    app.add_directive("interactive", Interactive)
     app.connect("html-page-context", add_diagram_scripts)
+    app.connect("html-page-context", add_figure_scripts)
     app.connect("autodoc-process-signature", named_defaults)

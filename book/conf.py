@@ -15,6 +15,8 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
 import kdlearn
+from kdlearn.commands.explore import figures_of_the_course
+from kdlearn.figures.figure import FOLDER, script
 
 BOOK = Path(__file__).parent
 sys.path.insert(0, str(BOOK))
@@ -73,6 +75,29 @@ def add_diagram_scripts(app: Sphinx, page: str, template: str, context: dict, do
         app.add_js_file("diagrams.js", loading_method="defer")
 
 
+FIGURES = {type(figure).__name__: figure for figure in figures_of_the_course()}
+
+
+class Interactive(Directive):
+    """One of the course's figures, live in the page; it asks before it shows."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        figure = FIGURES[self.arguments[0]]
+        figure.ask = True
+        for path in FOLDER.iterdir():  # by whose content the element is named
+            self.state.document.settings.env.note_dependency(str(path))
+        return [nodes.raw("", figure.element(figure.picture()), format="html")]
+
+
+def add_figure_scripts(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    texts = [node.astext() for node in doctree.findall(nodes.raw)] if doctree else []
+    shown = [figure for figure in FIGURES.values() if any(text.startswith(f"<{figure.tag} ") for text in texts)]
+    if shown:
+        context["body"] += script(*shown)
+
+
 def named_defaults(app: Sphinx, what: str, name: str, found: Any, options: Any, given: str | None, result: Any) -> Any:
     """Defaults of a dataclass such as `<function accuracy>` as `accuracy`; Sphinx cannot read the others."""
     return given and re.sub(r"<(?:function )?(\w+)>", r"\1", given), result
@@ -80,5 +105,7 @@ def named_defaults(app: Sphinx, what: str, name: str, found: Any, options: Any, 
 
 def setup(app: Sphinx) -> None:
     app.add_directive("mermaid", Mermaid)
+    app.add_directive("interactive", Interactive)
     app.connect("html-page-context", add_diagram_scripts)
+    app.connect("html-page-context", add_figure_scripts)
     app.connect("autodoc-process-signature", named_defaults)

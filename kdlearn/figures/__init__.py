@@ -4,9 +4,21 @@ Nothing here imports torch; tensors are taken as they come.
 """
 
 from kdlearn.figures.dark_knowledge import DarkKnowledge
-from kdlearn.figures.figure import Figure, save
+from kdlearn.figures.draw_a_digit import DrawADigit
+from kdlearn.figures.figure import Figure, beside, save
 from kdlearn.figures.loss_explorer import LossExplorer
 from kdlearn.figures.playground import Playground
+from kdlearn.figures.simplex import Simplex
 from kdlearn.figures.temperature_explorer import TemperatureExplorer
 
-__all__ = ["DarkKnowledge", "Figure", "LossExplorer", "Playground", "TemperatureExplorer", "save"]
+__all__ = [
+    "DarkKnowledge",
+    "DrawADigit",
+    "Figure",
+    "LossExplorer",
+    "Playground",
+    "Simplex",
+    "TemperatureExplorer",
+    "beside",
+    "save",
+]

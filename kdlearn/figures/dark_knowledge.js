@@ -1,51 +1,24 @@
-// A teacher's opinion of real images, what a hard label hides of it, and which classes it takes for alike.
+// A teacher's opinion of real images, what a hard label hides of it, and which classes it finds alike.
 
-import { box, choice, create, follow, formatNumber, formatTemperature, liveText, temperatureSlider, whenPressed } from "./drawing.js";
-import { entropy, hardLabel, softmax } from "./maths.js";
+import { bound, choice, temperatureSlider, whenPressed } from "./controls.js";
+import { box, create, follow, imageOf, liveText, mark, styleOf, svg, swatch } from "./drawing.js";
+import { average, entropy, formatNumber, formatPercent, formatTemperature, hardLabel, largestOf, ranked, softmax, sum } from "./maths.js";
 
-const DARK_STYLE = `
-h3, p { margin: 0; }
-h3 { font: 600 15px/1.3 var(--sans); }
-.parts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(290px, 100%), 1fr)); gap: 24px 32px; }
-.images { display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--tile), 1fr)); gap: 5px; max-height: 350px;
-  overflow-y: auto; padding: 4px; margin: -4px -4px 8px; }
-.image { position: relative; aspect-ratio: 1; image-rendering: pixelated; border-radius: 4px; }
-.images .image { cursor: pointer; }
-.image[aria-selected="true"] { box-shadow: 0 0 0 2px var(--paper), 0 0 0 4px var(--blue); }
-.wrong::after { content: ""; position: absolute; right: 0; top: 0; width: 12px; height: 12px; }
-.wrong::after, .corner { background: linear-gradient(45deg, transparent 50%, var(--vermilion) 50%); }
-.figure .swatch { width: 11px; }
-.chosen { display: flex; gap: 16px; align-items: center; margin-bottom: 16px; min-height: 116px; }
-.chosen .image { flex: 0 0 104px; }
-.bars { display: grid; grid-template-columns: fit-content(35%) 1fr 3.5em; gap: 5px 10px; font-size: 13px; line-height: 18px; }
-.bars > :nth-child(3n) { text-align: right; }
-.bars > *, th { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.bars div div { height: 14px; margin-top: 2px; min-width: 1px; border-radius: 0 2px 2px 0; }
-.rest { background: var(--orange); }
-.hard { background: var(--faint); }
-table { border-spacing: 2px; table-layout: fixed; width: 100%; font-size: 11px; }
-th, td { padding: 0; height: 26px; text-align: center; font-weight: 400; border-radius: 3px; }
-tr > :first-child { text-align: right; padding-right: 6px; }
-.figure .strong { font-weight: 600; }
-@container (max-width: 640px) {
-  .long thead th { height: 5em; writing-mode: vertical-rl; rotate: 180deg; text-align: left; }
-}`;
+const MOST_CLASSES = 20, TOP_BARS = 12; // beyond them the top ones are shown, and the rest as one
 
-const percent = (share) => `${formatNumber(100 * share, share < 0.0995 ? 1 : 0)}\u00a0%`;
+const corner = () => svg("svg", { class: "corner", viewBox: "0 0 1 1", "aria-hidden": "true" }, svg("path", { d: "M0 0H1V1Z" }));
 
 // All images; a click or a key chooses one.
 function imageList(model, picture, descriptions) {
-  const tiles = descriptions.map(([words, wrong], index) => {
-    const tile = create("div", { class: wrong ? "image wrong" : "image", role: "option", id: `image-${index}`, title: words,
-      "aria-label": `image ${index}: ${words}`, onclick: () => model.set("selected", index) });
-    return picture(tile, index);
-  });
+  const tiles = descriptions.map(([words, wrong], index) => create("div", { class: "tile", role: "option", id: `image-${index}`,
+    title: words, "aria-label": `image ${index}: ${words}`, onclick: () => model.set("selected", index) },
+  picture(index).node, wrong ? corner() : ""));
   const node = create("div", { class: "images", role: "listbox", tabIndex: 0, "aria-label": "Images",
-    style: `--tile: ${tiles.length > 30 ? 36 : 56}px` });
+    style: `--tile: ${tiles.length > 30 ? 2.6 : 4}em` });
   const across = () => getComputedStyle(node).gridTemplateColumns.split(" ").length;
   let order = [];
   whenPressed(node, { ArrowRight: () => 1, ArrowLeft: () => -1, ArrowDown: across, ArrowUp: () => -across(),
-    Home: () => -tiles.length, End: () => tiles.length }, (move) => {
+    PageDown: () => 3 * across(), PageUp: () => -3 * across(), Home: () => -tiles.length, End: () => tiles.length }, (move) => {
     const place = order.indexOf(model.get("selected")) + move();
     model.set("selected", order[Math.min(tiles.length - 1, Math.max(0, place))]);
     tiles[model.get("selected")].scrollIntoView({ block: "nearest" });
@@ -61,55 +34,64 @@ function imageList(model, picture, descriptions) {
 
 // The soft label beside one image, and what its hard label hides.
 function opinion(names, picture) {
-  const image = create("div", { class: "image", role: "img" }), truth = create("p", { class: "faint" });
+  const image = picture(0), truth = create("p", { class: "faint" }), all = names.length <= MOST_CLASSES;
   const [hardWords, restWords] = [create("span"), create("span")];
-  const bars = names.map((name) => [create("span", { title: name }, name), box(""), create("span")]);
-  const swatch = (kind) => create("i", { class: `swatch ${kind}` });
+  const bars = Array.from({ length: all ? names.length : TOP_BARS + 1 }, () => [create("span"), mark(), create("span")]);
   const words = box("", create("h3", {}, swatch("hard"), hardWords), create("p", {}, swatch("rest"), restWords), truth);
-  const node = box("", box("chosen", image, words), box("bars", ...bars.flatMap(([name, bar, number]) => [name, box("", bar), number])));
+  const node = box("", box("chosen", image.node, words), box("bars", ...bars.flatMap(([name, bar, number]) => [name, box("", bar), number])));
+  const write = ([name, bar, number], text, kind, share, strong) => {
+    name.textContent = name.title = text;
+    name.className = strong ? "strong" : "";
+    bar.setAttribute("class", kind);
+    bar.style.width = `${100 * share}%`;
+    number.textContent = formatPercent(share);
+  };
   const show = (index, soft, label, description) => {
-    const hard = hardLabel(soft), second = hardLabel(soft.map((p, k) => (k === hard ? -1 : p)));
-    hardWords.textContent = `The hard label: ${names[hard]}`;
-    restWords.textContent = `It hides ${percent(1 - soft[hard])} of the teacher's opinion; ${names[second]} comes second with ${percent(soft[second])}.`;
+    const hard = hardLabel(soft), second = ranked(soft.map((p, k) => (k === hard ? -1 : p)))[0];
+    hardWords.textContent = `The teacher's hard label: ${names[hard]}`;
+    restWords.textContent = `It hides ${formatPercent(1 - soft[hard])} of the teacher's opinion; ${names[second]} comes second with ${formatPercent(soft[second])}.`;
     truth.textContent = `Ground truth: ${names[label]}${label === hard ? "" : ". The teacher is wrong."}`;
-    picture(image, index).ariaLabel = description;
-    bars.forEach(([name, bar, number], k) => {
-      name.className = k === label ? "strong" : "";
-      bar.className = k === hard ? "hard" : "rest";
-      bar.style.width = `${100 * soft[k]}%`;
-      number.textContent = percent(soft[k]);
-    });
+    image.show(index);
+    image.node.alt = description;
+    const shown = all ? names.map((_, k) => k) : ranked(soft).slice(0, TOP_BARS);
+    shown.forEach((k, place) => write(bars[place], names[k], k === hard ? "hard" : "rest", soft[k], k === label));
+    if (!all) write(bars[TOP_BARS], `${names.length - TOP_BARS} others`, "others", Math.max(0, 1 - sum(shown.map((k) => soft[k]))), false);
     return `${hardWords.textContent}. ${restWords.textContent} ${truth.textContent}`;
   };
   return { node, show };
 }
 
+function classesOfTable(names, labels) {
+  if (names.length <= MOST_CLASSES) return names.map((_, k) => k);
+  const counts = names.map(() => 0);
+  for (const label of labels) counts[label] += 1;
+  return ranked(counts).slice(0, TOP_BARS).filter((k) => counts[k]).sort((one, other) => one - other);
+}
+
 // The mean soft label of the images of each class, by ground truth. The diagonal has no colour, or it would take it all.
 function similarityTable(names, labels) {
-  const title = create("h3"), caption = create("p", { class: "faint" });
-  const longest = Math.max(...names.map((name) => name.length));
-  const head = (scope, name) => create("th", { scope, title: name }, name);
-  const rows = names.map((name) => [head("row", name), ...names.map(() => create("td"))]);
-  const corner = create("td", { style: `width: ${0.65 * Math.min(9, longest) + 1}em` });
+  const title = create("h3"), caption = create("p", { class: "faint" }), classes = classesOfTable(names, labels);
+  const members = classes.map((truth) => labels.map((label, index) => (label === truth ? index : -1)).filter((index) => index >= 0));
+  const longest = Math.max(...classes.map((k) => names[k].length)), some = classes.length < names.length;
+  const head = (scope, k) => create("th", { scope, title: names[k] }, names[k]);
+  const rows = classes.map((k) => [head("row", k), ...classes.map(() => [mark(), create("span")])]);
+  const first = create("td", { style: `width: ${0.65 * Math.min(9, longest) + 1}em` });
   const node = box(longest > 3 ? "long" : "", title, caption, create("table", {},
-    create("thead", {}, create("tr", {}, corner, ...names.map((name) => head("col", name)))),
-    create("tbody", {}, ...rows.map((cells) => create("tr", {}, ...cells)))));
+    create("thead", {}, create("tr", {}, first, ...classes.map((k) => head("col", k)))),
+    create("tbody", {}, ...rows.map(([name, ...cells], row) => create("tr", {}, name,
+      ...cells.map((cell, column) => create("td", { class: row === column ? "same" : "" }, ...cell)))))));
   const show = (softLabels, label, temperature) => {
-    const means = names.map((_, truth) => {
-      const members = softLabels.filter((_, index) => labels[index] === truth);
-      return names.map((_, k) => members.reduce((sum, soft) => sum + soft[k], 0) / members.length); // NaN without images
-    });
-    const largest = Math.max(...means.flatMap((row, truth) => row.filter((mean, k) => k !== truth && mean >= 0)));
+    const means = members.map((of) => classes.map((k) => average(of.map((index) => softLabels[index][k])))); // NaN without images
+    const largest = largestOf(means.flatMap((row, truth) => row.filter((mean, k) => k !== truth && mean >= 0)));
     title.textContent = `Which classes the teacher takes for alike, at T = ${formatTemperature(temperature)}`;
-    caption.textContent = "A row is the mean soft label of one class of images, in %. The diagonal has no colour, so that the "
-      + `colours, from 0 to ${formatNumber(100 * largest, 1)}, show what lies beside it.`;
+    caption.textContent = `${some ? `The ${classes.length} classes of most images. ` : ""}A row is the mean soft label of one class of images, in %. `
+      + `The diagonal has no colour, so that the colours, from 0 to ${formatNumber(100 * largest, 1)}, show what lies beside it.`;
     rows.forEach(([name, ...cells], row) => {
-      name.className = row === label ? "strong" : "";
-      cells.forEach((cell, k) => {
-        const mean = means[row][k], same = row === k;
-        cell.textContent = isNaN(mean) ? "–" : names.length > 12 ? "" : percent(mean).slice(0, -2);
-        cell.style.color = same ? "var(--faint)" : "";
-        cell.style.background = same ? "" : `color-mix(in srgb, var(--orange) ${(55 * (mean || 0)) / (largest || 1)}%, transparent)`;
+      name.className = classes[row] === label ? "strong" : "";
+      cells.forEach(([colour, number], k) => {
+        const mean = means[row][k];
+        number.textContent = isNaN(mean) ? "–" : classes.length > 12 ? "" : formatPercent(mean).slice(0, -2);
+        colour.style.fillOpacity = row === k ? 0 : (0.55 * (mean || 0)) / (largest || 1);
       });
     });
   };
@@ -118,10 +100,7 @@ function similarityTable(names, labels) {
 
 export function DarkKnowledge(model, element) {
   const [names, logits, labels, source] = ["class_names", "teacher_logits", "labels", "images"].map((name) => model.get(name));
-  const picture = (node, index) => { // one of those that lie below each other in one file
-    node.style.background = `url("${source}") 0 ${(100 * index) / Math.max(1, logits.length - 1)}% / 100% ${100 * logits.length}%`;
-    return node;
-  };
+  const picture = (index) => imageOf(source, logits.length, index);
   const descriptions = logits.map((row, index) => {
     const [truth, seen] = [labels[index], hardLabel(row)];
     return truth === seen ? [names[truth], false] : [`${names[truth]}, which the teacher takes for ${names[seen]}`, true];
@@ -130,12 +109,14 @@ export function DarkKnowledge(model, element) {
   const ranks = { given: logits.map((_, index) => index), entropy: atOne.map((p) => -entropy(p)),
     disagreement: atOne.map((p, index) => p[labels[index]]) };
   const temperature = temperatureSlider(model);
-  const order = choice({ label: "Images", value: model.get("order"), onChange: (value) => model.set("order", value),
-    options: [["given", "as given"], ["entropy", "most uncertain first"], ["disagreement", "furthest from the label first"]] });
+  const order = choice({ label: "Images", ...bound(model, "order"), options: [["given", "as given"],
+    ["entropy", "most uncertain first"], ["disagreement", "furthest from the ground truth first"]] });
   const list = imageList(model, picture, descriptions), chosen = opinion(names, picture);
   const table = similarityTable(names, labels), live = liveText();
-  const legend = create("p", { class: "faint" }, create("i", { class: "swatch corner" }), "the teacher's hard label is not the ground truth");
-  element.append(create("style", {}, DARK_STYLE), box("stack", box("row", temperature.node, order.node),
+  const wrong = corner();
+  wrong.classList.add("swatch");
+  const legend = create("p", { class: "faint" }, wrong, "the teacher's hard label is not the ground truth");
+  element.append(styleOf("dark_knowledge"), box("stack", box("row", temperature.node, order.node),
     box("parts", box("", list.node, legend), chosen.node), table.node, live.node));
 
   const end = follow(model, ["temperature", "selected", "order"], () => {

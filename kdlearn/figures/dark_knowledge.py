@@ -1,7 +1,7 @@
 """What a teacher knows of real images beside its hard label."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -21,6 +21,7 @@ class DarkKnowledge(Figure):
     """
 
     modules = ("dark_knowledge",)
+    counted: ClassVar[dict[str, str]] = {"selected": "labels"}
     class_names = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
     teacher_logits = Logits(read_only=True).tag(sync=True)
     labels = traitlets.List(traitlets.Int(), read_only=True).tag(sync=True)
@@ -28,6 +29,20 @@ class DarkKnowledge(Figure):
     temperature = Number(4.0, min=0.1, max=100.0).tag(sync=True)
     selected = traitlets.Int(0).tag(sync=True)
     order = traitlets.Enum(["given", "entropy", "disagreement"], "given").tag(sync=True)
+
+    @traitlets.default("presets")
+    def _presets(self) -> dict[str, dict[str, Any]]:
+        uncertain: dict[str, Any] = {"order": "entropy"}
+        return {f"T = {T:g}": {"temperature": T} for T in (1.0, 4.0, 20.0)} | {"most uncertain first": uncertain}
+
+    @traitlets.default("guess")
+    def _guess(self) -> dict[str, Any]:
+        return {
+            "question": "The teacher's hard label is right for nearly all images. Does its soft label hold more?",
+            "options": ["no, it says the same", "yes, how sure it is", "yes, which classes look alike too"],
+            "reply": "It holds both. The share beside the hard label says how sure the teacher is; how that share is "
+            "divided says which other classes it finds alike, image by image.",
+        }
 
     def __init__(
         self, teacher_logits: Any, labels: Any, images: Any, class_names: Sequence[str] | None = None, **state: Any

@@ -1,7 +1,6 @@
-// The playground's learning: seeded random numbers, points, perceptrons, their gradients and Adam, as in PyTorch.
-// Matrices are typed arrays, one row after another.
+// The playground's learning: random numbers, points, perceptrons, gradients and Adam, as in PyTorch; matrices by rows.
 
-import { distillationGradient, hardLabel } from "./maths.js";
+import { average, distillationGradient, hardLabel } from "./maths.js";
 
 const ROWS = 128; // what a network takes at once
 
@@ -63,7 +62,7 @@ export function forward({ layers, weights, outputs }, points, rows) {
   return before;
 }
 
-// From the loss's gradient on the logits, in the last of `deltas`, to that on the weights, in `gradient`.
+// From the gradient on the logits, in the last of `deltas`, to that on the weights, in `gradient`.
 function backward({ layers, weights, gradient, outputs, deltas }, points, rows) {
   gradient.fill(0);
   for (let layer = layers.length - 1, end = weights.length; layer >= 0; layer--) {
@@ -110,7 +109,7 @@ export function accuracyOf(network, { points, labels }) {
   return (100 * predict(network, points).filter((logits, row) => hardLabel(logits) === labels[row]).length) / labels.length;
 }
 
-// What a student of one seed is taught: points, labels of which the share `label_noise` is wrong, the teacher's logits.
+// A student's points, their labels, of which the share `label_noise` is wrong, and the teacher's logits.
 export function drawLesson({ data_set, labelled_points, label_noise }, seed, teacher) {
   const { points, labels, classes } = drawPoints(data_set, labelled_points, randomNumbers(seed, 1)), random = randomNumbers(seed, 2);
   const other = (label) => (label + 1 + Math.floor(random() * (classes - 1))) % classes;
@@ -118,7 +117,7 @@ export function drawLesson({ data_set, labelled_points, label_noise }, seed, tea
   return { points, labels: given, teacherLogits: predict(teacher, points) };
 }
 
-// Batches of up to 32 without end: places in 0 … count - 1, all of them in a new order before any comes again.
+// Batches of up to 32 without end: all places, in a new order, before any comes again.
 export function batchesOf(count, random) {
   const order = Int32Array.from({ length: count }, (_, place) => place);
   let next = 0;
@@ -151,7 +150,7 @@ export function learn(network, { points, labels, teacherLogits }, batch, kind, {
   adamStep(network, learningRate);
 }
 
-// A larger perceptron, step by step on 2,000 points without noise, at a learning rate that falls to 0.
+// A larger perceptron on 2,000 points without noise, at a learning rate that falls to 0.
 export function* trainTeacher(name, steps = 800) {
   const lesson = drawPoints(name, 2000, randomNumbers(0, 1)), batches = batchesOf(2000, randomNumbers(0, 4));
   const teacher = perceptron([2, 32, 32, lesson.classes], randomNumbers(0, 3));
@@ -163,8 +162,6 @@ export function* trainTeacher(name, steps = 800) {
 }
 
 const STUDENTS_T = 2.093024; // the 97.5 % point of Student's t at 19 degrees of freedom
-
-export const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 // The mean of twenty values, and the half width of its 95 % interval.
 export function meanWithInterval(values) {

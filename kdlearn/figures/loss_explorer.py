@@ -1,7 +1,7 @@
 """The distillation loss of one example, and what it does to the student's logits."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -25,19 +25,42 @@ class LogitsOfOne(Logits):
 class LossExplorer(Figure):
     """Teacher and student, whose bars can be dragged, their loss, and the push it gives each of the student's logits.
 
-    `student_logits`, `teacher_logits` `(C,)`, `label` the hard label's class index. Traits: these, `temperature` (0.1
-    to 100), `soft_weight` (0 to 1), `direction` ("forward": KL(teacher ‖ student), or "reverse"), `times_square`: T².
+    `student_logits`, `teacher_logits` `(C,)`, `label` the ground truth's class index. Traits: these, `temperature`
+    (0.1 to 100), `soft_weight` (0 to 1), `direction` ("forward": KL(teacher ‖ student), or "reverse"), `times_square`:
+    T², `view`: "push" on each logit, or the "balance" of both parts over the temperatures.
     """
 
-    modules = ("loss_explorer",)
+    modules = ("balance", "loss_explorer")
+    counted: ClassVar[dict[str, str]] = {"label": "class_names"}
     class_names = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
-    student_logits = LogitsOfOne().tag(sync=True)
-    teacher_logits = LogitsOfOne().tag(sync=True)
+    student_logits = LogitsOfOne().tag(sync=True, limits=lambda logits: {"length": len(logits)})
+    teacher_logits = LogitsOfOne().tag(sync=True, limits=lambda logits: {"length": len(logits)})
     label = traitlets.Int().tag(sync=True)
     temperature = Number(4.0, min=0.1, max=100.0).tag(sync=True)
     soft_weight = Number(0.9, min=0.0, max=1.0).tag(sync=True)
     direction = traitlets.Enum(["forward", "reverse"], "forward").tag(sync=True)
     times_square = traitlets.Bool(True).tag(sync=True)
+    view = traitlets.Enum(["push", "balance"], "push").tag(sync=True)
+
+    @traitlets.default("presets")
+    def _presets(self) -> dict[str, dict[str, Any]]:
+        return {
+            "T = 1": {"temperature": 1.0, "times_square": True},
+            "T = 10": {"temperature": 10.0, "times_square": True},
+            "T = 10 without T²": {"temperature": 10.0, "times_square": False},
+            "balance over T": {"view": "balance"},
+            "push on each logit": {"view": "push"},
+        }
+
+    @traitlets.default("guess")
+    def _guess(self) -> dict[str, Any]:
+        return {
+            "question": "The combined loss has a soft and a hard part. T grows from 1 to 10, and T² is left out. "
+            "What becomes of the pull of the soft part on the logits?",
+            "options": ["it stays as it was", "about a tenth", "about a hundredth"],
+            "reply": "About a hundredth. One factor 1 / T comes from the chain rule, as the logits are divided by T; "
+            "the difference of the two distributions shrinks by about 1 / T too. T² takes both back.",
+        }
 
     def __init__(
         self,

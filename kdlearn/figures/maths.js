@@ -1,15 +1,18 @@
-// The formulas of kdlearn/labels.py, losses.py and theory.py for one example: logits are arrays of C finite numbers.
+// What all figures compute, as kdlearn/formulas does for one example of C finite logits, and how they write numbers.
 //
 //     p = softmax(teacherLogits / T)      q = softmax(studentLogits / T)      sums over the classes, in nats
 //
 // `direction` is "forward" for KL(p ‖ q), which kdlearn.kl_divergence computes, or "reverse" for KL(q ‖ p).
 
-const sum = (values) => values.reduce((total, value) => total + value, 0);
+export const sum = (values) => values.reduce((total, value) => total + value, 0);
+export const average = (values) => sum(values) / values.length;
+export const largestOf = (values) => values.reduce((most, value) => Math.max(most, value), -Infinity);
+export const between = (low, value, high) => Math.min(high, Math.max(low, value));
 
 // log softmax(logits / T): exact where a probability itself would round to 0.
 export function logSoftmax(logits, temperature = 1) {
   const scaled = logits.map((logit) => logit / temperature);
-  const largest = Math.max(...scaled); // subtracted first, so that no power overflows
+  const largest = largestOf(scaled); // subtracted first, so that no power overflows
   const logOfSum = Math.log(sum(scaled.map((value) => Math.exp(value - largest))));
   return scaled.map((value) => value - largest - logOfSum);
 }
@@ -17,7 +20,10 @@ export function logSoftmax(logits, temperature = 1) {
 export const softmax = (logits, temperature = 1) => logSoftmax(logits, temperature).map(Math.exp);
 
 // The arg max; of equal logits the first.
-export const hardLabel = (logits) => logits.indexOf(Math.max(...logits));
+export const hardLabel = (logits) => logits.indexOf(largestOf(logits));
+
+// The places of all values, the largest first; of equal ones the first.
+export const ranked = (values) => values.map((_, place) => place).sort((one, other) => values[other] - values[one] || one - other);
 
 // -Σ p log p, with 0 log 0 = 0.
 export const entropy = (probabilities) => sum(probabilities.map((p) => (p > 0 ? -p * Math.log(p) : 0)));
@@ -68,9 +74,51 @@ export function distillationGradient(studentLogits, teacherLogits, label, temper
   return soft.map((value, k) => softWeight * value + (1 - softWeight) * hard[k]);
 }
 
+export const euclidean = (vector) => Math.sqrt(sum(vector.map((value) => value * value)));
+
 // The logit that gives class `index` this probability while the others stay: T (log odds + logsumexp of the others / T).
 export function logitFor(logits, index, probability, temperature = 1) {
   const others = logits.filter((_, k) => k !== index);
   const logSumOfOthers = others[0] / temperature - logSoftmax(others, temperature)[0];
   return temperature * (Math.log(probability / (1 - probability)) + logSumOfOthers);
+}
+
+// ---- numbers as text
+
+export const powerOfTen = (exponent) => "10" + [...String(exponent)].map((sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]).join("");
+
+// 0.62, 0.0043, 2·10⁻⁷.
+export function formatProbability(value) {
+  if (value >= 0.01 || value === 0) return value.toFixed(2);
+  if (value >= 0.0001) return value.toFixed(4);
+  const [digits, exponent] = value.toExponential(0).split("e");
+  return `${digits}·${powerOfTen(Number(exponent))}`;
+}
+
+// With a true minus sign, which is as wide as a plus.
+export function formatNumber(value, digits = 2) {
+  return value.toFixed(digits).replace(/^-(0(?:\.0*)?)$/, "$1").replace("-", "−");
+}
+
+export const withSign = (value, digits = 1) => (value > 0 ? "+" : "") + formatNumber(value, digits);
+
+// 62 %, 4.3 %.
+export const formatPercent = (share) => `${formatNumber(100 * share, share < 0.0995 ? 1 : 0)}\u00a0%`;
+
+// Three digits that matter: 0.125, 4, 31.4.
+export const formatTemperature = (value) => String(Number(value.toPrecision(3)));
+
+// 1, 2 or 5 times a power of ten, at least `value`.
+export function roundScale(value) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-3)));
+  return Number((power * ([1, 2, 5].find((digit) => digit * power >= value) ?? 10)).toPrecision(1));
+}
+
+// The number of fewest digits that belongs to this stop of a logarithmic slider, whose stops are `step` apart.
+export function roundest(position, step) {
+  for (const digits of [1, 2]) {
+    const candidate = Number((10 ** position).toPrecision(digits));
+    if (Math.abs(Math.log10(candidate) - position) <= step / 2) return candidate;
+  }
+  return Number((10 ** position).toPrecision(3));
 }

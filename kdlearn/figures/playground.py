@@ -18,10 +18,11 @@ class Playground(Figure):
     Traits: `data_set` ("blobs", "spiral", "moons", "circles"); `left` and `right`, the students' labels; `temperature`
     (0.5 to 20); `soft_weight` (0 to 1); `labelled_points` (8 to 400); `label_noise` (share of wrong ground truth, 0 to
     0.5); `seed` (which of 20 pairs is shown large); `running`. The page sets `result` when it rests: `steps`, the mean
-    test accuracies `left`, `right` in %, their paired `difference` in points, the `half_width` of its 95 % interval.
+    test accuracies `left`, `right` in %, their paired `difference` in points, the `half_width` of its 95 % interval; it
+    adds each run that ended to `history`, with its `settings`.
     """
 
-    modules = ("learning", "playground")
+    modules = ("learning", "painting", "playground")
     data_set = traitlets.Enum(list(RECORDED), "blobs").tag(sync=True)
     left = traitlets.Enum(LABELS, "ground truth").tag(sync=True)
     right = traitlets.Enum(LABELS, "soft labels").tag(sync=True)
@@ -30,8 +31,28 @@ class Playground(Figure):
     labelled_points = traitlets.Int(40, min=8, max=400).tag(sync=True)
     label_noise = Number(0.0, min=0.0, max=0.5).tag(sync=True)
     seed = traitlets.Int(10, min=1, max=20).tag(sync=True)
-    running = traitlets.Bool(False).tag(sync=True)
+    running = traitlets.Bool(False).tag(sync=True, address=False)
     result = traitlets.Dict().tag(sync=True)
+    history = traitlets.List(traitlets.Dict()).tag(sync=True)
+
+    @traitlets.default("presets")
+    def _presets(self) -> dict[str, dict[str, Any]]:
+        return {
+            "softness": {"left": "teacher's hard labels", "right": "soft labels"},
+            "many labels": {"labelled_points": 400},
+            "wrong labels": {"label_noise": 0.3, "right": "soft labels"},
+            "moons": {"data_set": "moons"},
+        }
+
+    @traitlets.default("guess")
+    def _guess(self) -> dict[str, Any]:
+        return {
+            "question": "Two students learn from the same 40 points, one from ground truth, one from a teacher's soft "
+            "labels. Which one is right more often on new points?",
+            "options": ["the one on ground truth", "the one on soft labels", "no difference is seen"],
+            "reply": "Train, and look at the interval over twenty seeds. Where points of two classes overlap, a chance "
+            "label pulls the border; the soft label says how the teacher divides that place.",
+        }
 
     @property
     def differences(self) -> dict[str, tuple[float, float]]:

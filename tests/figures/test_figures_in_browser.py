@@ -125,6 +125,7 @@ def test_it_fits_a_phone_and_zoom_and_answers_to_touch(browser, page_of_all, wid
     page.goto(page_of_all)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     column = page.locator(".column").first
+    column.scroll_into_view_if_needed()
     before, box = column.get_attribute("aria-valuenow"), column.locator(".track").bounding_box()
     page.touchscreen.tap(box["x"] + 3, box["y"] + 20)
     assert column.get_attribute("aria-valuenow") != before
@@ -215,6 +216,50 @@ def test_loss_and_knowledge_with_a_kernel(browser, lab):
     wait_until(lambda: page.locator(".images [aria-selected=true]").get_attribute("id") == "image-1")
     page.get_by_role("option", name="image 0").click()
     wait_until(lambda: python(page, "knowledge.selected") == "0")
+    page.close()
+
+
+BESIDE = [
+    "import ipywidgets\nfrom kdlearn.figures import LossExplorer, Simplex, beside\nloss = LossExplorer()\nloss",
+    "ipywidgets.HBox([loss, LossExplorer(temperature=2.0)])",
+    "beside(Simplex(), Simplex(temperature=1.0))",
+]
+
+
+def shown_in(path) -> list[str]:
+    """The HTML of the outputs of a saved notebook."""
+    outputs = [cell.outputs[0]["data"] for cell in nbformat.read(path, 4).cells if cell.outputs]
+    return ["".join(data.get("text/html", "")) for data in outputs]
+
+
+def test_a_saved_notebook_holds_what_was_seen_and_it_is_told_that_the_kernel_is_gone(browser, lab):
+    notebook, path = notebook_of(), lab.folder / "beside.ipynb"
+    notebook.cells = [nbformat.v4.new_code_cell(code) for code in BESIDE]
+    nbformat.write(notebook, path)
+    page = opened(browser, lab, path.name)
+    run_all(page)
+    views = page.locator("section.figure")
+    wait_until(lambda: views.count() == 5, seconds=60)
+    assert all(view.bounding_box()["width"] > 300 for view in views.all())  # in an HBox too
+    slider = views.nth(0).locator(TEMPERATURE)
+    press(slider, "ArrowRight", 5)
+
+    def is_saved() -> bool:
+        command(page, "docmanager:save")
+        return '"temperature": 4.2' in shown_in(path)[0]
+
+    wait_until(is_saved, seconds=30)
+    assert slider.evaluate("node => node.getRootNode().activeElement === node")  # the keys stay on it
+    press(slider, "ArrowRight")
+    wait_until(lambda: float(python(page, "loss.temperature")) > 4.2)
+    assert not page.get_by_text("The kernel is gone").first.is_visible()
+    command(page, "kernelmenu:shutdown")
+    page.get_by_text("The kernel is gone").first.wait_for()
+    page.close()
+
+    page = opened(browser, lab, path.name)
+    wait_until(lambda: page.locator("section.figure").count() == 3)  # without a kernel: the HBox is gone, beside is not
+    assert float(page.locator(TEMPERATURE).first.input_value()) > 0.62
     page.close()
 
 

@@ -36,12 +36,12 @@ CASES = [
 ]
 
 
-def node(script: str, given: object = None) -> object:
-    """What the body of a function returns that sees learning.js as `L`, playground.js as `P`, and `given`, as JSON."""
+def node(script: str, given: object = None, module: str = "playground") -> object:
+    """What the body of a function returns that sees learning.js as `L`, a module as `P`, and `given`, as JSON."""
     program = shutil.which("node")
     require(program is not None, "the figures' JavaScript is tested in Node: install Node.js 18 or newer")
     text = f"""import * as L from "{(FIGURES / "learning.js").as_uri()}";
-    import * as P from "{(FIGURES / "playground.js").as_uri()}";
+    import * as P from "{(FIGURES / f"{module}.js").as_uri()}";
     const run = (given) => {{ {script} }};
     console.log(JSON.stringify(run({json.dumps(given)})));"""
     command = [program, "--no-warnings", "--input-type=module", "-"]

@@ -102,7 +102,7 @@ def test_a_bar_follows_the_hand_and_all_numbers_follow_the_bar(page):
     target = track.evaluate("node => node.clientWidth") * 0.6
     page.mouse.move(place["x"] + target, box["y"] + 30)
     page.mouse.up()
-    assert bar.locator("div").bounding_box()["width"] == pytest.approx(target, abs=1)
+    assert bar.locator("svg").bounding_box()["width"] == pytest.approx(target, abs=1)
     logits, shares, push = shown(page)
     others = math.log(sum(math.exp(z / 4) for z in (2.0, 0.5, 1.0)))
     assert logits == pytest.approx([2.0, 4 * (math.log(0.6 / 0.4) + others), 0.5, 1.0], abs=0.03)

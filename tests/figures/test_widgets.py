@@ -14,10 +14,10 @@ import kdlearn
 from kdlearn.commands import explore
 from kdlearn.commands.main import main
 from kdlearn.data.files import read_json
-from kdlearn.figures import DarkKnowledge, LossExplorer, Playground, TemperatureExplorer
-from kdlearn.figures.figure import FOLDER, joined, script
+from kdlearn.figures import DarkKnowledge, DrawADigit, LossExplorer, Playground, Simplex, TemperatureExplorer
+from kdlearn.figures.figure import FOLDER, SHARED, joined, script
 
-KINDS = (TemperatureExplorer, LossExplorer, DarkKnowledge, Playground)
+KINDS = (DrawADigit, TemperatureExplorer, LossExplorer, Simplex, DarkKnowledge, Playground)
 LOGITS = [[6.0, 2.0, -1.0], [1.0, 0.0, 2.0]]
 
 
@@ -33,8 +33,9 @@ print(pathlib.Path("/proc/self/status").read_text())"""
 
 def test_the_modules_are_small_and_each_is_used():
     sizes = {path.stem: path.stat().st_size for path in FOLDER.glob("*.js")}
-    assert {"maths", "drawing", "host"} | {name for kind in KINDS for name in kind.modules} == set(sizes)
-    assert sum(sizes.values()) <= 75_000
+    assert {*SHARED, "host"} | {name for kind in KINDS for name in kind.modules} == set(sizes)
+    assert sum(sizes.values()) <= 120_000
+    assert max(len(path.read_text(encoding="utf-8").splitlines()) for path in FOLDER.glob("*.js")) <= 300
     for kind in KINDS:
         text = joined(*kind.modules)
         assert "</script" not in text and not re.search(r"^(import|export)\b", text, re.MULTILINE)
@@ -63,7 +64,7 @@ def test_it_takes_lists_arrays_and_tensors(make):
         ({"temperature": float("nan")}, ValueError, "temperature must lie in"),
         ({"index": 2}, ValueError, "index must lie in 0 … 1; got 2"),
         ({"scale": "cubic"}, traitlets.TraitError, "scale"),
-        ({"tau": 2.0}, TypeError, "TemperatureExplorer has no tau; it has class_names, image, index"),
+        ({"tau": 2.0}, TypeError, "TemperatureExplorer has no tau; it has ask, class_names, guess"),
     ],
 )
 def test_what_it_cannot_show_is_refused_at_once_and_later(arguments, error, message):

@@ -42,7 +42,7 @@ lint: $(VENV)/installed
 	$(RUN) ruff format --check .
 
 clean:
-	rm -rf $(VENV) dist book/_build book/node_modules book/notebooks .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) dist book/_build book/node_modules book/notebooks book/article .pytest_cache .ruff_cache .hypothesis .coverage
 
 # TORCH=cpu installs PyTorch's small CPU build first, from PyTorch's own index.
 $(VENV)/installed: pyproject.toml

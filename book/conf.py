@@ -1,8 +1,12 @@
-"""The book: the committed notebooks as they are, and the reference from the docstrings; it needs no network."""
+"""The book: the committed notebooks as they are, the claims on the article, the reference from the docstrings.
+
+It needs no network.
+"""
 
 import html
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,10 @@ from kdlearn.commands.explore import figures_of_the_course
 from kdlearn.figures.figure import FOLDER, script
 
 BOOK = Path(__file__).parent
+sys.path.insert(0, str(BOOK))
+from trial import write_pages  # noqa: E402
+
+write_pages(BOOK / "article")
 shutil.rmtree(BOOK / "notebooks", ignore_errors=True)
 shutil.copytree(BOOK.parent / "notebooks", BOOK / "notebooks", ignore=shutil.ignore_patterns(".*", "*.toml"))
 
@@ -25,7 +33,7 @@ release = kdlearn.__version__
 language = "en-GB"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "node_modules"]
+exclude_patterns = ["_build", "node_modules", "article/counts.md"]
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

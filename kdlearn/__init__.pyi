@@ -5,6 +5,7 @@ from .data import Stream as Stream
 from .data import Views as Views
 from .data import load_digits as load_digits
 from .data import load_images as load_images
+from .formulas.examine import examine as examine
 from .formulas.intervals import paired_difference as paired_difference
 from .formulas.labels import entropy as entropy
 from .formulas.labels import evenly_spread as evenly_spread
@@ -47,6 +48,7 @@ from .studies.run import Run as Run
 from .studies.study import study as study
 from .studies.teachers import trained_logits as trained_logits
 from .studies.tuning import Choice as Choice
+from .training.examine_training import examine_training as examine_training
 from .training.loop import predict as predict
 from .training.loop import train as train
 from .training.machine import Machine as Machine

@@ -1,4 +1,4 @@
-"""The closed forms that the notebooks derive: limits, gradients, Hessians, decompositions, other people's recipes.
+"""The closed forms that the notebooks derive: limits, gradients, Hessians, decompositions.
 
 One row an example, and no mean over the batch: divide by N for the gradient of a batch's mean loss. With the symbols of
 the notebooks, z for student_logits, v for teacher_logits, T for temperature, C classes, labels y:
@@ -8,8 +8,6 @@ the notebooks, z for student_logits, v for teacher_logits, T for temperature, C 
 `temperature` is a number, or a tensor `(N, 1)` with one value a row. Nothing here is trained or checked for its
 arguments; `kdlearn.formulas.losses` is what to train with.
 """
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -141,51 +139,3 @@ def decoupled_parts(
     q_others, p_others = q / (1 - q_y).unsqueeze(-1), p / (1 - p_y).unsqueeze(-1)
     nontarget = (others * p_others * (p_others / q_others).log()).sum(dim=-1)
     return target, nontarget, p_y
-
-
-# Other people's recipes in our terms
-
-
-class Recipe(NamedTuple):
-    """A published loss equals `scale * distillation_loss(…, temperature=temperature, soft_weight=soft_weight)`."""
-
-    temperature: float
-    soft_weight: float
-    scale: float
-
-
-def recipe(temperature: float, soft: float, hard: float) -> Recipe:
-    """From the coefficients of T² · mean KL and of mean cross-entropy."""
-    return Recipe(temperature, soft / (soft + hard), soft + hard)
-
-
-def from_pytorch_tutorial(T: float, soft_target_loss_weight: float, ce_loss_weight: float) -> Recipe:
-    """pytorch/tutorials, knowledge_distillation_tutorial.py. It runs T = 2, 0.25 and 0.75."""
-    return recipe(T, soft_target_loss_weight, ce_loss_weight)
-
-
-def from_keras_example(temperature: float, alpha: float) -> Recipe:
-    """keras-team/keras-io, examples/vision/knowledge_distillation.py: `alpha` weighs the ground truth."""
-    return recipe(temperature, 1 - alpha, alpha)
-
-
-def from_torchdistill(temperature: float, alpha: float, beta: float | None = None) -> Recipe:
-    """yoshitomo-matsubara/torchdistill, KDLoss: `alpha` weighs the ground truth; at 0 the T² goes with it."""
-    if alpha == 0:
-        return recipe(temperature, 1 / temperature**2, 0)
-    return recipe(temperature, 1 - alpha if beta is None else beta, alpha)
-
-
-def from_mdistiller(temperature: float, kd_weight: float, ce_weight: float) -> Recipe:
-    """megvii-research/mdistiller, KD: two free weights, by default 0.9 and 0.1 at temperature 4."""
-    return recipe(temperature, kd_weight, ce_weight)
-
-
-def from_deit(tau: float, alpha: float, num_classes: int) -> Recipe:
-    """facebookresearch/deit, soft distillation: `alpha` weighs the soft loss, which is a mean over classes too."""
-    return recipe(tau, alpha / num_classes, 1 - alpha)
-
-
-def from_labml(temperature: float, kl_div_loss_weight: float, nll_loss_weight: float, num_classes: int) -> Recipe:
-    """labmlai/annotated_deep_learning_paper_implementations: mean over the classes, no T²."""
-    return recipe(temperature, kl_div_loss_weight / (num_classes * temperature**2), nll_loss_weight)

@@ -72,3 +72,18 @@ def no_network():
 
 
 number = 3
+
+
+def odd_loss(student_logits, teacher_logits, labels):
+    soft = kdlearn.soft_label_loss(student_logits, teacher_logits, 4.0) / student_logits.shape[-1]
+    return 0.9 * soft + 0.1 * kdlearn.hard_label_loss(student_logits, labels)
+
+
+class RightLoss:
+    def __call__(self, student_logits, teacher_logits):
+        return kdlearn.soft_label_loss(student_logits, teacher_logits, 4.0)
+
+
+class NeedsNumber(RightLoss):
+    def __init__(self, number):
+        self.number = number

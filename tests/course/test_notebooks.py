@@ -66,8 +66,10 @@ def test_it_was_run_from_top_to_bottom_without_complaint(cells):
     assert [cell["execution_count"] for cell in code(cells)] == list(range(1, len(code(cells)) + 1))
     for cell in code(cells):
         assert "execution" not in cell["metadata"]
+        failed = any(output["output_type"] == "error" for output in cell["outputs"])
+        assert failed == ("raises-exception" in tags(cell)), "an error is there where it is announced, and only there"
         for output in cell["outputs"]:
-            assert output["output_type"] != "error" and output.get("name") != "stderr"
+            assert output.get("name") != "stderr"
             assert not {"application/vnd.jupyter.widget-view+json", "image/svg+xml"} & output.get("data", {}).keys()
 
 

@@ -1,0 +1,227 @@
+"""What a distillation loss computes, found by asking it: `kdlearn.examine(loss)` reads no source."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kdlearn.formulas.examination import ASKED_TEMPERATURE, Examination
+from kdlearn.formulas.findings import OF_LOSSES, Finding
+from kdlearn.formulas.hazards import of_extremes, of_padding
+from kdlearn.formulas.oddities import (
+    of_gradients,
+    of_reductions,
+    of_rows,
+    of_softmax,
+    of_temperature,
+    of_the_minimum,
+    of_weights,
+)
+from kdlearn.formulas.probing import Asked
+
+REDUCTIONS: dict[tuple[float, float], str] = {
+    (0, 0): "mean over the batch",
+    (1, 0): "sum over the batch",
+    (0, -1): "mean over batch and classes",
+    (1, -1): "sum over the batch, mean over the classes",
+}
+
+WEIGHED: dict[tuple[float, float], str] = {
+    (1, 0): "weighs the soft loss alone",
+    (0, 1): "weighs the hard loss alone",
+    (1, -1): "weighs the soft loss; the hard loss gets the rest",
+    (-1, 1): "weighs the hard loss; the soft loss gets the rest",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `examine` found; `str(report)` is for people.
+
+    `form` names the soft loss, None where it is none of the known ones; `temperature` is None where none is in it.
+    `soft_weights`, one for each part of the soft loss (times `temperature` to the `power`), and `hard_weight` of
+    cross-entropy are weights of means over the batch; none and NaN where the form is not known. `smoothing` is that of
+    the labels.
+    `weighs` says what the weights in the signature weigh, and `error` how much of the gradient is left unexplained.
+    """
+
+    form: str | None
+    temperature: float | None
+    power: int | None
+    soft_weights: tuple[float, ...]
+    hard_weight: float
+    smoothing: float
+    reduction: str
+    weighs: dict[str, str]
+    error: float
+    findings: tuple[Finding, ...]
+
+    @property
+    def soft_weight(self) -> float:
+        """The weight of the soft loss, or of its first part; 0 where there is none."""
+        return math.nan if self.form is None else next(iter(self.soft_weights), 0.0)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the findings."""
+        return tuple(finding.name for finding in self.findings)
+
+    @property
+    def sentence(self) -> str:
+        """The loss in one line, such as `0.9 · T² · KL(teacher ‖ student), mean over the batch`."""
+        if self.form is None:
+            return "none of the forms that are known here"
+        parts = [self.soft_part(), self.hard_part()]
+        return " + ".join(part for part in parts if part) + f"; {self.reduction}" + self.at()
+
+    def soft_part(self) -> str:
+        if not self.soft_weight:
+            return ""
+        power = {None: "", 0: "", 2: " · T²"}.get(self.power, f" · T^{self.power}")
+        return f"{self.soft_weight:.3g}{power} · {self.form}"
+
+    def hard_part(self) -> str:
+        smoothed = f", smoothed by {self.smoothing:.2g}" if abs(self.smoothing) > 1e-4 else ""
+        return f"{self.hard_weight:.3g} · cross-entropy with the labels{smoothed}" if self.hard_weight else ""
+
+    def at(self) -> str:
+        return "" if self.temperature is None else f"; T = {self.temperature:.3g}"
+
+    def __str__(self) -> str:
+        lines = [f"This loss is {self.sentence}."]
+        lines += [f"{name} {what}." for name, what in self.weighs.items()]
+        lines += ["Nothing odd was found."] if not self.findings else []
+        for finding in self.findings:
+            lines += ["", str(finding)]
+        return "\n".join(lines)
+
+
+def examine(loss: Callable[..., Any], *, sequences: bool = False, arrays: bool = False) -> Report:
+    """Find out what a distillation loss computes, from its values and gradients alone.
+
+    Args:
+        loss: takes the logits of student and teacher, `(N, C)`, and gives one number. Its signature says whether it
+            takes labels, a temperature, a mask, or weights such as `alpha`; the names `student…` and `teacher…`,
+            `y_pred` and `y_true`, tell their order, which is else student, teacher, labels.
+        sequences: whether to ask it about logits `(N, time, C)`; a loss with a mask is asked about its mask either way.
+        arrays: whether it takes NumPy arrays (NumPy, JAX, Keras on another backend); its gradient is then found by
+            differences. A Keras loss on the torch backend takes tensors.
+
+    Returns:
+        What it is, and what is odd: `.temperature`, `.soft_weight`, `.findings`, each with a stable `name`.
+
+    Raises:
+        TypeError, ValueError: a parameter that no argument fits; a failure on ordinary logits; more than one number.
+
+    >>> from torch.nn import functional as F
+    >>> def mine(student_logits, teacher_logits, labels, T=4.0):
+    ...     log_q, p = (student_logits / T).log_softmax(-1), (teacher_logits.detach() / T).softmax(-1)
+    ...     return 0.9 * T**2 * F.kl_div(log_q, p, reduction="mean") + 0.1 * F.cross_entropy(student_logits, labels)
+    >>> report = examine(mine)
+    >>> report.names
+    ('divided-by-classes',)
+    >>> print(report.sentence)
+    0.9 · T² · KL(teacher ‖ student) + 0.1 · cross-entropy with the labels; mean over batch and classes; T = 4
+    """
+    if not callable(loss):
+        raise TypeError(f"loss must be a function of two logits; got {type(loss).__name__}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # extreme logits, and probes of what a loss warns of
+        return report_of(asked_of(loss, sequences, arrays))
+
+
+def asked_of(loss: Callable[..., Any], sequences: bool, arrays: bool) -> Examination:
+    asked = Asked(loss, arrays)
+    options = {asked.roles.temperature: ASKED_TEMPERATURE} if asked.roles.temperature else {}
+    seen = Examination(asked, sequences, options)
+    asked.prepare(seen.plain)
+    if asked.roles.mask and not seen.gradient.any():  # True may mark what is left out
+        asked.mask_keeps = False
+        return Examination(asked, sequences, options)
+    return seen
+
+
+def report_of(seen: Examination) -> Report:
+    fit, power, told = seen.fit, *power_of(seen)
+    common = {"weighs": weighs(seen), "findings": tuple(findings_of(seen, power, told))}
+    if fit is None:
+        return Report(None, None, None, (), math.nan, 0.0, "", error=1.0, **common)
+    softened, part = fit.soft.softened or fit.hard.softened, 0 if fit.soft.terms else 1
+    scaling = (seen.scalings["rows"][part], seen.scalings["classes"][part])
+    return Report(
+        form=fit.soft.name,
+        temperature=temperature_of(seen) if softened else None,
+        power=int(power) if power.is_integer() and (softened or power) else None,
+        soft_weights=soft_weights(seen, power),
+        hard_weight=seen.bare(fit.hard_weight, 1),
+        smoothing=fit.smoothing,
+        reduction=REDUCTIONS.get(scaling, "no mean or sum that is known here"),
+        error=fit.error,
+        **common,
+    )
+
+
+def findings_of(seen: Examination, power: float, told: bool) -> Iterator[Finding]:
+    """Each name once, the gravest first."""
+    tests = (of_gradients, of_rows, of_softmax, of_reductions, of_weights, of_the_minimum, of_extremes, of_padding)
+    found = [finding for test in tests for finding in test(seen)] + list(of_temperature(seen, power, told))
+    once = {finding.name: finding for finding in reversed(found)}
+    yield from sorted(once.values(), key=lambda finding: (finding.may_be_meant, list(OF_LOSSES).index(finding.name)))
+
+
+def temperature_of(seen: Examination) -> float | None:
+    """The one that is used where the caller gives none."""
+    roles = seen.asked.roles
+    if seen.fit and roles.temperature and abs(seen.fit.temperature / ASKED_TEMPERATURE - 1) < 0.01:
+        return roles.default_temperature
+    return seen.fit.temperature if seen.fit else None
+
+
+def soft_weights(seen: Examination, power: float) -> tuple[float, ...]:
+    """Without what the reduction and T to its power put into them."""
+    fit = seen.fit
+    if fit is None:
+        return ()
+    T = fit.temperature if fit.soft.softened else seen.options.get(str(seen.asked.roles.temperature), 1.0)
+    divisor = 1.0 if math.isnan(power) else T**power
+    return tuple(seen.bare(weight, 0) / divisor for weight in fit.soft_weights)
+
+
+def power_of(seen: Examination) -> tuple[float, bool]:
+    """The power of T in the soft weight, and whether it was measured over temperatures or taken from the weights.
+
+    Where T cannot be given, the weights tell: they add up to 1, or the soft one is 1, at one power of T alone.
+    """
+    if seen.fit is None or not seen.fit.soft.terms:
+        return math.nan, False
+    if not math.isnan(measured := seen.power_of_temperature()):
+        return measured, True
+    soft, hard = abs(soft_weights(seen, 0)[0]), seen.bare(seen.fit.hard_weight, 1)
+    if abs((T := seen.fit.temperature) - 1) < 1e-4:
+        return math.nan, False
+    sums = {k: (soft / T**k, soft / T**k + hard) for k in (2, 0, 4)}
+    plausible = (k for k, ones in sums.items() if any(math.isclose(one, 1, rel_tol=1e-3) for one in ones))
+    return float(next(plausible, 2)), False
+
+
+def weighs(seen: Examination) -> dict[str, str]:
+    """What each weight of the loss weighs, in words."""
+    found = {name: weighed(seen, name) for name in seen.asked.roles.weights}
+    return {name: what for name, what in found.items() if what}
+
+
+def weighed(seen: Examination, name: str) -> str:
+    """From the form's weights at a quarter and at three quarters."""
+    try:
+        low, high = (seen.fit_on(seen.plain, **{name: weight}) for weight in (0.25, 0.75))
+    except Exception:  # a loss may refuse it
+        return ""
+    if low is None or high is None:
+        return ""
+    soft = sum(high.soft_weights) - sum(low.soft_weights)
+    return WEIGHED.get((sign(soft), sign(high.hard_weight - low.hard_weight)), "")
+
+
+def sign(change: float) -> float:
+    return 0 if abs(change) < 1e-3 else math.copysign(1, change)

@@ -23,11 +23,11 @@ VERDICTS = ("right", "right under conditions", "unsupported", "wrong", "cannot r
 
 
 class Factor(Interval):
-    """An interval of logarithms, shown as the factor that it means, with its bounds."""
+    """An interval of logarithms, shown as the factor that it means, with its bounds, in figures alone."""
 
     def __format__(self, spec: str) -> str:
         low, mean, high = (format(exp(value), spec) for value in (self.low, self.mean, self.high))
-        return f"{mean} ({low} to {high})"
+        return f"{mean} ({low}–{high})"
 
 
 @dataclass(frozen=True)

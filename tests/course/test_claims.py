@@ -14,7 +14,16 @@ from jsonschema import Draft202012Validator
 from kdlearn import Comparison
 from kdlearn.data.files import read_json
 from kdlearn.formulas.intervals import Interval, interval
-from kdlearn.studies.claims import VERDICTS, Factor, count_verdicts, figure, load_claims, load_trial, shows
+from kdlearn.studies.claims import (
+    VERDICTS,
+    Factor,
+    count_verdicts,
+    figure,
+    load_claims,
+    load_trial,
+    repetition,
+    shows,
+)
 from kdlearn.studies.records import recorded
 
 TRIAL, CLAIMS = load_trial(), load_claims()
@@ -132,6 +141,7 @@ def test_figures_are_what_pandas_finds():
     level, difference = figure({**asked, "of": arms[0]}), figure({**asked, "of": arms[1], "minus": arms[0]})
     for found, mine in ((level, interval(truth)), (difference, interval(hard - truth))):
         assert [found.mean, found.half_width] == pytest.approx([mine.mean, mine.half_width])
+    assert repetition({**asked, "of": arms[0]}) == (len(truth), rows["seed"].nunique())
     assert f"{Factor(0.0, 0.6931471805599453):.2f}" == "1.00 (0.50–2.00)"
 
 

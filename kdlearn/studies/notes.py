@@ -1,5 +1,6 @@
 """What a reader of a comparison needs to know and would not ask."""
 
+import math
 from collections.abc import Iterator
 
 from kdlearn.studies.comparison import FEW, Comparison
@@ -33,6 +34,8 @@ def about_teachers(comparison: Comparison) -> Iterator[str]:
         return
     yield from about_labels(comparison)
     own = taught[f"teacher_{comparison.metric}"].mean()
+    if math.isnan(own):  # logits of the training images alone: nothing is known of the test images
+        return
     yield f"the teacher's own {comparison.metric}: {comparison.scale * own:.{comparison.digits}f}."
     alone = table.loc[table["strategy"] == comparison.against, comparison.metric]
     if len(alone) and own <= alone.mean():

@@ -81,7 +81,7 @@ def claims_page(claims: Sequence[Claim]) -> Iterator[str]:
 
 
 def the_claim(claim: Claim) -> str:
-    return f"§ {claim.section}: {claim.translation}<br>{quoted(claim.quotation)}"
+    return f"§ {claim.section}, `{claim.id}`: {claim.translation}<br>{quoted(claim.quotation)}"
 
 
 def the_statement(claim: Claim) -> str:

@@ -118,8 +118,9 @@ def gain_map(
     colours = LinearSegmentedColormap.from_list("", [ORANGE, "white", BLUE])
     full = limit or float(table.abs().max().max())
     ax.imshow(table, cmap=colours, vmin=-full, vmax=full, aspect="auto")
+    values = table.to_numpy()
     for (down, row), (along, column) in product(enumerate(table.index), enumerate(table.columns)):
-        value = table.loc[row, column]
+        value = values[down, along]
         ax.text(along, down, f"{value:+.1f}", ha="center", va="center", color="white" if value > 0.6 * full else BLACK)
         if (row, column) in marked:
             ax.add_patch(Rectangle((along - 0.46, down - 0.46), 0.92, 0.92, fill=False, edgecolor=BLACK, linewidth=1.5))

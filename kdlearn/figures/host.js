@@ -106,7 +106,7 @@ function show(host, figure, state) {
 const controls = "input, select, button, [tabindex]";
 function keepFocus(host, state) {
   const all = () => [...host.shadowRoot.querySelectorAll(controls)];
-  if (performance.now() - (state.usedAt ?? -1e9) < 9999 && [null, document.body].includes(document.activeElement?.closest("input, textarea, select, body"))) {
+  if (performance.now() - (state.usedAt ?? -1e9) < 9999 && document.activeElement?.contains(host)) { // not on another control
     all()[state.usedPlace]?.focus({ preventScroll: true });
   }
   const use = ({ target }) => Object.assign(state, { usedAt: performance.now(), usedPlace: all().indexOf(target) });

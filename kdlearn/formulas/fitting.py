@@ -55,18 +55,11 @@ class Fit:
         return float(sum(weight * value for weight, value in zip(self.weights[:terms], values[:terms], strict=True)))
 
 
-def fitted(
-    probe: Probe, gradient: Tensor, tolerance: float, with_teacher: bool, with_labels: bool, near: float | None = None
-) -> Fit | None:
-    """The first form that leaves less than `tolerance` of the gradient; None where none does.
-
-    Args:
-        near: the temperature to look at alone, where it is known.
-    """
-    grid = GRID if near is None else ONE * near
+def fitted(probe: Probe, gradient: Tensor, tolerance: float, with_teacher: bool, with_labels: bool) -> Fit | None:
+    """The first form that leaves less than `tolerance` of the gradient; None where none does."""
     for hard in (NO_LABELS, *HARD) if with_labels else (NO_LABELS,):
         for soft in SOFT if with_teacher else (NO_TEACHER,):
-            found = refined(soft, hard, probe, gradient, grid)
+            found = refined(soft, hard, probe, gradient, GRID)
             if found and found.error < tolerance:
                 return found
     return fitted_mixture(probe, gradient, tolerance, with_labels) if with_teacher else None

@@ -69,19 +69,19 @@ def parameters_of(network: nn.Module) -> list[Tensor]:
 def hook(heard: Heard, who: str, network: nn.Module, change: Change | None) -> Any:
     """Listen to the first call of a network in the step."""
 
-    def listen(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> Any:
-        if who in heard.modes:
+    def listen(module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any) -> Any:
+        inputs = next((one.detach() for one in (*arguments, *keywords.values()) if isinstance(one, Tensor)), None)
+        if who in heard.modes or inputs is None:
             return None
         heard.modes[who] = any(one.training for one in module.modules() if differs_in_training(one))
-        inputs = next((one.detach() for one in arguments if isinstance(one, Tensor)), None)
         setattr(heard, f"{who}_inputs", inputs)
-        logits = as_logits(output)
+        logits = as_logits(output, inputs)
         if who == "student" and logits.requires_grad:
             logits.retain_grad()
         setattr(heard, f"{who}_logits", logits)
         return change(output) if change is not None and output is logits else None
 
-    return network.register_forward_hook(listen)
+    return network.register_forward_hook(listen, with_kwargs=True)
 
 
 def differs_in_training(module: nn.Module) -> bool:

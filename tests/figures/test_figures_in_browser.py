@@ -252,6 +252,12 @@ def test_a_saved_notebook_holds_what_was_seen_and_it_is_told_that_the_kernel_is_
     assert slider.evaluate("node => node.getRootNode().activeElement === node")  # the keys stay on it
     press(slider, "ArrowRight")
     wait_until(lambda: float(python(page, "loss.temperature")) > 4.2)
+    other = page.locator("section.figure").last.locator("button").last  # of another cell
+    other.focus()
+    wait_until(
+        lambda: '"temperature": 4.2,' not in (command(page, "docmanager:save"), shown_in(path)[0])[1], seconds=30
+    )
+    assert other.evaluate("node => node.getRootNode().activeElement === node")  # and are not taken from there
     assert not page.get_by_text("The kernel is gone").first.is_visible()
     command(page, "kernelmenu:shutdown")
     page.get_by_text("The kernel is gone").first.wait_for()

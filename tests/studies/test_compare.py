@@ -291,6 +291,13 @@ def test_notes_say_what_a_reader_would_not_ask():
     assert "still gained" in " ".join(longer.notes)
 
 
+def test_of_stored_logits_without_the_test_images_no_accuracy_is_told():
+    notes = compare(teacher={"train": LOGITS["train"]}).notes
+    assert any("one teacher" in note for note in notes)
+    assert not any("own accuracy" in note or "nan" in note for note in notes)
+    assert any("own accuracy" in note for note in compare(teacher=LOGITS).notes)
+
+
 def test_the_same_labels_are_told_by_the_loss_where_the_metric_cannot_tell():
     def constant(logits: Tensor, labels: Tensor) -> float:
         return 0.5

@@ -31,7 +31,9 @@ def test_rows_of_the_training_in_the_test_are_counted():
     data = digits()
     inputs = data.test.inputs.clone()
     inputs[:7] = data.train.inputs[3:10]
-    assert "7 of the 50 test inputs are training inputs too" in told(replace(data, test=data.test._replace(inputs=inputs)))
+    assert "7 of the 50 test inputs are training inputs too" in told(
+        replace(data, test=data.test._replace(inputs=inputs))
+    )
 
 
 def test_classes_that_the_training_lacks_and_one_class_alone():

@@ -109,7 +109,7 @@ def examine(loss: Callable[..., Any], *, sequences: bool = False, arrays: bool =
             differences. A Keras loss on the torch backend takes tensors.
 
     Returns:
-        What it is, and what is odd: `.temperature`, `.soft_weight`, `.findings`, each with a stable `name`.
+        What it is, and what is odd, as `.temperature`, `.soft_weight`, `.findings`, each with a stable `name`.
 
     Raises:
         TypeError, ValueError: a parameter that no argument fits; a failure on ordinary logits; more than one number.

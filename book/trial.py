@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kdlearn.studies.claims import Claim, count_verdicts, figure, load_claims, load_trial
+from kdlearn.studies.claims import Claim, count_verdicts, figure, load_claims, load_trial, repetition
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 CHINESE = {  # what stands in the bilingual table's headings
@@ -55,12 +55,14 @@ def chinese(text: str) -> str:
 
 def counts(claims: Sequence[Claim]) -> Iterator[str]:
     found = count_verdicts(claims)
+    yield f"{len(claims)} of the article's statements, by what they are about and by verdict:\n"
     yield from table("counts", ["", *found.columns], *([str(name), *map(str, row)] for name, row in found.iterrows()))
 
 
 def quoted(text: str) -> str:
-    """A formula or a piece of code as such, a sentence as a quotation."""
-    return f"`{text}`" if re.search(r"[\\_$*{]", text) else chinese(f"「{text}」")
+    """A formula or a piece of code as such, a sentence as a quotation; what holds Chinese says so."""
+    shown = f"`{text}`" if re.search(r"[\\_$*{>]", text) else f"“{text}”"
+    return chinese(shown) if re.search("[\u4e00-\u9fff]", text) else shown
 
 
 def grouped(claims: Sequence[Claim]) -> dict[str, list[Claim]]:
@@ -106,12 +108,23 @@ def address(chapter: str) -> str:
 
 
 def where(one: Mapping[str, Any]) -> str:
-    """The column or the keys, and the figure that stands there."""
+    """What was compared in which column, after how many updates and how often, and the figure that stands there."""
     value = figure(one)
     if "value" in one:
         return f"`{' · '.join(one['value'])}`: {value:g}"
-    form = ",.0f" if one.get("unit") == "number" else ".2f"
-    return f"column `{one.get('measure', 'accuracy')}`: {value:{form}}"
+    form = {"number": ",.0f", "factor": ".3f"}.get(one.get("unit", "points"), ".2f")
+    arms = " minus ".join(arm(one[side]) for side in ("of", "minus") if side in one)
+    often = " / ".join(map(several, repetition(one), ("teacher", "seed")))
+    return f"column `{one.get('measure', 'accuracy')}` of {arms}, {one['length']:,} updates, {often}: {value:{form}}"
+
+
+def arm(names: Mapping[str, Any]) -> str:
+    """An arm by its settings: the strategy first, where it has one."""
+    return f"({', '.join(str(value) if name == 'strategy' else f'{name} {value}' for name, value in names.items())})"
+
+
+def several(count: int, name: str) -> str:
+    return f"{count} {name}" + "s" * (count != 1)
 
 
 def linked(text: str, link: str | None) -> str:

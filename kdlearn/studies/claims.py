@@ -23,11 +23,11 @@ VERDICTS = ("right", "right under conditions", "unsupported", "wrong", "cannot r
 
 
 class Factor(Interval):
-    """An interval of logarithms, shown as the factor that it means, with its bounds."""
+    """An interval of logarithms, shown as the factor that it means, with its bounds, in figures alone."""
 
     def __format__(self, spec: str) -> str:
         low, mean, high = (format(exp(value), spec) for value in (self.low, self.mean, self.high))
-        return f"{mean} ({low} to {high})"
+        return f"{mean} ({low}–{high})"
 
 
 @dataclass(frozen=True)
@@ -118,14 +118,29 @@ def measured(comparison: Comparison, evidence: Mapping[str, Any]) -> Interval:
     `unit`: "points" of a share; their "mean" alone, where runs are too few for an interval; a plain "number"; or
     "factor", the power of e of a difference of logarithms.
     """
-    measure, unit = evidence.get("measure", comparison.metric), evidence.get("unit", "points")
+    unit = evidence.get("unit", "points")
+    measure = evidence.get("measure", comparison.metric)
     columns = [*comparison.settings, *REPEATED, "length", measure]
     asked = replace(comparison, table=comparison.table[columns], metric=measure, share=unit in ("points", "mean"))
-    length = evidence.get("length")
     if "minus" in evidence:
-        return asked.difference(evidence["of"], evidence["minus"], length=length)
-    rows = asked.rows_of(evidence["of"], length, {})
+        return asked.difference(evidence["of"], evidence["minus"], length=evidence["length"])
+    rows = asked.rows_of(evidence["of"], evidence["length"], {})
     return interval_of(rows.assign(value=asked.scale * rows[measure]))
+
+
+def repetition(evidence: Mapping[str, Any]) -> tuple[int, int]:
+    """How many teachers, each with its split, and how many seeds with each stand behind an interval.
+
+    Raises:
+        ValueError: nothing in the record is the arm, at this length.
+
+    >>> claim = next(claim for claim in load_claims() if claim.id == "stable-by-hard-labels")
+    >>> repetition(claim.evidence[0])
+    (24, 4)
+    """
+    folder, _, name = evidence["record"].partition("/")
+    rows = record(folder, name).rows_of(evidence["of"], evidence["length"], {})
+    return rows["replicate"].nunique(), int(rows.groupby("replicate")["seed"].nunique().max())
 
 
 def shows(evidence: Mapping[str, Any]) -> Iterator[bool]:

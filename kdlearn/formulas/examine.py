@@ -181,7 +181,7 @@ def stateless(seen: Examination) -> Report:
     if fit is None:
         return Report(None, None, None, (), math.nan, 0.0, "", error=1.0, **common)
     softened, part = fit.soft.softened or fit.hard.softened, 0 if fit.soft.terms else 1
-    scaling = tuple(seen.scalings.get(name, (0.0, 0.0))[part] for name in ("rows", "classes"))
+    rows, classes = (seen.scalings.get(name, (0.0, 0.0))[part] for name in ("rows", "classes"))
     return Report(
         form=fit.soft.name,
         temperature=temperature_of(seen) if softened else None,
@@ -189,7 +189,7 @@ def stateless(seen: Examination) -> Report:
         soft_weights=soft_weights(seen, power),
         hard_weight=seen.bare(fit.hard_weight, 1) * default_over_asked(seen) ** seen.hard_power,
         smoothing=fit.smoothing,
-        reduction=REDUCTIONS.get(scaling, "no mean or sum that is known here"),
+        reduction=REDUCTIONS.get((rows, classes), "no mean or sum that is known here"),
         error=fit.error,
         **common,
     )

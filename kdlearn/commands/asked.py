@@ -58,7 +58,7 @@ class Asked:
         where: dict[str, Any] = {"workers": self.options.workers, "executor": self.executor, "progress": self.progress}
         table = study(self.runs(teacher, start), self.options.out, machine=self.machine, **where)
         found = Comparison(table)
-        return replace(found, notes=tuple(notes_of(found, None, self.schooling.batch_size)))
+        return replace(found, notes=tuple(notes_of(found)))
 
     def check_same_data(self) -> None:
         """A folder that holds results of other data, or of another split, is a ValueError."""

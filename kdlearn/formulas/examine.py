@@ -123,7 +123,7 @@ def examine(
         classes: their number, where the loss takes no other; a mean over the classes is then not told from a weight.
 
     Returns:
-        What it is, and what is odd: `.temperature`, `.soft_weight`, `.findings`, each with a stable `name`.
+        What it is, and what is odd, as `.temperature`, `.soft_weight`, `.findings`, each with a stable `name`.
 
     Raises:
         TypeError, ValueError: a parameter that no argument fits; a failure on ordinary logits; more than one number.

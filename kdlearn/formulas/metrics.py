@@ -27,6 +27,13 @@ def smaller_is_better(metric: Function) -> Function:
     return metric
 
 
+def direction_of(metric: Callable[..., float]) -> int | None:
+    """1 where more is better, -1 where less is; None of a metric that does not say so."""
+    if hasattr(metric, "smaller_is_better"):
+        return -1 if metric.smaller_is_better else 1
+    return 1 if is_share(metric) else None
+
+
 def is_share(metric: Callable[..., float]) -> bool:
     """Whether a metric is marked so."""
     return bool(getattr(metric, "share", False))

@@ -80,7 +80,16 @@ def ask_network(asking: Asking, run: Run, weights: str, task: Task) -> None:
 def check_steady(teacher: Any, data: Dataset, machine: Machine) -> None:
     """A teacher says the same when it is asked again: no dropout, no noise."""
     inputs = data.to(machine.device).inputs("train", slice(0, 64))
-    one, other = (predict(teacher, inputs, machine=machine) for _ in range(2))
+    try:
+        one, other = (predict(teacher, inputs, machine=machine) for _ in range(2))
+    except (TypeError, ValueError) as problem:
+        raise type(problem)(f"the teacher cannot be asked: {problem}") from problem
+    except Exception as problem:
+        came = f"{inputs.dtype} of shape {tuple(inputs.shape)}"
+        raise ValueError(
+            f"the teacher must answer the inputs of the data, {came}; it raised {type(problem).__name__}: {problem}. "
+            "A function that brings them into its form makes a teacher fit"
+        ) from problem
     if one.shape == other.shape and not torch.allclose(one, other, rtol=1e-2, atol=1e-2, equal_nan=True):
         raise ValueError(
             "the teacher must give the same answer twice; it gives another each time, as with dropout that is on. Put "
@@ -97,8 +106,8 @@ def check_answers(what: str, logits: Tensor, data: Dataset, num_classes: int) ->
     where = f"views of epoch {what}" if what.isdecimal() else what
     if tuple(logits.shape) != (*labelled, num_classes):
         raise ValueError(
-            f"teacher must give logits {(*labelled, num_classes)} of {where}, one for each of the student's classes; "
-            f"got {tuple(logits.shape)}. A function that picks columns makes another teacher fit"
+            f"teacher must give logits {(*labelled, num_classes)} of {where}, one for each of the student's outputs; "
+            f"got {tuple(logits.shape)}. Give the student as many, or a function that picks the teacher's columns"
         )
     if not logits.isfinite().all():
         raise ValueError(f"teacher must give finite logits; those of {where} hold NaN or infinity")

@@ -11,8 +11,9 @@ from typing import Any
 from kdlearn.data.convert import batch_size_of, dataset_of
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.views import Views
-from kdlearn.formulas.metrics import accuracy
+from kdlearn.formulas.metrics import accuracy, direction_of
 from kdlearn.studies.comparison import Comparison
+from kdlearn.studies.doubts import doubts_about
 from kdlearn.studies.notes import notes_of
 from kdlearn.studies.run import Metric, Network, Run, name_of_metric
 from kdlearn.studies.study import study
@@ -60,7 +61,8 @@ def compare(
         replicates: how often all is repeated, each time with a teacher (and a split) of its own.
         against: the strategy that others are compared with.
         choose: candidates for each arm, scored on validation with other seeds than the reported ones.
-        metric: `metric(logits, labels)`, a float; with an attribute `share = True` it is shown in points.
+        metric: `metric(logits, labels)`, a float; with an attribute `share = True` it is shown in points. With `choose`
+            it must be a share or have an attribute `smaller_is_better`, True or False.
         optimizer: `Adam()`, or torch's by a function of the parameters.
         batch_size: 64 unless told; a DataLoader's own.
         sample: train on so many rows, drawn by the seed in equal shares of the classes.
@@ -93,7 +95,8 @@ def compare(
     chosen, scores = question.choose(choose, folder, where)
     table = study(list(question.runs(chosen)), folder, **where)
     comparison = Comparison(table, question.metric_name, getattr(metric, "share", False), against, scores=scores)
-    return replace(comparison, notes=tuple(notes_of(comparison, chosen, question.batch_size)))
+    notes = [*question.doubts(), *notes_of(comparison, chosen, direction_of(metric))]
+    return replace(comparison, notes=tuple(notes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +184,12 @@ class Question:
             return {f"teacher {place}": one for place, one in enumerate(self.teacher)}
         return {} if self.teacher is None else {"teacher": self.teacher}
 
+    def doubts(self) -> Iterator[str]:
+        """Of the first replicate."""
+        asks = any(one.asks_teacher for some in self.strategies.values() for one in some)
+        first = self.replicates[0]
+        yield from doubts_about(self.data(first), self.student, self.teachers(first) if asks else {})
+
     def once(self, name: Any, make: Callable[[], Any]) -> Any:
         if name not in self.made:
             self.made[name] = make()
@@ -249,8 +258,9 @@ def named(strategies: Any) -> list[tuple[str, Strategy]]:
 def check_strategy(name: str, strategy: Any) -> None:
     if not isinstance(strategy, Strategy):
         raise TypeError(
-            f"strategy {name!r} must be an instance of a subclass of kdlearn.Strategy; got {strategy!r}. "
-            "Its __call__(student_logits, batch) gives one value for each label"
+            "strategies must be instances of kdlearn.Strategy, such as kdlearn.SoftLabels(2.0), in a list or a mapping "
+            f"of names; got {strategy!r}{f' named {name!r}' if name else ''}. An own one is a subclass, whose "
+            "__call__(student_logits, batch) gives one value for each label"
         )
     if not getattr(strategy, "name", None):
         raise ValueError(f"{type(strategy).__name__} must have a name, which the table shows")

@@ -67,7 +67,7 @@ def demo(replicates: int = 10, seeds: int = 10, *, progress: bool = False, **whe
     # Two processes would start more slowly than they train: one, on all cores.
     table = study(runs, machine=where.pop("machine", Machine()), progress=progress, **where)
     comparison = Comparison(table.drop(columns=["rows", "learning_rate"]), against=GroundTruth.name)
-    notes = [note for note in notes_of(comparison, None, BATCH_SIZE) if "teacher" not in note]
+    notes = [note for note in notes_of(comparison) if "teacher" not in note]
     return Comparison(comparison.table, against=GroundTruth.name, notes=tuple(notes))
 
 

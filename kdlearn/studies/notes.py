@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from kdlearn.studies.comparison import FEW, Comparison
 from kdlearn.studies.pairing import paired
 from kdlearn.studies.tuning import Chosen
@@ -11,15 +13,16 @@ ROUNDING = 1e-4  # nats
 STILL_RISING = 0.5  # points that doubling the length must not add to the reference
 
 
-def notes_of(comparison: Comparison, chosen: Chosen | None, batch_size: int) -> Iterator[str]:
-    yield from about_teachers(comparison)
+def notes_of(comparison: Comparison, chosen: Chosen | None = None, sign: int | None = 1) -> Iterator[str]:
+    """`sign` is 1 where more of the metric is better, -1 where less is, None where nobody said."""
+    yield from about_teachers(comparison, sign)
     yield from about_seeds(comparison)
     yield from about_length(comparison)
     for arm in chosen.at_the_end if chosen else ():
         yield f"the choice for {arm} lies at the end of its grid: a wider grid may choose otherwise."
 
 
-def about_teachers(comparison: Comparison) -> Iterator[str]:
+def about_teachers(comparison: Comparison, sign: int | None) -> Iterator[str]:
     table = comparison.table
     taught = table[table["teacher"] != ""]
     replicates, teachers = table["replicate"].nunique(), taught["teacher"].nunique()
@@ -32,13 +35,15 @@ def about_teachers(comparison: Comparison) -> Iterator[str]:
     if taught.empty:
         return
     yield from about_labels(comparison)
-    own = taught[f"teacher_{comparison.metric}"].mean()
-    yield f"the teacher's own {comparison.metric}: {comparison.scale * own:.{comparison.digits}f}."
-    alone = table.loc[table["strategy"] == comparison.against, comparison.metric]
-    if len(alone) and own <= alone.mean():
+    own = comparison.scale * taught[f"teacher_{comparison.metric}"].mean()
+    if pd.isna(own):  # stored logits that do not cover what is measured on
+        return
+    yield f"the teacher's own {comparison.metric}: {own:.{comparison.digits}f}."
+    alone = comparison.scale * table.loc[table["strategy"] == comparison.against, comparison.metric].mean()
+    if sign is not None and sign * own <= sign * alone:
         yield (
-            f"the teacher ({comparison.scale * own:.1f}) is no better than the student by {comparison.against} "
-            f"({comparison.scale * alone.mean():.1f})."
+            f"the teacher ({own:.{comparison.digits}f}) is no better than the student by {comparison.against} "
+            f"({alone:.{comparison.digits}f})."
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from kdlearn.formulas.metrics import direction_of
 from kdlearn.studies.run import Run
 from kdlearn.studies.study import study
 from kdlearn.training.optimizers import Optimizer, recipe_of
@@ -109,6 +110,9 @@ def check_choice(question: "Question", choice: Choice) -> None:
         raise ValueError(
             f"seeds of tuning must not be reported ones; both hold {sorted(set(choice.seeds) & set(question.seeds))}"
         )
+    if direction_of(question.metric) is None:
+        way = f"set {question.metric_name}.smaller_is_better to True or False"
+        raise ValueError(f"choose must know whether more of the metric is better: {way}")
     if question.data(question.replicates[0]).validation is None:
         raise ValueError("choose scores on validation, and data has none: give a validation split")
 
@@ -164,7 +168,7 @@ def best_of(
 ) -> Iterator[tuple[tuple[str, int], Candidate]]:
     for name, candidates in grid.items():
         for length in question.lengths:
-            sign = -1 if getattr(question.metric, "smaller_is_better", False) else 1
+            sign = direction_of(question.metric) or 1
             found = [(one, sign * scores_of(number, name, length, scores)) for number, one in enumerate(candidates)]
             yield (name, length), best(found)
 

@@ -259,7 +259,10 @@ def end_stretch(position: Position, recipe: Recipe) -> None:
 
 def not_finite(position: Position, recipe: Recipe) -> FloatingPointError:
     rate = getattr(recipe, "learning_rate", "its value")
-    return FloatingPointError(f"the loss is not finite in epoch {position.epoch + 1}; lower learning_rate={rate}")
+    return FloatingPointError(
+        f"the loss is not finite in epoch {position.epoch + 1}: lower learning_rate={rate}, or, where the loss is your "
+        "own, look for a logarithm or a root of 0 in it"
+    )
 
 
 @torch.no_grad()

@@ -20,8 +20,9 @@ Planned, one Holm family, at 3,000 updates, T = 2, 60 images, two-sided, Student
 5. soft labels of the teacher that saw images as they are - soft labels of the other teacher.
 All else that is read from this record is exploratory.
 
-A pilot of 16 replicates with teachers of other lengths had shown all five, and so had replicates 0 and 1 of this plan,
-which measured its speed: the claims are confirmations.
+A pilot of 16 replicates with teachers of other lengths had shown all five effects. So had two replicates of this plan,
+numbered 0 and 1: they measured its speed and are none of the 24. The claims were written down before the 24 replicates
+were run: the record confirms them.
 
 Command: `python studies/digits/plan.py [FOLDER]` writes comparison.parquet beside this file; with a folder it goes on
 where it was stopped. On one thread of a machine that others used too: 23 minutes, about ten of them computing.

@@ -291,6 +291,13 @@ def test_notes_say_what_a_reader_would_not_ask():
     assert "still gained" in " ".join(longer.notes)
 
 
+def test_of_stored_logits_without_the_test_images_no_accuracy_is_told():
+    notes = compare(teacher={"train": LOGITS["train"]}).notes
+    assert any("one teacher" in note for note in notes)
+    assert not any("own accuracy" in note or "nan" in note for note in notes)
+    assert any("own accuracy" in note for note in compare(teacher=LOGITS).notes)
+
+
 def test_the_same_labels_are_told_by_the_loss_where_the_metric_cannot_tell():
     def constant(logits: Tensor, labels: Tensor) -> float:
         return 0.5
@@ -378,9 +385,9 @@ REFUSED = {
     "a sample too large": ({"sample": 121}, ValueError, r"sample must lie in 10 … 120"),
     "augmented data": ({"data": {**PLAIN, "train": Varying(*PLAIN["train"])}}, ValueError, "views=kdlearn.Views"),
     "no labels": ({"data": {**PLAIN, "train": (PLAIN["train"][0], None)}}, ValueError, "reads ground truth"),
-    "a class for a strategy": ({"strategies": [SoftLabels]}, TypeError, "must be an instance of a subclass"),
-    "a word for a strategy": ({"strategies": ["soft"]}, TypeError, "must be an instance of a subclass"),
-    "a function for a strategy": ({"strategies": [lambda *_: 0]}, TypeError, "must be an instance of a subclass"),
+    "a class for a strategy": ({"strategies": [SoftLabels]}, TypeError, "must be instances of kdlearn.Strategy"),
+    "a word for a strategy": ({"strategies": ["soft"]}, TypeError, "must be instances of kdlearn.Strategy"),
+    "a function for a strategy": ({"strategies": [lambda *_: 0]}, TypeError, "must be instances of kdlearn.Strategy"),
     "a strategy without a name": ({"strategies": [Nameless()]}, ValueError, "Nameless must have a name"),
     "a loss without a gradient": ({"strategies": [Constant()]}, ValueError, "must be a function of student_logits"),
     "a loss that is a mean": ({"strategies": [Mean()]}, ValueError, "must give one value for each label"),

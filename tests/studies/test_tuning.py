@@ -119,10 +119,23 @@ def test_while_choosing_the_test_split_is_not_read():
         seen.append(labels)
         return accuracy(logits, labels)
 
+    metric.smaller_is_better = False
     compare(Choice({}, RATES), metric=metric)
     of_test = [torch.equal(labels, DATA.test.labels) for labels in seen]
     first = of_test.index(True)
     assert first > 6 and all(of_test[first:]) and not any(of_test[:first])
+
+
+def test_a_metric_that_does_not_say_whether_more_is_better_is_refused():
+    with pytest.raises(ValueError, match=r"set nats\.smaller_is_better to True or False"):
+        compare(Choice({}, RATES), metric=lambda_named_nats())
+
+
+def lambda_named_nats():
+    def nats(logits: Tensor, labels: Tensor) -> float:
+        return float(torch.nn.functional.cross_entropy(logits, labels))
+
+    return nats
 
 
 def test_tuning_has_replicates_of_its_own():

@@ -22,7 +22,10 @@ def doctor(
         return machine.doctor()
     from kdlearn.formulas.examine import examine
 
-    report = examine(loss_named(loss), sequences=sequences)
+    try:
+        report = examine(loss_named(loss), sequences=sequences)
+    except (TypeError, ValueError) as problem:
+        raise WrongWordsError(f"--loss {loss} cannot be examined: {problem}") from problem
     say(report)
     if any(not finding.may_be_meant for finding in report.findings):
         raise Exit(1)

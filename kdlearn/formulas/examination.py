@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kdlearn.formulas.fitting import ONE, Fit, fitted, refined
-from kdlearn.formulas.forms import Probe
+from kdlearn.formulas.fitting import GRID, ONE, Fit, fitted, refined
+from kdlearn.formulas.forms import HARD, NO_TEACHER, STANDARDISED, Probe
 from kdlearn.formulas.probing import Asked
 
 ROWS, CLASSES, TIME = 6, 5, 3
 MORE_ROWS, MORE_CLASSES, MORE_TIME = 9, 8, 4
+SAME_TEMPERATURE = 0.01  # as a share, within which the temperature is the argument
 ASKED_TEMPERATURE, OTHER_TEMPERATURES = 3.0, (2.0, 8.0)
 NEARLY = 0.05  # how far a power may be from a whole number
 
@@ -33,9 +34,15 @@ class Examination:
     asked: Asked
     sequences: bool = False
     options: dict[str, Any] = field(default_factory=dict)
+    classes: int | None = None  # where the loss takes no other number of them
 
-    def probe(self, rows: int = ROWS, classes: int = CLASSES, time: int = TIME, seed: int = 0) -> Probe:
-        return drawn(rows, classes, time if self.sequences else None, seed)
+    @property
+    def width(self) -> int:
+        """The number of classes that it is asked about."""
+        return self.classes or CLASSES
+
+    def probe(self, rows: int = ROWS, classes: int | None = None, time: int = TIME, seed: int = 0) -> Probe:
+        return drawn(rows, classes or self.width, time if self.sequences else None, seed)
 
     @cached_property
     def plain(self) -> Probe:
@@ -44,6 +51,10 @@ class Examination:
     @cached_property
     def gradient(self) -> Tensor:
         return self.asked.gradient(self.plain, **self.options)
+
+    @cached_property
+    def first_value(self) -> float:
+        return self.asked.value(self.plain, **self.options)
 
     @property
     def threshold(self) -> float:
@@ -61,7 +72,7 @@ class Examination:
 
     @cached_property
     def reads_labels(self) -> bool:
-        other = (self.plain.y + 1) % CLASSES
+        other = (self.plain.y + 1) % self.width
         return self.asked.roles.labels is not None and self.moves(self.plain._replace(y=other))
 
     @cached_property
@@ -71,6 +82,26 @@ class Examination:
     @cached_property
     def partners(self) -> list[int] | None:
         return partners(self.influence)
+
+    @cached_property
+    def shift(self) -> int:
+        """1 where each row has the label of the next one, as in causal language models, so that the last has none."""
+        heard = self.gradient.abs().sum(-1).reshape(-1, self.gradient.shape[-2]).sum(0)
+        return int(not heard[-1] and bool((heard[:-1] > 0).all()))
+
+    def labelled(self, gradient: Tensor) -> Tensor:
+        """The gradient of the rows that have a label."""
+        return gradient[..., :-1, :] if self.shift else gradient
+
+    def aligned(self, probe: Probe) -> Probe:
+        """Rows with the teacher's rows and the labels that the loss gives them."""
+        z, v, y = self.paired(probe)
+        return Probe(z[..., :-1, :], v[..., :-1, :], y[..., 1:]) if self.shift else Probe(z, v, y)
+
+    def sizes(self, probe: Probe) -> dict[str, int]:
+        """What a mean may divide by."""
+        shape = self.aligned(probe).z.shape
+        return {"rows": shape[0], "classes": shape[-1], **({"time": shape[1]} if self.sequences else {})}
 
     def paired(self, probe: Probe) -> Probe:
         """The probe with the teacher's rows where the loss takes them."""
@@ -86,42 +117,72 @@ class Examination:
 
     @cached_property
     def fit(self) -> Fit | None:
-        probe = self.paired(self.plain)
-        return fitted(probe, self.gradient, self.asked.tolerance, self.reads_teacher, self.reads_labels)
+        """None where no form fits; in half precision, one that almost fits."""
+        if not self.gradient.isfinite().all():
+            return None
+        probe, gradient = self.aligned(self.plain), self.labelled(self.gradient)
+        heard = (self.reads_teacher, self.reads_labels)
+        found = fitted(probe, gradient, self.asked.tolerance, *heard)
+        if found is None and self.reads_teacher and self.deaf_rows > 0.5:
+            self.asked.coarse = True
+            found = fitted(probe, gradient, self.asked.tolerance, *heard)
+        if found and found.soft is STANDARDISED[1] and not self.holds_for_more_classes(found):
+            return refined(STANDARDISED[0], found.hard, probe, gradient, GRID)
+        return found
+
+    def holds_for_more_classes(self, found: Fit) -> bool:
+        if self.classes:
+            return True
+        probe = self.probe(classes=MORE_CLASSES)
+        gradient = self.labelled(self.asked.gradient(probe, **self.options))
+        return found.on(self.aligned(probe), gradient).error < 10 * self.asked.tolerance
+
+    @cached_property
+    def deaf_rows(self) -> float:
+        """The share of rows whose gradient keeps its last digit where the teacher's logits hardly move."""
+        other = self.asked.gradient(self.plain._replace(v=self.plain.v * (1 + 1e-6)), **self.options)
+        return float(self.labelled(other == self.gradient).all(-1).double().mean())
 
     def fit_on(self, probe: Probe, **options: Any) -> Fit | None:
         """The same form on other rows; None where it does not hold there."""
         if self.fit is None:
             return None
         gradient = self.asked.gradient(probe, **{**self.options, **options})
-        found = self.fit.on(self.paired(probe), gradient)
+        found = self.fit.on(self.aligned(probe), self.labelled(gradient))
         return found if found.error < 10 * self.asked.tolerance else None
 
     @cached_property
     def scalings(self) -> dict[str, tuple[float, float]]:
         """By "rows", "classes" and "time": the power with which the soft and the hard weight grow; NaN for none."""
-        larger = {
-            "rows": (self.probe(rows=MORE_ROWS), MORE_ROWS / ROWS),
-            "classes": (self.probe(classes=MORE_CLASSES), MORE_CLASSES / CLASSES),
+        larger = {"rows": self.probe(rows=MORE_ROWS)}
+        larger |= {} if self.classes else {"classes": self.probe(classes=MORE_CLASSES)}
+        larger |= {"time": self.probe(time=MORE_TIME)} if self.sequences else {}
+        return {
+            name: powers(self.fit, self.fit_on(probe), self.sizes(probe)[name] / self.sizes(self.plain)[name])
+            for name, probe in larger.items()
         }
-        if self.sequences:
-            larger["time"] = (self.probe(time=MORE_TIME), MORE_TIME / TIME)
-        return {name: powers(self.fit, self.fit_on(probe), ratio) for name, (probe, ratio) in larger.items()}
 
     def bare(self, weight: float, part: int) -> float:
         """A weight without what the reduction puts into it; `part` 0 is soft, 1 is hard."""
-        sizes = {"rows": ROWS, "classes": CLASSES, "time": TIME}
+        sizes = self.sizes(self.plain)
         for name, both in self.scalings.items():
             weight /= sizes[name] ** (both[part] if not math.isnan(both[part]) else 0)
         return weight
 
+    @property
+    def temperature_ratio(self) -> float:
+        """The temperature that is found, over the one that was given."""
+        given = self.options.get(str(self.asked.roles.temperature))
+        ratio = self.fit.temperature / given if self.fit and given else 1.0
+        return 1.0 if abs(ratio - 1) < SAME_TEMPERATURE else ratio
+
     def at_temperature(self, T: float, **options: Any) -> Fit | None:
-        """The form where the loss is given T; at T, or at the temperature that it takes instead."""
+        """The form where the loss is given T; at T, or in proportion to it, or at the temperature that stays."""
         if self.fit is None or self.asked.roles.temperature is None:
             return None
         gradient = self.asked.gradient(self.plain, **{**self.options, self.asked.roles.temperature: T, **options})
-        probe = self.paired(self.plain)
-        found = refined(self.fit.soft, self.fit.hard, probe, gradient, ONE * T)
+        probe, gradient = self.aligned(self.plain), self.labelled(gradient)
+        found = refined(self.fit.soft, self.fit.hard, probe, gradient, ONE * T * self.temperature_ratio)
         if found and found.error < 10 * self.asked.tolerance:
             return found
         held = replace(self.fit).on(probe, gradient)
@@ -133,6 +194,31 @@ class Examination:
         if not (low and high and low.soft_weights) or (low.soft.softened and low.temperature == high.temperature):
             return math.nan
         return power(low.soft_weights[0], high.soft_weights[0], OTHER_TEMPERATURES[1] / OTHER_TEMPERATURES[0])
+
+    @cached_property
+    def hard_power(self) -> float:
+        """With which the hard weight grows with T; 0 where it does not, or T is not an argument."""
+        low, high = (self.at_temperature(T) for T in OTHER_TEMPERATURES)
+        if not (low and high):
+            return 0.0
+        found = power(low.hard_weight, high.hard_weight, OTHER_TEMPERATURES[1] / OTHER_TEMPERATURES[0])
+        return 0.0 if math.isnan(found) else found
+
+    def keeps_state(self) -> bool:
+        """Whether the first call gave another value than a later one with the same logits and random numbers."""
+        later = self.asked.value(self.plain, **self.options)
+        return abs(later - self.first_value) > self.threshold * abs(self.first_value)
+
+    @cached_property
+    def moved_at_teacher(self) -> float:
+        """How long the gradient of a student equal to its teacher is, less what labels explain, as a share."""
+        equal = self.plain._replace(z=self.paired(self.plain).v)
+        gradient = self.asked.gradient(equal, **self.options)
+        share = float(gradient.norm() / self.gradient.norm().clamp_min(1e-300))
+        if not self.reads_labels or not share > self.threshold:
+            return share
+        at_equal = (self.aligned(equal), self.labelled(gradient), GRID)
+        return share * min(fit.error for hard in HARD if (fit := refined(NO_TEACHER, hard, *at_equal)))
 
 
 def influence(seen: Examination, probe: Probe) -> Tensor:

@@ -1,16 +1,22 @@
 """What a distillation loss computes, found by asking it: `kdlearn.examine(loss)` reads no source."""
 
+import contextlib
+import io
 import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kdlearn.formulas.examination import ASKED_TEMPERATURE, Examination
+import torch
+
+from kdlearn.formulas.examination import ASKED_TEMPERATURE, OTHER_TEMPERATURES, Examination
 from kdlearn.formulas.findings import OF_LOSSES, Finding
 from kdlearn.formulas.hazards import of_extremes, of_padding
 from kdlearn.formulas.oddities import (
     of_gradients,
+    of_hard_loss,
+    of_inputs,
     of_reductions,
     of_rows,
     of_softmax,
@@ -26,6 +32,8 @@ REDUCTIONS: dict[tuple[float, float], str] = {
     (0, -1): "mean over batch and classes",
     (1, -1): "sum over the batch, mean over the classes",
 }
+
+TOLD_APART = (1.2, 40.0)  # between these temperatures, forms have gradients that differ
 
 WEIGHED: dict[tuple[float, float], str] = {
     (1, 0): "weighs the soft loss alone",
@@ -79,7 +87,8 @@ class Report:
         if not self.soft_weight:
             return ""
         power = {None: "", 0: "", 2: " · T²"}.get(self.power, f" · T^{self.power}")
-        return f"{self.soft_weight:.3g}{power} · {self.form}"
+        weights = " and ".join(dict.fromkeys(f"{weight:.3g}" for weight in self.soft_weights))
+        return f"{weights}{power} · {self.form}"
 
     def hard_part(self) -> str:
         smoothed = f", smoothed by {self.smoothing:.2g}" if abs(self.smoothing) > 1e-4 else ""
@@ -91,13 +100,17 @@ class Report:
     def __str__(self) -> str:
         lines = [f"This loss is {self.sentence}."]
         lines += [f"{name} {what}." for name, what in self.weighs.items()]
-        lines += ["Nothing odd was found."] if not self.findings else []
+        lines += ["Its weights, T² and reductions were not checked."] if self.form is None else []
+        lines += ["Nothing odd was found."] if not self.findings and self.form is not None else []
+        lines += ["Nothing odd was found in the rest."] if not self.findings and self.form is None else []
         for finding in self.findings:
             lines += ["", str(finding)]
         return "\n".join(lines)
 
 
-def examine(loss: Callable[..., Any], *, sequences: bool = False, arrays: bool = False) -> Report:
+def examine(
+    loss: Callable[..., Any], *, sequences: bool = False, arrays: bool = False, classes: int | None = None
+) -> Report:
     """Find out what a distillation loss computes, from its values and gradients alone.
 
     Args:
@@ -107,6 +120,7 @@ def examine(loss: Callable[..., Any], *, sequences: bool = False, arrays: bool =
         sequences: whether to ask it about logits `(N, time, C)`; a loss with a mask is asked about its mask either way.
         arrays: whether it takes NumPy arrays (NumPy, JAX, Keras on another backend); its gradient is then found by
             differences. A Keras loss on the torch backend takes tensors.
+        classes: their number, where the loss takes no other; a mean over the classes is then not told from a weight.
 
     Returns:
         What it is, and what is odd, as `.temperature`, `.soft_weight`, `.findings`, each with a stable `name`.
@@ -126,37 +140,56 @@ def examine(loss: Callable[..., Any], *, sequences: bool = False, arrays: bool =
     """
     if not callable(loss):
         raise TypeError(f"loss must be a function of two logits; got {type(loss).__name__}")
-    with warnings.catch_warnings():
+    if isinstance(loss, type):
+        raise TypeError(f"loss must be a function of two logits; {loss.__name__} is a class: hand over an object of it")
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # extreme logits, and probes of what a loss warns of
-        return report_of(asked_of(loss, sequences, arrays))
+        with torch.inference_mode(False), torch.enable_grad():
+            return report_of(asked_of(loss, sequences, arrays, classes))
 
 
-def asked_of(loss: Callable[..., Any], sequences: bool, arrays: bool) -> Examination:
+def asked_of(loss: Callable[..., Any], sequences: bool, arrays: bool, classes: int | None) -> Examination:
     asked = Asked(loss, arrays)
-    options = {asked.roles.temperature: ASKED_TEMPERATURE} if asked.roles.temperature else {}
-    seen = Examination(asked, sequences, options)
+    options = {asked.roles.temperature: temperature_to_ask(asked)} if asked.roles.temperature else {}
+    seen = Examination(asked, sequences, options, classes)
     asked.prepare(seen.plain)
-    if asked.roles.mask and not seen.gradient.any():  # True may mark what is left out
-        asked.mask_keeps = False
-        return Examination(asked, sequences, options)
+    usable = seen.gradient.any() and seen.gradient.isfinite().all()
+    if asked.roles.mask in asked.roles.needed and not usable:  # its values may mean the opposite
+        asked.mask_keeps = not asked.mask_keeps
+        return Examination(asked, sequences, options, classes)
     return seen
 
 
+def temperature_to_ask(asked: Asked) -> float:
+    """The default, unless forms are alike there."""
+    default = asked.roles.default_temperature
+    return float(default) if default and TOLD_APART[0] < default < TOLD_APART[1] else ASKED_TEMPERATURE
+
+
 def report_of(seen: Examination) -> Report:
+    first, found = seen.first_value, stateless(seen)
+    if not seen.keeps_state():
+        return found
+    later = seen.asked.value(seen.plain, **seen.options)
+    said = f"the first call gave {first:.4g}, a later one with the same logits and seed {later:.4g}"
+    return Report(None, None, None, (), math.nan, 0.0, "", {}, 1.0, (Finding("keeps-state", said, later),))
+
+
+def stateless(seen: Examination) -> Report:
     fit, power, told = seen.fit, *power_of(seen)
     common = {"weighs": weighs(seen), "findings": tuple(findings_of(seen, power, told))}
     if fit is None:
         return Report(None, None, None, (), math.nan, 0.0, "", error=1.0, **common)
     softened, part = fit.soft.softened or fit.hard.softened, 0 if fit.soft.terms else 1
-    scaling = (seen.scalings["rows"][part], seen.scalings["classes"][part])
+    rows, classes = (seen.scalings.get(name, (0.0, 0.0))[part] for name in ("rows", "classes"))
     return Report(
         form=fit.soft.name,
         temperature=temperature_of(seen) if softened else None,
         power=int(power) if power.is_integer() and (softened or power) else None,
         soft_weights=soft_weights(seen, power),
-        hard_weight=seen.bare(fit.hard_weight, 1),
+        hard_weight=seen.bare(fit.hard_weight, 1) * default_over_asked(seen) ** seen.hard_power,
         smoothing=fit.smoothing,
-        reduction=REDUCTIONS.get(scaling, "no mean or sum that is known here"),
+        reduction=REDUCTIONS.get((rows, classes), "no mean or sum that is known here"),
         error=fit.error,
         **common,
     )
@@ -164,7 +197,13 @@ def report_of(seen: Examination) -> Report:
 
 def findings_of(seen: Examination, power: float, told: bool) -> Iterator[Finding]:
     """Each name once, the gravest first."""
-    tests = (of_gradients, of_rows, of_softmax, of_reductions, of_weights, of_the_minimum, of_extremes, of_padding)
+    if not seen.gradient.isfinite().all():
+        yield from of_extremes(seen)
+        return
+    tests = (
+        of_gradients, of_inputs, of_rows, of_softmax, of_reductions, of_weights, of_the_minimum, of_extremes,
+        of_hard_loss, of_padding,
+    )  # fmt: skip
     found = [finding for test in tests for finding in test(seen)] + list(of_temperature(seen, power, told))
     once = {finding.name: finding for finding in reversed(found)}
     yield from sorted(once.values(), key=lambda finding: (finding.may_be_meant, list(OF_LOSSES).index(finding.name)))
@@ -172,10 +211,17 @@ def findings_of(seen: Examination, power: float, told: bool) -> Iterator[Finding
 
 def temperature_of(seen: Examination) -> float | None:
     """The one that is used where the caller gives none."""
-    roles = seen.asked.roles
-    if seen.fit and roles.temperature and abs(seen.fit.temperature / ASKED_TEMPERATURE - 1) < 0.01:
-        return roles.default_temperature
-    return seen.fit.temperature if seen.fit else None
+    other, default = seen.at_temperature(OTHER_TEMPERATURES[1]), seen.asked.roles.default_temperature
+    if seen.fit is None or seen.asked.roles.temperature is None:
+        return seen.fit.temperature if seen.fit else None
+    if other is None or other.temperature == seen.fit.temperature:  # whatever the argument is
+        return seen.fit.temperature
+    return None if default is None else default * seen.temperature_ratio
+
+
+def default_over_asked(seen: Examination) -> float:
+    default = seen.asked.roles.default_temperature
+    return default / seen.options[str(seen.asked.roles.temperature)] if default else 1.0
 
 
 def soft_weights(seen: Examination, power: float) -> tuple[float, ...]:

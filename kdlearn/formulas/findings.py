@@ -62,6 +62,10 @@ OF_LOSSES = {
         "The soft loss outweighs the hard one by T² more than its weight says, and the updates grow with T.",
         "Multiply by temperature**2 in one place; look for a second one in the caller.",
     ),
+    "temperature-squared-on-hard-loss": Advice(
+        "The hard loss is T² times larger than its weight says, so the balance is that of a soft loss without T².",
+        "Multiply the soft loss alone by temperature**2.",
+    ),
     "temperature-ignored": Advice(
         "The setting does nothing: a search over temperatures compares seeds.",
         "Divide both logits by the argument: softmax(logits / temperature).",
@@ -104,6 +108,10 @@ OF_LOSSES = {
         "Log-probabilities are negative: they weigh the classes the wrong way round, and the value is NaN in kl_div.",
         "Use probabilities as the target, or log_target=True.",
     ),
+    "log-target-of-probabilities": Advice(
+        "The targets become exp(p), between 1 and 2.7: almost the same for every class, and their sum is not 1.",
+        "Leave log_target out, or hand over log_softmax of the teacher's logits.",
+    ),
     "squared-error-of-probabilities": Advice(
         "Where the student is sure, right or wrong, its gradient is almost zero. This is not Hinton's loss.",
         "Use KL of softened probabilities (soft_label_loss), or the squared distance of logits (logit_matching_loss).",
@@ -126,6 +134,20 @@ OF_LOSSES = {
     "no-teacher": Advice(
         "The student learns from the labels alone, whatever the teacher says.",
         "Look for a weight of 0, or for the student's logits where the teacher's belong.",
+        may_be_meant=True,
+    ),
+    "moved-at-teacher": Advice(
+        "Its minimum is not at the teacher: a student that answers as the teacher does is still changed.",
+        "If only the teacher's answers are meant to be learned, use a divergence, such as KL.",
+        may_be_meant=True,
+    ),
+    "changes-its-inputs": Advice(
+        "Whoever uses these tensors after the loss computes with other numbers: cached answers change every epoch.",
+        "Write z = z / T in place of z /= T, and no method that ends in an underscore.",
+    ),
+    "keeps-state": Advice(
+        "The loss depends on how often it was called, so its weights differ from step to step.",
+        "Examine it with the state held: a function of the logits with the counter as an argument.",
         may_be_meant=True,
     ),
     "no-gradient": Advice(
@@ -151,7 +173,7 @@ OF_LOSSES = {
     ),
     "mask-inverted": Advice(
         "What should count is left out.",
-        "Here True marks what is left out; hand over ~mask.",
+        "The mask means the opposite of what its name says here; hand over ~mask.",
         may_be_meant=True,
     ),
     "not-finite": Advice(

@@ -96,9 +96,14 @@ def squared_logarithms(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
     return (softened(z, T) - softened(v, T)).square().sum(-1)
 
 
-def standardised(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    z, v = ((logits - logits.mean(-1, keepdim=True)) / logits.std(-1, keepdim=True, correction=0) for logits in (z, v))
-    return forward(z, v, y, T)
+def standardised(correction: int) -> Term:
+    """By a standard deviation that divides by C - `correction`."""
+
+    def term(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
+        z, v = (logits / logits.std(-1, keepdim=True, correction=correction) for logits in (z, v))
+        return forward(z, v, y, T)
+
+    return term
 
 
 def teachers_hard_labels(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
@@ -164,6 +169,15 @@ def logarithms_for_targets(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor
     return -(softened(v, T) * softened(z, T)).sum(-1)
 
 
+def probabilities_for_log_targets(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
+    return -(softened(v, T).exp().exp() * softened(z, T)).sum(-1)
+
+
+def sigmoids(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
+    p = (v / T).sigmoid()
+    return -(p * F.logsigmoid(z / T) + (1 - p) * F.logsigmoid(-z / T)).sum(-1)
+
+
 def clipped_logits(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
     p, q = ((logits / T).clamp(CLIP, 1) for logits in (v, z))
     return (p * (p / q).log()).sum(-1)
@@ -189,6 +203,11 @@ def cross_entropy_of_probabilities(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -
     return cross_entropy(z.softmax(-1), v, y, T)
 
 
+# With one number of classes, the two are alike at temperatures that differ.
+STANDARDISED = tuple(
+    Form("KL(teacher ‖ student) of standardised logits", (standardised(correction),), least_at_teacher=True)
+    for correction in (0, 1)
+)
 # Where two forms agree, at T = 1 say, the earlier is named.
 SOFT = (
     Form("KL(teacher ‖ student)", (forward,), least_at_teacher=True),
@@ -196,7 +215,7 @@ SOFT = (
     Form("squared distance of centred logits", (centred_logits,), softened=False, elementwise=True),
     Form("KL(student ‖ teacher)", (reverse,), finding="reversed-divergence", least_at_teacher=True),
     Form("cross-entropy with the teacher's hard labels", (teachers_hard_labels,), softened=False),
-    Form("KL(teacher ‖ student) of standardised logits", (standardised,), least_at_teacher=True),
+    STANDARDISED[1],
     Form("decoupled KL, target and the other classes", (target_or_not, other_classes)),
     Form("squared distance of probabilities", (squared_probabilities,), True, "squared-error-of-probabilities", True),
     Form("squared distance of log-probabilities", (squared_logarithms,), elementwise=True),
@@ -211,6 +230,8 @@ SOFT = (
     Form("Σ p (log p - z / T), the student's logits as they are", (logits_for_logarithms,), True, "no-softmax"),
     Form("KL of the teacher's logits as they are", (logits_for_targets,), True, "no-softmax"),
     Form("KL of the teacher's log-probabilities", (logarithms_for_targets,), True, "logarithms-as-targets"),
+    Form("KL with exp(p) for the target p", (probabilities_for_log_targets,), True, "log-target-of-probabilities"),
+    Form("cross-entropy of sigmoids, class by class", (sigmoids,), elementwise=True),
     Form("KL of logits clipped to 0 … 1", (clipped_logits,), True, "no-softmax"),
     Form("KL, softmax over the batch", (over_the_batch,), True, "softmax-over-batch"),
     Form("KL(teacher ‖ student) and KL(student ‖ teacher)", (forward, reverse), least_at_teacher=True),

@@ -22,6 +22,9 @@ def of_extremes(seen: Examination) -> Iterator[Finding]:
     if not math.isfinite(value):
         yield Finding("not-finite", f"on ordinary logits its value is {value}", value)
         return
+    if not seen.gradient.isfinite().all():
+        yield Finding("not-finite", "on ordinary logits its gradient is NaN or infinite", math.nan)
+        return
     for size in SIZES:
         if not all(finite(seen, probe) for probe in confident(seen.plain, size)):
             yield Finding("not-finite", f"logits of ± {size:g} in float32 give NaN or infinity", size)
@@ -63,25 +66,35 @@ def of_half_precision(seen: Examination) -> Iterator[Finding]:
 
 def of_padding(seen: Examination) -> Iterator[Finding]:
     """What a mask leaves out, or a label of -100 in sequences."""
-    for given, options in masked_calls(seen):
-        try:
-            yield from counted(seen, given, options)
-        except Exception:  # a loss may refuse -100, or masks of this kind
-            continue
-
-
-def masked_calls(seen: Examination) -> Iterator[tuple[str, dict[str, Any]]]:
     half = torch.arange(seen.plain.y.numel()).reshape(seen.plain.y.shape) % 2 == 0
     roles = seen.asked.roles
-    if roles.mask:
-        yield roles.mask, {roles.mask: half}
-    if seen.sequences and roles.labels:
-        yield roles.labels, {roles.labels: torch.where(half, seen.plain.y, -100)}
+    for name in (roles.mask, roles.labels if seen.sequences else None):
+        if name:
+            yield from half_masked(seen, name, half)
 
 
-def counted(seen: Examination, name: str, options: dict[str, Any]) -> Iterator[Finding]:
-    kept = options[name] if options[name].dtype == torch.bool else options[name] >= 0
-    given = {**seen.options, **options}
+def half_masked(seen: Examination, name: str, kept: Tensor) -> list[Finding]:
+    for dtype in (seen.asked.mask_dtype, torch.long):
+        seen.asked.mask_dtype = dtype
+        try:
+            return list(counted(seen, name, kept))
+        except Exception:  # a loss may refuse -100, or masks of this kind
+            continue
+    return []
+
+
+def option(seen: Examination, name: str, kept: Tensor, y: Tensor) -> dict[str, Any]:
+    """The mask, or the labels with -100, that keeps these rows."""
+    if name == seen.asked.roles.mask:
+        return {name: seen.asked.masked(kept, seen.asked.roles.mask_keeps)}
+    return {name: torch.where(kept, y, -100)}
+
+
+def counted(seen: Examination, name: str, marked: Tensor) -> Iterator[Finding]:
+    given = {**seen.options, **option(seen, name, marked, seen.plain.y)}
+    kept = marked
+    if seen.shift:  # the mark of a row is at the next one
+        kept = marked.roll(-1, -1) & (torch.arange(marked.shape[-1]) < marked.shape[-1] - 1)
     value = seen.asked.value(seen.plain, **given)
 
     def change(where: Tensor) -> float:
@@ -89,11 +102,12 @@ def counted(seen: Examination, name: str, options: dict[str, Any]) -> Iterator[F
         return abs(seen.asked.value(seen.plain._replace(z=moved), **given) - value)
 
     left_out, threshold = change(~kept), seen.threshold * max(1.0, abs(value))
-    if change(kept) <= threshold < left_out:
-        yield Finding("mask-inverted", "rows where the mask is True do not count", left_out)
+    if name == seen.asked.roles.mask and change(kept) <= threshold < left_out:
+        said = f"rows where {name} is {seen.asked.roles.mask_keeps} do not count"
+        yield Finding("mask-inverted", said, left_out)
     elif left_out > threshold:
         yield Finding("padding-counted", f"logits that {name} leaves out move the value by {left_out:.3g}", left_out)
-    else:
+    elif not seen.shift:
         yield from diluted(seen, name, kept, value)
 
 
@@ -104,7 +118,7 @@ def diluted(seen: Examination, name: str, kept: Tensor, value: float) -> Iterato
         return tensor[kept].reshape(1, -1, *tensor.shape[kept.ndim :]) if seen.sequences else tensor[kept]
 
     alone_rows = Probe(rows(seen.plain.z), rows(seen.plain.v), rows(seen.plain.y))
-    options = {name: rows(kept)} if name == seen.asked.roles.mask else {}
+    options = option(seen, name, rows(kept), alone_rows.y)
     alone = seen.asked.value(alone_rows, **{**seen.options, **options})
     share = float(kept.double().mean())
     if abs(value - share * alone) < 1e-3 * abs(alone):

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterator
 
-from kdlearn.formulas.examination import CLASSES, Examination
+from kdlearn.formulas.examination import Examination
 from kdlearn.formulas.findings import Finding
 from kdlearn.formulas.forms import Probe
 from kdlearn.formulas.probing import number
 
-SQUARED, MISSING, TWICE = 2, 0, 4
+SQUARED, TWICE = 2, 4
 JUMP = 0.05  # of the gradient in the middle
 
 
@@ -32,19 +32,35 @@ def of_rows(seen: Examination) -> Iterator[Finding]:
 
 def of_gradients(seen: Examination) -> Iterator[Finding]:
     """Who gets a gradient, and who is heard."""
-    if not seen.asked.gives_gradient or not seen.gradient.any():
-        yield Finding("no-gradient", "its gradient on the student's logits is 0", 0.0)
-    elif not seen.reads_teacher:
-        yield Finding("no-teacher", "other logits of the teacher give the same gradient", 0.0)
+    on_teacher = 0.0
     if seen.asked.by_autograd:
         on_teacher = float(seen.asked.slopes(seen.plain, seen.asked.dtype, **seen.options)[1].norm())
+    if not seen.asked.gives_gradient or not seen.gradient.any():
+        yield Finding("no-gradient", why_no_gradient(seen, on_teacher), 0.0)
+    else:
+        if not seen.reads_teacher:
+            yield Finding("no-teacher", "other logits of the teacher give the same gradient", 0.0)
         if on_teacher != 0:
             share = on_teacher / float(seen.gradient.norm().clamp_min(1e-300))
-            yield Finding(
-                "teacher-gets-gradient",
-                f"the teacher's logits get a gradient, {share:.2g} times as large as the student's",
-                share,
-            )
+            size = f", {share:.2g} times as large as the student's" if math.isfinite(share) else ""
+            yield Finding("teacher-gets-gradient", f"the teacher's logits get a gradient{size}", share)
+
+
+def why_no_gradient(seen: Examination, on_teacher: float) -> str:
+    if not seen.asked.by_autograd:
+        return "it gives a number and no tensor, so nothing can be differentiated (of NumPy arrays: arrays=True)"
+    swapped = f"; the gradient goes to {seen.asked.roles.teacher or 'the second argument'}, taken for the teacher's"
+    return "its gradient on the student's logits is 0" + (swapped + ": are the two swapped?" if on_teacher else "")
+
+
+def of_inputs(seen: Examination) -> Iterator[Finding]:
+    """What it writes into, and in which precision it computes."""
+    if seen.asked.changes:
+        changed = ", ".join(sorted(seen.asked.changes))
+        yield Finding("changes-its-inputs", f"after the call, {changed} are others", float(len(seen.asked.changes)))
+    if seen.asked.coarse:
+        said = f"the teacher's logits times 1.000001 leave {seen.deaf_rows:.0%} of the rows' gradients as they are"
+        yield Finding("inexact-in-half-precision", f"it computes in half precision: {said}", seen.deaf_rows)
 
 
 def of_softmax(seen: Examination) -> Iterator[Finding]:
@@ -56,11 +72,13 @@ def of_softmax(seen: Examination) -> Iterator[Finding]:
         if form.finding:
             yield Finding(form.finding, f"its gradient is that of: {form.name}", seen.fit.error)
     if seen.fit.soft_weights and seen.fit.soft_weights[0] < 0:
-        yield Finding("pushes-away", f"the weight is {seen.fit.soft_weights[0]:.3g}", seen.fit.soft_weights[0])
+        yield Finding("pushes-away", "the weight of the soft loss is negative", seen.bare(seen.fit.soft_weights[0], 0))
 
 
 def of_raw_logits(seen: Examination) -> Iterator[Finding]:
-    """An unknown form that hears a constant, unless it hears it as a distance does: not when both have it."""
+    """An unknown form that moves a student equal to its teacher; it may hear a constant that both have."""
+    if not (seen.reads_teacher and seen.moved_at_teacher > max(1e-3, seen.threshold)):
+        return
     z, v = seen.plain.z, seen.plain.v
     shifted = {"both": Probe(z + 1, v + 1, seen.plain.y), "student": seen.plain._replace(z=z + 1)}
     shifted["teacher"] = seen.plain._replace(v=v + 1)
@@ -73,6 +91,9 @@ def of_raw_logits(seen: Examination) -> Iterator[Finding]:
     if moved["both"] > seen.threshold:
         said = f"1 added to all logits ({worst}) changes the gradient by {moved[worst]:.0%}; a softmax is deaf to it"
         yield Finding("no-softmax", said, moved[worst])
+    else:
+        said = f"a student equal to its teacher gets a gradient, {seen.moved_at_teacher:.2g} times as long as others'"
+        yield Finding("moved-at-teacher", said, seen.moved_at_teacher)
 
 
 def of_reductions(seen: Examination) -> Iterator[Finding]:
@@ -85,8 +106,8 @@ def of_reductions(seen: Examination) -> Iterator[Finding]:
         kind = ("soft", "hard")[part]
         yield Finding(
             "divided-by-classes",
-            f"the {kind} loss falls as 1 / C, the number of classes; it is {CLASSES} "
-            f"times too small for {CLASSES}, 1,000 times for 1,000",
+            f"the {kind} loss falls as 1 / C, the number of classes; it is {seen.width} "
+            f"times too small for {seen.width}, 1,000 times for 1,000",
             with_classes[part],
         )
     if with_rows[part] == 1:
@@ -114,6 +135,13 @@ def of_temperature(seen: Examination, power: float, told: bool) -> Iterator[Find
         yield Finding(
             "temperature-squared-missing", f"at {name} = {end} the power of T is another one than at other weights", end
         )
+
+
+def of_hard_loss(seen: Examination) -> Iterator[Finding]:
+    """T² belongs to the soft loss alone."""
+    if seen.fit and not seen.fit.hard.softened and seen.hard_power > 0:
+        said = f"the weight of the hard loss grows with T to the power {seen.hard_power:.2g}"
+        yield Finding("temperature-squared-on-hard-loss", said, seen.hard_power)
 
 
 def hears_temperature(seen: Examination) -> bool:
@@ -158,7 +186,7 @@ def of_the_minimum(seen: Examination) -> Iterator[Finding]:
         return
     equal = seen.plain._replace(z=seen.paired(seen.plain).v)
     soft_terms = len(seen.fit.soft.terms)
-    hard = seen.fit.of_terms(seen.paired(equal)) - seen.fit.of_terms(seen.paired(equal), soft_terms)
+    hard = seen.fit.of_terms(seen.aligned(equal)) - seen.fit.of_terms(seen.aligned(equal), soft_terms)
     value = seen.asked.value(equal, **seen.options) - hard
-    if abs(value) > 1e-3 * max(1.0, abs(seen.asked.value(seen.plain, **seen.options))):
+    if abs(value) > max(1e-3, seen.asked.tolerance) * max(1.0, abs(seen.asked.value(seen.plain, **seen.options))):
         yield Finding("nonzero-at-teacher", f"a student equal to the teacher gets {value:.3g}, not 0", value)

@@ -1,99 +1,17 @@
-"""Asking a loss from outside: what its signature takes, its value, and its gradient on the student's logits."""
+"""Asking a loss from outside: its value, and its gradient on the student's logits."""
 
-import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from kdlearn.formulas.forms import Probe
+from kdlearn.formulas.roles import roles_of
 
-LABELS = (
-    "labels", "label", "y", "targets", "target", "ground_truth", "hard_labels", "true_labels", "gt", "hard_targets",
-)  # fmt: skip
-TEMPERATURES = ("temperature", "temp", "T", "tau", "kd_T")
-MASKS = ("mask", "attention_mask", "padding_mask", "loss_mask", "label_mask")
-WEIGHTS = (
-    "soft_weight", "hard_weight", "alpha", "beta", "weight", "gamma", "lam", "lambda_", "kd_weight", "ce_weight",
-    "teacher_share", "target_weight", "nontarget_weight", "distillation_weight",
-)  # fmt: skip
-TEACHERS, STUDENTS = ("y_true", "y_t", "logits_t", "out_t", "t", "v"), ("y_pred", "y_s", "logits_s", "out_s", "s", "z")
 STEPS = {torch.float64: 1e-5, torch.float32: 2e-2}
-POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Which parameter of the loss is what; None where there is none. `weights` are numbers in it, by their name."""
-
-    order: tuple[str, ...]
-    student: str = ""
-    teacher: str = ""
-    labels: str | None = None
-    temperature: str | None = None
-    mask: str | None = None
-    weights: tuple[str, ...] = ()
-    positional: bool = field(default=False, kw_only=True)
-    default_temperature: float | None = None
-    needed: tuple[str, ...] = ()
-
-
-def roles_of(loss: Callable[..., Any]) -> Roles:
-    """By the names in the signature, else by the order student, teacher, labels.
-
-    Raises:
-        TypeError: a parameter without a default that has none of these names.
-    """
-    parameters = parameters_of(loss)
-    if parameters is None:
-        return Roles((), positional=True)
-    names = [name for name, one in parameters.items() if one.kind in POSITIONAL]
-    student, teacher = student_and_teacher(names)
-    others = [name for name in parameters if name not in (student, teacher)]
-    needed = [name for name in others if parameters[name].default is inspect.Parameter.empty]
-    temperature, mask = first_of(TEMPERATURES, others), first_of(MASKS, others)
-    weights = tuple(name for name in others if name in WEIGHTS)
-    known = (temperature, mask, *weights)
-    labels = first_of(LABELS, others) or next((name for name in needed if name not in known), None)
-    if odd := [name for name in needed if name not in (labels, *known)]:
-        raise TypeError(
-            f"loss must take (student_logits, teacher_logits), and labels, temperature, mask if it likes; {odd[0]} is "
-            "none of these. A function sets it: lambda student_logits, teacher_logits: loss(..., "
-            f"{odd[0]}=...)"
-        )
-    default = parameters[temperature].default if temperature else None
-    told = default if isinstance(default, int | float) and not isinstance(default, bool) else None
-    return Roles(tuple(parameters), student, teacher, labels, temperature, mask, weights,
-                 default_temperature=told, needed=tuple(needed))  # fmt: skip
-
-
-def parameters_of(loss: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:
-    """By name, without `*arguments`; None where two are not named."""
-    try:
-        signature = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss)
-    except (TypeError, ValueError):  # of what is not written in Python
-        return None
-    found = {
-        name: one
-        for name, one in signature.parameters.items()
-        if one.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    }
-    return found if sum(one.kind in POSITIONAL for one in found.values()) >= 2 else None
-
-
-def student_and_teacher(names: list[str]) -> tuple[str, str]:
-    teacher = next((name for name in names if "teacher" in name.lower() or name in TEACHERS), None)
-    student = next((name for name in names if "student" in name.lower() or name in STUDENTS), None)
-    student = student or next(name for name in names if name != teacher)
-    teacher = teacher or next(name for name in names if name != student)
-    return student, teacher
-
-
-def first_of(wanted: tuple[str, ...], names: list[str]) -> str | None:
-    return next((name for name in wanted if name in names), None)
+COARSE = 0.03  # of a gradient is lost where a loss computes in half precision
 
 
 class Asked:
@@ -107,7 +25,9 @@ class Asked:
     def __init__(self, loss: Callable[..., Any], arrays: bool = False) -> None:
         self.loss, self.arrays, self.roles = loss, arrays, roles_of(loss)
         self.dtype, self.by_autograd = torch.float64, not arrays
-        self.gives_gradient = self.mask_keeps = True  # the mask's value that lets a row count
+        self.gives_gradient, self.coarse = True, False  # coarse: in half precision inside
+        self.mask_keeps, self.mask_dtype = self.roles.mask_keeps, torch.bool
+        self.changes: set[str] = set()  # which of its inputs it wrote into
 
     def prepare(self, probe: Probe) -> None:
         """Find out in which precision it computes, and whether it can be differentiated.
@@ -115,10 +35,14 @@ class Asked:
         Raises:
             ValueError: it fails on ordinary logits, or does not give one number.
         """
-        problems = [self.failure(probe, dtype) for dtype in (torch.float64, torch.float32)]
+        problems = self.failures(probe)
+        if all(problems) and self.roles.mask in self.roles.needed:
+            self.mask_dtype = torch.long
+            problems = self.failures(probe)
         if problems[0] and problems[1]:
             raise ValueError(
-                f"loss must take logits {tuple(probe.z.shape)} of student and teacher; it fails with: {problems[1]}"
+                f"loss must take logits {tuple(probe.z.shape)} of student and teacher; it fails with: {problems[1]}. "
+                "If its number of classes is fixed, say classes=; if it takes NumPy arrays, say arrays=True"
             ) from problems[1]
         given = self.call(probe, torch.float32 if problems[0] else torch.float64)
         check_scalar(given)
@@ -126,7 +50,15 @@ class Asked:
         single = bool(problems[0]) or (hasattr(given, "dtype") and "64" not in str(given.dtype))
         self.dtype = torch.float32 if single else torch.float64
         self.by_autograd = is_tensor and not self.arrays
-        self.gives_gradient = not self.by_autograd or given.requires_grad
+        self.gives_gradient = self.arrays or (is_tensor and given.requires_grad)
+        try:
+            self.gradient(probe)
+        except Exception as problem:  # whatever autograd raises
+            said = f"loss must have a gradient on the student's logits; it fails with: {problem}"
+            raise ValueError(said) from problem
+
+    def failures(self, probe: Probe) -> list[Exception | None]:
+        return [self.failure(probe, dtype) for dtype in (torch.float64, torch.float32)]
 
     def failure(self, probe: Probe, dtype: torch.dtype) -> Exception | None:
         try:
@@ -136,15 +68,25 @@ class Asked:
         return None
 
     def call(self, probe: Probe, dtype: torch.dtype, *, seed: int = 0, **options: Any) -> Any:
-        """What the loss gives, with the same random numbers at each call."""
-        tensors = [probe.z.to(dtype), probe.v.to(dtype), probe.y]
-        if self.arrays:
-            tensors = [tensor.detach().numpy() for tensor in tensors]
-        else:
-            tensors[0] = tensors[0] if tensors[0].requires_grad else tensors[0].clone().requires_grad_()
+        """What the loss gives for copies of the logits, with the same random numbers at each call."""
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(seed)
-            return self.loss(*self.positional(tensors), **self.named(tensors, options))
+            own = self.own(probe, dtype)
+            copies = [one.detach().clone() if self.arrays else one.clone() for one in own]
+            handed = [one.numpy() for one in copies] if self.arrays else copies
+            given = self.loss(*self.positional(handed), **self.named(handed, options))
+        pairs = zip(("the student's logits", "the teacher's logits", "the labels"), copies, own, strict=True)
+        self.changes |= {name for name, copy, one in pairs if not torch.equal(copy, one)}
+        return given
+
+    def own(self, probe: Probe, dtype: torch.dtype) -> list[Tensor]:
+        z, v = probe.z.to(dtype), probe.v.to(dtype)
+        z = z if z.requires_grad else z.clone().requires_grad_()
+        return [z, v.softmax(-1) if self.roles.takes_probabilities else v, probe.y]
+
+    def masked(self, kept: Tensor, keeps: bool | None = None) -> Tensor:
+        """A mask that lets these rows count, as the loss takes it."""
+        return (kept == (self.mask_keeps if keeps is None else keeps)).to(self.mask_dtype)
 
     def positional(self, tensors: list[Any]) -> list[Any]:
         return tensors[:2] if self.roles.positional else []
@@ -160,7 +102,7 @@ class Asked:
             given[roles.temperature] = 4.0
         given |= {name: 0.5 for name in roles.weights if name in roles.needed}
         if roles.mask and roles.mask in roles.needed:
-            given[roles.mask] = torch.full(tensors[2].shape, self.mask_keeps)
+            given[roles.mask] = self.masked(torch.ones(tensors[2].shape, dtype=torch.bool))
         return {**given, **options}
 
     def value(self, probe: Probe, dtype: torch.dtype | None = None, **options: Any) -> float:
@@ -208,6 +150,8 @@ class Asked:
     @property
     def tolerance(self) -> float:
         """How much of a gradient rounding may leave over."""
+        if self.coarse:
+            return COARSE
         if self.by_autograd:
             return 1e-6 if self.dtype == torch.float64 else 2e-4
         return 1e-5 if self.dtype == torch.float64 else 5e-3
@@ -215,9 +159,15 @@ class Asked:
 
 def check_scalar(given: Any) -> None:
     shape = tuple(getattr(given, "shape", ()))
-    if isinstance(given, tuple | list | dict) or int(np.prod(shape)) != 1:
-        came = f"shape {shape}" if shape else type(given).__name__
-        raise ValueError(f"loss must give one number for a batch; got {came}. Take .mean(), or the part that is one")
+    if given is not None and not isinstance(given, tuple | list | dict) and int(np.prod(shape)) == 1:
+        return
+    came, way_out = f"shape {shape}" if shape else type(given).__name__, "Take .mean(), or the part that is one"
+    if isinstance(given, dict):
+        came = f"a dict of {', '.join(map(repr, given))}"
+        way_out = f"Take one: lambda s, t, y: loss(s, t, y)[{next(iter(given), '')!r}]"
+    elif given is None:
+        came, way_out = "None", "Let it return its value"
+    raise ValueError(f"loss must give one number for a batch; got {came}. {way_out}")
 
 
 def number(given: Any) -> float:

@@ -27,6 +27,7 @@ def test_what_may_be_meant_returns_0(kdlearn_here: Command):
         (["--loss", "mine:number"], "it is int"),
         (["--loss", "mine:nothing_there"], "cannot be imported"),
         (["--loss", "mine:NeedsNumber"], "needs arguments"),
+        (["--loss", "mine:dict_of_losses"], "a dict of 'soft'"),
         (["--sequences"], "name it with --loss"),
     ],
 )

@@ -1,5 +1,6 @@
 """What goes wrong with logits that are extreme, rounded or padding."""
 
+import contextlib
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -74,12 +75,11 @@ def of_padding(seen: Examination) -> Iterator[Finding]:
 
 
 def half_masked(seen: Examination, name: str, kept: Tensor) -> list[Finding]:
-    for dtype in (seen.asked.mask_dtype, torch.long):
-        seen.asked.mask_dtype = dtype
-        try:
+    usual = seen.asked.mask_dtype
+    for seen.asked.mask_dtype in (usual, torch.long):
+        with contextlib.suppress(Exception):  # a loss may refuse -100, or masks of this kind
             return list(counted(seen, name, kept))
-        except Exception:  # a loss may refuse -100, or masks of this kind
-            continue
+    seen.asked.mask_dtype = usual
     return []
 
 

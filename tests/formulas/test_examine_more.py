@@ -258,6 +258,15 @@ def test_a_padding_mask_that_keeps_is_the_opposite_of_its_name():
     assert kdlearn.examine(loss).names == ("mask-inverted",)
 
 
+def test_labels_that_refuse_padding_leave_the_mask_as_it_was():
+    def loss(student_logits, teacher_logits, labels, mask, T=4.0):
+        hard = -(F.one_hot(labels, student_logits.shape[-1]) * student_logits.log_softmax(-1)).sum(-1)[mask].mean()
+        return 0.5 * kd(student_logits[mask], teacher_logits[mask], T) + 0.5 * hard * (~mask).add(1).double().mean()
+
+    with_all = kdlearn.examine(loss, sequences=True)
+    assert with_all.temperature == 4 and with_all.power == 2
+
+
 def test_swapped_roles_are_asked_about():
     (finding,) = kdlearn.examine(first_is_the_teacher).findings
     assert "swapped" in finding.sentence

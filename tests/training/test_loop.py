@@ -160,7 +160,7 @@ class Failing(Strategy):
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("after", [0, 3, 5])
 def test_a_loss_that_is_not_finite_stops_with_advice(value, after):
-    words = f"not finite in epoch {1 + after // 4}; lower learning_rate=0.003"
+    words = f"not finite in epoch {1 + after // 4}: lower learning_rate=0.003"
     with pytest.raises(FloatingPointError, match=words):
         fitted(student(), pairs(), Failing(value, after), num_epochs=3)
 

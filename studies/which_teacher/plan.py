@@ -26,7 +26,8 @@ Planned, one Holm family of five, two-sided, t over replicates:
 3. scale: soft labels of scaled logits - soft labels of the logits as they are, both of the teacher of shifted images;
 4. truth: soft labels of the true probabilities - of evenly spread ones of the same entropy and arg max;
 5. generations, T = 4: the fifth generation - the first (ground truth).
-All else is exploratory. No pilot of this study was run; that of 60 images and T = 2 in studies/digits is known.
+All else is exploratory. Two replicates, 600 and 601, that tried the code have shown 3 (nothing), 4 (many points) and 5
+(nothing); of 1 and 2 there was no pilot. What 60 images and T = 2 gave in studies/digits is known.
 
 Command: `python studies/which_teacher/plan.py FOLDER --workers 2` writes comparison.parquet beside this file.
 """

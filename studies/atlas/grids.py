@@ -171,14 +171,14 @@ def small_mnist(replicate: int) -> Dataset:
         stratified_sample(whole.test.labels, 2000, replicate),
     )
     train = train[torch.randperm(6000, generator=generator_of(replicate))]
-    rows = {"train": train[:5000], "validation": train[5000:], "test": test}
-    pooled = {
-        name: avg_pool2d((whole.test if name == "test" else whole.train).inputs[found].float(), 2)
-        for name, found in rows.items()
+    drawn = {
+        "train": whole.train.take(train[:5000]),
+        "validation": whole.train.take(train[5000:]),
+        "test": whole.test.take(test),
     }
+    pooled = {name: avg_pool2d(part.inputs.float(), 2) for name, part in drawn.items()}
     mean, deviation = pooled["train"].mean(), pooled["train"].std()
-    label = {name: (whole.test if name == "test" else whole.train).labels[found] for name, found in rows.items()}
-    parts = {name: Examples((pooled[name] - mean) / deviation, label[name]) for name in rows}
+    parts = {name: Examples((pooled[name] - mean) / deviation, part.labels) for name, part in drawn.items()}
     return Dataset(**parts, class_names=tuple("0123456789"), name="mnist 14")
 
 

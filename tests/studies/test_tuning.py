@@ -128,14 +128,11 @@ def test_while_choosing_the_test_split_is_not_read():
 
 def test_a_metric_that_does_not_say_whether_more_is_better_is_refused():
     with pytest.raises(ValueError, match=r"set nats\.smaller_is_better to True or False"):
-        compare(Choice({}, RATES), metric=lambda_named_nats())
+        compare(Choice({}, RATES), metric=nats)
 
 
-def lambda_named_nats():
-    def nats(logits: Tensor, labels: Tensor) -> float:
-        return float(torch.nn.functional.cross_entropy(logits, labels))
-
-    return nats
+def nats(logits: Tensor, labels: Tensor) -> float:
+    return float(torch.nn.functional.cross_entropy(logits, labels))
 
 
 def test_tuning_has_replicates_of_its_own():

@@ -39,6 +39,7 @@ def for_grading(notebook: Notebook) -> Notebook:
     """What nbgrader calls the source: with solutions, and told which cells are answers and which give a point."""
     for cell in notebook["cells"]:
         solution, graded = "answer" in tags(cell), "check" in tags(cell)
+        fold(cell, "reveal" in tags(cell))
         if graded:
             cell["source"] = lines(CHECK.sub(r"verdict = \g<0>\nassert verdict, verdict", source(cell)))
         if solution or graded:

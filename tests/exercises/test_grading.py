@@ -73,6 +73,7 @@ def test_every_notebook_with_checks_is_in_the_folder_with_what_it_reads(course):
         notebook = nbformat.read(folder / f"{folder.name}.ipynb", as_version=4)
         nbformat.validate(notebook)
         told = [cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata]
+        assert all(("reveal" in tags(cell)) == ("jupyter" in cell.metadata) for cell in notebook.cells)
         names = [one.grade_id for one in told]
         assert len(set(names)) == len(names) and all(re.fullmatch(r"[\w-]+", name) for name in names)
         assert all(one.schema_version == 3 and one.grade != one.solution and "checksum" not in one for one in told)

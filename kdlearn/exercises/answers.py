@@ -33,7 +33,7 @@ def close(found: Any, expected: Any) -> bool:
         left, right = (torch.as_tensor(value).detach().double().squeeze() for value in (found, expected))
     except (TypeError, ValueError, RuntimeError):
         return False
-    return left.shape == right.shape and torch.allclose(left, right, rtol=TOLERANCE, atol=1e-9)
+    return left.shape == right.shape and torch.allclose(left, right, rtol=TOLERANCE, atol=1e-7, equal_nan=True)
 
 
 @dataclass(frozen=True)

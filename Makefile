@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test lab notebooks atlas book serve slides handouts lint clean
+.PHONY: demo test lab notebooks atlas book serve slides handouts exam lint clean
 
 demo: $(VENV)/installed
 	$(RUN) kdlearn demo
@@ -41,6 +41,10 @@ slides: $(VENV)/installed
 
 handouts: slides
 	$(VENV)/bin/python teaching/handouts.py teaching/_build
+
+# `make exam SEED="a phrase that you keep"`: the sheet and its answers, the same for the same phrase.
+exam: $(VENV)/installed
+	$(VENV)/bin/python teaching/exam.py "$(SEED)" teaching/_build
 
 serve: book
 	$(RUN) http.server --directory book/_build/html --bind 127.0.0.1 8000

@@ -50,7 +50,8 @@ def gradient(draw: Random) -> Question:
     found = theory.distillation_gradient(row(z), row(v), torch.tensor([y]), temperature=float(T), soft_weight=w)[0]
     text = (
         f"Teacher v = {listed(v)}, student z = {listed(z)}, ground truth: class {y} (counted from 0), T = {T}, soft "
-        f"weight w = {w:g}. The loss is w · T² · KL(teacher ‖ student) + (1 − w) · cross-entropy. Compute its gradient on z."
+        f"weight w = {w:g}. The loss is w · T² · KL(teacher ‖ student) + (1 − w) · cross-entropy. Compute its gradient "
+        "on z."
     )
     return Question("03", 4, text, f"{listed(found)}: w · T · (q(T) − p(T)) + (1 − w) · (q(1) − one-hot)")
 
@@ -70,8 +71,8 @@ def smoothed(draw: Random) -> Question:
     found = kdlearn.smooth_labels(torch.tensor([y]), C, share)[0]
     others = float(found[(y + 1) % C])
     text = (
-        f"Smooth the label of class {y} among C = {C} classes by ε = {share:g}. Which probabilities do class {y} and each "
-        "other class get? What does a teacher's soft label hold that this one does not?"
+        f"Smooth the label of class {y} among C = {C} classes by ε = {share:g}. Which probabilities do class {y} and "
+        "each other class get? What does a teacher's soft label hold that this one does not?"
     )
     said = "All other classes get the same: it does not say which of them look alike."
     return Question("01", 3, text, f"{float(found[y]):.3f} and {others:.3f}. {said}")

@@ -41,9 +41,8 @@ def planned_claims() -> Iterator[str]:
         "unadjusted; p is corrected by Holm's procedure within a study. The unit of each claim stands in its plan. "
         "That a record is the one of its plan is checked in `tests/course`.\n"
     )
-    rows = [row for plan in recorded_plans() for row in rows_of(plan)]
-    head = ["claim", "mean and interval", "p, corrected", "repeated", "record", "runs it again"]
-    yield from table("evidence", head, *rows)
+    for plan in recorded_plans():
+        yield from claims_of(plan)
 
 
 def recorded_plans() -> Iterator[ModuleType]:
@@ -68,16 +67,20 @@ def script(path: Path) -> ModuleType:
     return module
 
 
-def rows_of(plan: ModuleType) -> Iterator[Sequence[str]]:
+def claims_of(plan: ModuleType) -> Iterator[str]:
     path = record_of(plan)
     record = comparison_or_table(path)
-    found: Mapping[str, Interval] = plan.planned(record)
-    corrected = holm({name: one.p_value for name, one in found.items()})
     often = repeated(record if isinstance(record, pd.DataFrame) else record.table)
-    where = f"`studies/{path.relative_to(STUDIES).as_posix()}`"
+    yield f"### {path.parent.name}\n"
+    yield f"{often}. Record: `studies/{path.relative_to(STUDIES).as_posix()}`. Runs it again: `{command_of(plan)}`.\n"
+    yield from table("evidence", ["claim", "mean and interval", "p, corrected"], *rows_of(plan.planned(record)))
+
+
+def rows_of(found: Mapping[str, Interval]) -> Iterator[Sequence[str]]:
+    corrected = holm({name: one.p_value for name, one in found.items()})
     for name, one in found.items():
         form = "+.2f" if one.half_width > 0.05 else "+.4f"
-        yield [name, format(one, form), f"{corrected[name]:.2g}", often, where, f"`{command_of(plan)}`"]
+        yield [name, format(one, form), f"{corrected[name]:.2g}"]
 
 
 def record_of(plan: ModuleType) -> Path:
@@ -169,8 +172,8 @@ def equations() -> Iterator[str]:
 def assertions() -> Iterator[str]:
     yield "## What the notebooks assert of trainings\n"
     yield (
-        "An assertion whose message names the seed is a claim about what was trained in the notebook, with one teacher "
-        "where nothing else is said. The notebook stops where it fails. Checks of formulas and shapes are not listed.\n"
+        "An assertion with a message is a claim about what was trained in the notebook, with one teacher where nothing "
+        "else is said. The notebook stops where it fails. Checks of formulas and of shapes are not listed.\n"
     )
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         rows = [[f"`{cell}`", f"`{claim}`"] for cell, text in code_of(path).items() for claim in asserted(text)]
@@ -195,5 +198,5 @@ def asserted(text: str) -> Iterator[str]:
     except SyntaxError:  # a cell with a magic
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assert) and node.msg and "seed" in ast.unparse(node.msg):
+        if isinstance(node, ast.Assert) and node.msg:
             yield ast.unparse(node.test)

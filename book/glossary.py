@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 from trial import chinese, table
 
 OUTSIDE = (nodes.literal, nodes.literal_block, nodes.reference, nodes.title, nodes.math, nodes.raw, nodes.abbreviation)
+LEFT_ALONE = ("glossary", "teaching", "lab_sheet", "concept_test")  # in which students are people, or terms are asked
 OPENING = """# Glossary · 术语表
 
 The field's terms in English and Chinese. In the other pages the first use of a term is dotted. A pointer that
@@ -33,7 +34,7 @@ def write_glossary(path: Path) -> None:
 
 def explain(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Mark the first use of each term in the text of a page."""
-    if page.endswith("glossary"):
+    if page in LEFT_ALONE:
         return
     waiting = {word.lower(): one for one in entries() for word in (one["term"], *one.get("also", ()))}
     for text in list(doctree.findall(nodes.Text)):
@@ -46,7 +47,7 @@ def explain(app: Sphinx, doctree: nodes.document, page: str) -> None:
 def marked(text: str, waiting: dict[str, dict[str, Any]]) -> Iterator[nodes.Node]:
     """The text with abbreviations in it; what was found waits no longer."""
     words = "|".join(map(re.escape, sorted(waiting, key=len, reverse=True)))
-    found = re.search(rf"\b({words})(s?)\b", text, re.IGNORECASE)
+    found = re.search(rf"\b({words})s?\b(?!['’]s t\b)", text, re.IGNORECASE)
     if not found or not waiting:
         yield nodes.Text(text)
         return

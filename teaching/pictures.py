@@ -59,7 +59,7 @@ def gains_at_60() -> Drawn:
     for height, ((_, colour, marker), arm) in enumerate(ARMS.items()):
         each = found.each(arm, TRUTH, length=3000, images=60)
         gain = interval(each)
-        marks = ax.plot(each, height + np.linspace(-0.25, 0.25, len(each)), ".", color=colour, alpha=0.45)
+        marks = ax.plot(each, height + np.linspace(-0.25, 0.25, len(each)), ".", color=colour, alpha=0.45, markersize=22)
         bar = ax.errorbar(gain.mean, height, xerr=gain.half_width, color=colour, marker=marker, capsize=10)
         said = ax.text(
             1.0, height, f"{gain:+.1f}".replace("-", "−"), transform=ax.get_yaxis_transform(), va="center", ha="right"

@@ -25,7 +25,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from mdit_py_plugins.container import container_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from pictures import PICTURES, computed, svg_of
+from measured import computed
+from pictures import PICTURES, svg_of
 
 import kdlearn
 from kdlearn.commands.explore import figures_of_the_course

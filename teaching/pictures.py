@@ -1,18 +1,28 @@
-"""The slides' static pictures, each drawn from a record, and the small examples that the slides compute."""
+"""The slides' static pictures, each drawn from a record."""
 
 import html
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib
 import numpy as np
 import torch
+from measured import (
+    PLAIN,
+    SOFT,
+    TEMPERATURES,
+    TRUTH,
+    example,
+    gains_of_each,
+    gradient_lengths,
+    misread,
+    recorded_teacher,
+)
+from scipy import stats
 
 import kdlearn
-from kdlearn.commands.start import notebooks_folder
-from kdlearn.formulas import theory
 from kdlearn.formulas.intervals import interval
 from kdlearn.plots import BLACK, BLUE, GREEN, ORANGE, VERMILION, image_grid, new_axes, probability_bars
 from kdlearn.studies.claims import record
@@ -25,14 +35,11 @@ STYLE = {
     "svg.fonttype": "none",
     "savefig.transparent": True,
 }
-TRUTH, PLAIN = {"strategy": "ground truth"}, {"teacher saw": "as they are"}
-SOFT = {"strategy": "soft labels", "temperature": 2.0, **PLAIN}
 ARMS = {  # name, colour and marker on the slide -> the arm
     ("teacher's hard labels", BLACK, "s"): {"strategy": "teacher's hard labels", **PLAIN},
     ("soft labels, T = 2", BLUE, "o"): SOFT,
     ("same entropy, spread evenly", VERMILION, "^"): {"strategy": "same entropy, spread evenly"},
 }
-TEMPERATURES = 2.0 ** np.arange(0, 6)
 
 Drawn = tuple[Any, str]  # axes, and what they show in words
 
@@ -59,7 +66,9 @@ def gains_at_60() -> Drawn:
     for height, ((_, colour, marker), arm) in enumerate(ARMS.items()):
         each = found.each(arm, TRUTH, length=3000, images=60)
         gain = interval(each)
-        marks = ax.plot(each, height + np.linspace(-0.25, 0.25, len(each)), ".", color=colour, alpha=0.45, markersize=22)
+        marks = ax.plot(
+            each, height + np.linspace(-0.25, 0.25, len(each)), ".", color=colour, alpha=0.45, markersize=22
+        )
         bar = ax.errorbar(gain.mean, height, xerr=gain.half_width, color=colour, marker=marker, capsize=10)
         said = ax.text(
             1.0, height, f"{gain:+.1f}".replace("-", "−"), transform=ax.get_yaxis_transform(), va="center", ha="right"
@@ -93,12 +102,31 @@ def gain_by_length() -> Drawn:
     return ax, "gain of soft labels over ground truth by number of updates, a line for 60, 240 and 1,200 labels"
 
 
-def gradient_lengths() -> np.ndarray:
-    """Length of the gradient of KL, without T², by temperature: the mean over the recorded teacher's test images."""
-    teacher = torch.as_tensor(recorded_teacher()["teacher_logits"], dtype=torch.float64)
-    student = torch.zeros_like(teacher)  # knows nothing yet
-    slopes = [theory.soft_label_gradient(student, teacher, T) / T**2 for T in TEMPERATURES]
-    return np.array([float(slope.norm(dim=1).mean()) for slope in slopes])
+def intervals_of_each() -> Drawn:
+    ax, found = axes(), gains_of_each()
+    for place, row in enumerate(found[found.mean(axis=1).argsort()]):
+        one = interval(row)
+        ax.errorbar(place, one.mean, one.half_width, color=BLUE, marker="o", capsize=6)
+    over = interval(found.mean(axis=1))
+    ax.axhspan(over.low, over.high, color=VERMILION, alpha=0.4, linewidth=0).set_gid("step-0-band")
+    ax.axhline(0, color="grey", linestyle="--", linewidth=2)
+    ax.set(xlabel="24 teachers, each with six seeds", ylabel="gain in points, 95 % interval", xticks=[])
+    return ax, f"24 intervals, each over six seeds of one teacher, and the interval {over:+.1f} over teachers"
+
+
+def half_width_by_teachers() -> Drawn:
+    ax, means = axes(), gains_of_each().mean(axis=1)
+    counts = np.array([3, 6, 12, 24])
+    widths = [stats.t.ppf(0.975, count - 1) * means.std(ddof=1) / count**0.5 for count in counts]
+    (line,) = ax.loglog(counts, widths, color=BLUE, marker="o")
+    line.set_gid("step-0-line")
+    for part, (count, width) in enumerate(zip(counts, widths, strict=True)):
+        ax.text(count, 1.12 * width, f"± {width:.1f}", ha="center").set_gid(f"step-0-{part}")
+    ax.set_xticks(counts, [f"{count}" for count in counts])
+    ax.set_yticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
+    ax.minorticks_off()
+    ax.set(ylim=(0.3, 6), xlim=(2.5, 29), xlabel="teachers with six seeds each", ylabel="half width in points")
+    return ax, "half width of the interval over teachers, by their number, for the spread that was recorded"
 
 
 def gradient_over_temperature() -> Drawn:
@@ -130,38 +158,12 @@ def three_labels() -> Drawn:
     return image, f"a handwritten digit, and the teacher's ten probabilities for it: {example()['soft']}"
 
 
-def recorded_teacher() -> dict[str, np.ndarray]:
-    """A teacher's logits on test images of the digits, the images and their labels, as the notebooks show them."""
-    with np.load(notebooks_folder() / "digits_logits.npz") as file:
-        return {name: file[name] for name in ("teacher_logits", "labels", "images")}
-
-
-def misread() -> int:
-    """Of the images that the teacher names wrongly, the one whose two best classes are closest."""
-    held = recorded_teacher()
-    best = np.sort(held["teacher_logits"], axis=1)
-    wrong = held["teacher_logits"].argmax(axis=1) != held["labels"]
-    return int(np.where(wrong, best[:, -1] - best[:, -2], np.inf).argmin())
-
-
-def example() -> dict[str, str]:
-    """The three labels of that image, in words."""
-    held, place = recorded_teacher(), misread()
-    soft = kdlearn.soft_labels(torch.as_tensor(held["teacher_logits"][[place]]))[0]
-    named = [f"{float(soft[k]):.2f} for {int(k)}" for k in soft.argsort(descending=True)[:3]]
-    truth, hard = int(held["labels"][place]), int(soft.argmax())
-    return {"truth": str(truth), "hard": str(hard), "soft": ", ".join([*named, "…"])}
-
-
-def computed() -> Iterator[tuple[str, Any]]:
-    """What the slides' small tasks ask for."""
-    found = gradient_lengths()
-    yield "example", example()
-    yield "gradient_ratio", found[0] / found[list(TEMPERATURES).index(16)]
-    yield (
-        "tempered",
-        ", ".join(f"{p:.2f}" for p in kdlearn.soft_labels(torch.tensor([[0.90, 0.09, 0.01]]).log(), 2.0)[0]),
-    )
-
-
-PICTURES = {draw.__name__: draw for draw in (three_labels, gradient_over_temperature, gains_at_60, gain_by_length)}
+DRAWN = (
+    three_labels,
+    gradient_over_temperature,
+    gains_at_60,
+    gain_by_length,
+    intervals_of_each,
+    half_width_by_teachers,
+)
+PICTURES = {draw.__name__: draw for draw in DRAWN}

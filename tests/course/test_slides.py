@@ -17,11 +17,12 @@ from kdlearn.studies.records import recorded
 
 sys.path.insert(0, str(ROOT / "teaching"))
 import decks as teaching
-import pictures
+import measured
 from handouts import write_handouts
 
 SOURCES = ROOT / "teaching/decks"
-each_deck = pytest.mark.parametrize("name", ["article_45", "lecture_90"])  # the others are made of parts of these
+LOOKED_AT = ["article_45", "diagnosis_45", "lecture_90", "luck_45"]  # the others are made of parts of these
+each_deck = pytest.mark.parametrize("name", LOOKED_AT)
 SMALLEST = 24  # pixels of 1,080
 TEXTS = """section => {
   const found = [];
@@ -80,7 +81,7 @@ def whole_slides(page: Any) -> Iterator[Any]:
 
 
 def test_the_decks_that_are_looked_at_hold_every_part():
-    looked_at = "".join((SOURCES / f"{name}.md").read_text(encoding="utf-8") for name in ("article_45", "lecture_90"))
+    looked_at = "".join((SOURCES / f"{name}.md").read_text(encoding="utf-8") for name in LOOKED_AT)
     assert all(f"parts/{path.name}" in looked_at for path in (SOURCES / "parts").iterdir())
 
 
@@ -124,7 +125,7 @@ def test_answers_wait_for_a_key_and_keys_set_the_figure(opened):
     page.keyboard.press("ArrowRight")
     assert page.evaluate("Reveal.getIndices().f") == before
     page.evaluate("place => Reveal.slide(place)", place + 1)
-    answer = page.locator("section.present .answer")
+    answer = page.locator("section.present .fragment").first
     assert answer.evaluate("it => getComputedStyle(it).visibility") == "hidden"
     page.keyboard.press("PageDown")
     assert answer.evaluate("it => getComputedStyle(it).visibility") == "visible"
@@ -184,17 +185,17 @@ def test_handouts_have_a_page_a_slide_and_no_answer(folder, browser, opened, tmp
 def test_numbers_show_what_the_slides_say():
     assert all(all(shows(one)) for one in teaching.evidence().values())
     found = Comparison.load(recorded("digits") / "comparison.parquet")
-    gains = found.each(pictures.SOFT, pictures.TRUTH, length=3000, images=60)
+    gains = found.each(measured.SOFT, measured.TRUTH, length=3000, images=60)
     assert (gains > 0).all() and len(gains) == 24, "all dots lie on one side"
     accuracy = found.table[found.table["images"] == 60].groupby("teacher saw")["teacher_accuracy"].mean()
     assert accuracy["shifted"] > accuracy["as they are"], "case C has the more accurate teacher"
 
 
 def test_what_the_slides_compute_is_what_numpy_finds():
-    found = dict(pictures.computed())
+    found = dict(measured.computed())
     roots = np.sqrt([0.90, 0.09, 0.01])
     assert found["tempered"] == ", ".join(f"{value:.2f}" for value in roots / roots.sum())
-    teacher = torch.as_tensor(pictures.recorded_teacher()["teacher_logits"], dtype=torch.float64)
+    teacher = torch.as_tensor(measured.recorded_teacher()["teacher_logits"], dtype=torch.float64)
     lengths = []
     for T in (1.0, 16.0):
         student = torch.zeros_like(teacher, requires_grad=True)
@@ -202,6 +203,27 @@ def test_what_the_slides_compute_is_what_numpy_finds():
         torch.nn.functional.kl_div(log_q, p, reduction="sum").backward()
         lengths.append(float(student.grad.norm(dim=1).mean()))
     assert found["gradient_ratio"] == pytest.approx(lengths[0] / lengths[1])
+
+
+def test_numbers_of_the_clinic_stand_out_where_the_slide_says():
+    odd = {letter: measured.odd(letter) for letter in "ABCDEFGHIJ"}
+    assert odd["C"] == odd["H"] == [], "the slide says that two do not show"
+    assert all("first soft loss" in odd[letter] for letter in "BEFGI") and "entropy" in odd["F"]
+    assert "hits" in odd["A"] and "repeats" in odd["D"] and "repeats" in odd["J"]
+    soft = {letter: of["first soft loss"] for letter, of in measured.first_numbers().items()}
+    assert soft["right"] / soft["B"] == pytest.approx(64) and soft["I"] / soft["right"] == pytest.approx(64)
+    assert soft["right"] / soft["G"] == pytest.approx(10)
+
+
+def test_spreads_are_what_pandas_finds():
+    rows = Comparison.load(recorded("digits") / "comparison.parquet").table.query("images == 60 and length == 300")
+    names = ["replicate", "seed"]
+    soft = rows[(rows["teacher saw"] == "shifted") & (rows["temperature"] == 2)].set_index(names)["accuracy"]
+    truth = rows[rows["strategy"] == "ground truth"].set_index(names)["accuracy"]
+    found = measured.spreads()
+    assert found["paired"] == pytest.approx(100 * (soft - truth).std())
+    assert found["torn"] == pytest.approx(100 * (soft.var() + truth.var()) ** 0.5)
+    assert found["torn"] > 1.2 * found["paired"], "the slide says: farther"
 
 
 def test_a_deck_whose_minutes_do_not_add_up_is_refused(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LEFT_OUT = shutil.ignore_patterns(".*", "_sources", "*.pickle", "*.inv")
+LEFT_OUT = shutil.ignore_patterns(".*", "*.pickle", "*.inv")
 
 
 def write_kit(book: Path, slides: Path, archive: Path) -> Path:

@@ -110,3 +110,11 @@ def test_numbers_of_equations_are_the_notebooks(book, browser, address):
     page, _, _ = opened(browser, urljoin(address, "notebooks/03_loss_derivations.html"), address)
     labels = page.locator("mjx-container mjx-assistive-mml mtable mlabeledtr mtd:first-child").all_text_contents()
     assert "(3.1)" in [label.replace(" ", "") for label in labels]
+
+
+def test_a_term_is_explained_where_a_page_uses_it_first(book, browser, address):
+    page, _, _ = opened(browser, urljoin(address, "notebooks/00_start_here.html"), address)
+    explained = page.locator("abbr[title*='软标签']")
+    assert explained.count() == 1 and explained.inner_text() == "soft label"
+    page.goto(urljoin(address, "concept_test.html"))
+    assert page.locator("abbr[title]").count() == 0, "a test must not explain what it asks"

@@ -6,6 +6,13 @@ from .data import Views as Views
 from .data import load_digits as load_digits
 from .data import load_images as load_images
 from .formulas.examine import examine as examine
+from .formulas.features import attention_maps as attention_maps
+from .formulas.features import attention_transfer_loss as attention_transfer_loss
+from .formulas.features import contrastive_loss as contrastive_loss
+from .formulas.features import hint_loss as hint_loss
+from .formulas.features import relational_angle_loss as relational_angle_loss
+from .formulas.features import relational_distance_loss as relational_distance_loss
+from .formulas.features import similarity_preserving_loss as similarity_preserving_loss
 from .formulas.intervals import paired_difference as paired_difference
 from .formulas.labels import entropy as entropy
 from .formulas.labels import evenly_spread as evenly_spread
@@ -49,6 +56,11 @@ from .studies.study import study as study
 from .studies.teachers import trained_logits as trained_logits
 from .studies.tuning import Choice as Choice
 from .training.examine_training import examine_training as examine_training
+from .training.feature_strategies import AttentionTransfer as AttentionTransfer
+from .training.feature_strategies import Contrastive as Contrastive
+from .training.feature_strategies import Hint as Hint
+from .training.feature_strategies import Relational as Relational
+from .training.feature_strategies import SimilarityPreserving as SimilarityPreserving
 from .training.loop import predict as predict
 from .training.loop import train as train
 from .training.machine import Machine as Machine

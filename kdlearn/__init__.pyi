@@ -3,6 +3,7 @@ from .data import Dataset as Dataset
 from .data import Examples as Examples
 from .data import Stream as Stream
 from .data import Views as Views
+from .data import compose_pictures as compose_pictures
 from .data import load_digits as load_digits
 from .data import load_images as load_images
 from .formulas.examine import examine as examine
@@ -30,11 +31,17 @@ from .formulas.losses import kl_divergence as kl_divergence
 from .formulas.losses import logit_matching_loss as logit_matching_loss
 from .formulas.losses import reverse_kl_loss as reverse_kl_loss
 from .formulas.losses import soft_label_loss as soft_label_loss
+from .formulas.many_labels import binary_distillation_loss as binary_distillation_loss
+from .formulas.many_labels import label_f1 as label_f1
+from .formulas.many_labels import mean_average_precision as mean_average_precision
+from .formulas.many_labels import mean_label_f1 as mean_label_f1
+from .formulas.many_labels import yes_or_no as yes_or_no
 from .formulas.metrics import accuracy as accuracy
 from .formulas.metrics import agreement as agreement
 from .formulas.metrics import expected_calibration_error as expected_calibration_error
 from .formulas.metrics import macro_f1 as macro_f1
 from .formulas.metrics import macro_recall as macro_recall
+from .networks import YesOrNo as YesOrNo
 from .networks import airbench as airbench
 from .networks import count_macs as count_macs
 from .networks import count_parameters as count_parameters

@@ -15,6 +15,7 @@ else:
         __name__,
         submod_attrs={
             "batches": ["Batch", "Stream"],
+            "composed": ["compose_pictures"],
             "dataset": ["Dataset", "Examples", "Normalise", "stratified_sample"],
             "digits": ["load_digits"],
             "images": ["load_images", "stand_in"],

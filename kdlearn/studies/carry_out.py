@@ -189,12 +189,12 @@ class Carrying:
         run, told = self.runs[place], self.told(place)
         labels, mask = run.measured.labels.cpu(), run.measured.mask
         counted = slice(None) if mask is None else mask.cpu()
-        logits, labels = logits[counted].flatten(0, -2), labels[counted].flatten()
+        logits, labels = logits[counted], labels[counted]
         return {
             "place": place,
             run.metric_name: float(run.metric(logits, labels)),
-            "loss": float(cross_entropy(logits, labels)),
-            "agreement": float("nan") if told is None else agreement(logits, told[counted].flatten(0, -2)),
+            "loss": float(cross_entropy(logits.flatten(0, -2), labels.flatten())),
+            "agreement": float("nan") if told is None else agreement(logits, told[counted]),
             f"teacher_{run.metric_name}": self.teachers_score(place, told),
         }
 
@@ -203,8 +203,7 @@ class Carrying:
             return float("nan")
         run = self.runs[place]
         counted = slice(None) if run.measured.mask is None else run.measured.mask.cpu()
-        labels = run.measured.labels.cpu()[counted].flatten()
-        logits = told[counted].flatten(0, -2)
+        logits, labels = told[counted], run.measured.labels.cpu()[counted]
         name = ("score", self.task.answers[place], id(run.data), run.metric)
         return self.shared(name, lambda: float(run.metric(logits, labels)))
 

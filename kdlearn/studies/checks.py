@@ -203,7 +203,23 @@ def num_classes(network: nn.Module, run: Run) -> int:
             "the network must give logits, before softmax: its rows are at least 0 and sum to 1, as probabilities do. "
             "Take its last softmax away"
         )
+    check_one_for_each_label(logits, run)
     return logits.shape[-1]
+
+
+def check_one_for_each_label(logits: Tensor, run: Run) -> None:
+    """The network has a row of logits for each label of an input."""
+    labels = run.data.train.labels
+    if labels is not None and labels.shape[1:] != logits.shape[1:-1]:
+        expected, came = (("N", *shape) for shape in (labels.shape[1:], logits.shape[1:-1]))
+        raise ValueError(
+            f"the network must give a row of logits for each label; labels are {shown(expected)}, its rows "
+            f"{shown(came)}. Labels of yes and no for each class take a network that ends in kdlearn.YesOrNo()"
+        )
+
+
+def shown(shape: tuple[Any, ...]) -> str:
+    return f"({', '.join(map(str, shape))})"
 
 
 def check_metric(run: Run, classes: int) -> None:
@@ -213,8 +229,8 @@ def check_metric(run: Run, classes: int) -> None:
             f"metric must be a function metric(logits, labels), such as kdlearn.accuracy; got {run.metric!r}"
         )
     counted = run.measured.labels if run.measured.mask is None else run.measured.labels[run.measured.mask]
-    labels = counted.flatten().cpu()
-    drawn = torch.randn(len(labels), classes, generator=torch.Generator().manual_seed(0))
+    labels = counted.cpu()
+    drawn = torch.randn(*labels.shape, classes, generator=torch.Generator().manual_seed(0))
     try:
         value = float(run.metric(drawn, labels))
     except (TypeError, RuntimeError, ValueError) as problem:

@@ -41,6 +41,8 @@ from .formulas.metrics import agreement as agreement
 from .formulas.metrics import expected_calibration_error as expected_calibration_error
 from .formulas.metrics import macro_f1 as macro_f1
 from .formulas.metrics import macro_recall as macro_recall
+from .formulas.regression import mean_squared_error as mean_squared_error
+from .formulas.regression import regression_distillation_loss as regression_distillation_loss
 from .networks import YesOrNo as YesOrNo
 from .networks import airbench as airbench
 from .networks import count_macs as count_macs
@@ -74,6 +76,9 @@ from .training.machine import Machine as Machine
 from .training.machine import best_machine as best_machine
 from .training.optimizers import Adam as Adam
 from .training.optimizers import NesterovSGD as NesterovSGD
+from .training.regression_strategies import BoundedByTeacher as BoundedByTeacher
+from .training.regression_strategies import TeachersValues as TeachersValues
+from .training.regression_strategies import TrueValues as TrueValues
 from .training.strategies import DecoupledLabels as DecoupledLabels
 from .training.strategies import EvenlySpread as EvenlySpread
 from .training.strategies import GroundTruth as GroundTruth

@@ -154,7 +154,8 @@ def numbered(name: str, labels: Any, names: tuple[str, ...]) -> Tensor | None:
         found = torch.as_tensor(np.asarray(labels) if not isinstance(labels, Tensor) else labels)
         if found.is_floating_point() or found.dtype == torch.bool:
             raise TypeError(
-                f"labels of {name} must be class indices or names; got {found.dtype}. labels.long() makes whole numbers"
+                f"labels of {name} must be class indices or names; got {found.dtype}. labels.long() makes whole "
+                "numbers; numbers that are to be estimated stand in a kdlearn.Dataset"
             )
         if found.ndim == 2 and (found.shape[1] == 1 or is_one_hot(found)):
             way = "labels.squeeze(1)" if found.shape[1] == 1 else "labels.argmax(1), since they are one-hot,"

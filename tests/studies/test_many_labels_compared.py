@@ -46,8 +46,8 @@ def test_labels_of_many_classes_come_through_a_mapping_and_one_hot_ones_do_not()
 
 def test_a_network_with_one_logit_a_class_is_told_what_is_missing():
     run = Run(DATA, partial(kdlearn.perceptron, 256, 8, 10))
-    with pytest.raises(ValueError, match=r"labels are \(N, 10\), its rows \(N\).*YesOrNo"):
+    with pytest.raises(ValueError, match=r"labels are \(N, 10\), logits \(N, 10\).*YesOrNo"):
         kdlearn.study([run])
     single = replace(DATA, train=DATA.train._replace(labels=torch.arange(60) % 10))
-    with pytest.raises(ValueError, match=r"labels are \(N\), its rows \(N, 10\)"):
+    with pytest.raises(ValueError, match=r"labels are \(N\), logits \(N, 10, 2\)"):
         kdlearn.study([replace(run, data=single, network=network)])

@@ -6,6 +6,10 @@ from .data import Views as Views
 from .data import compose_pictures as compose_pictures
 from .data import load_digits as load_digits
 from .data import load_images as load_images
+from .formulas.class_map import ClassMap as ClassMap
+from .formulas.ensembles import SeveralTeachers as SeveralTeachers
+from .formulas.ensembles import confidence as confidence
+from .formulas.ensembles import mean_of_teachers as mean_of_teachers
 from .formulas.examine import examine as examine
 from .formulas.features import attention_maps as attention_maps
 from .formulas.features import attention_transfer_loss as attention_transfer_loss

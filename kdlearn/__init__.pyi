@@ -6,6 +6,9 @@ from .data import Views as Views
 from .data import compose_pictures as compose_pictures
 from .data import load_digits as load_digits
 from .data import load_images as load_images
+from .data import load_spoken_digits as load_spoken_digits
+from .data import log_mel as log_mel
+from .data import write_wave as write_wave
 from .formulas.class_map import ClassMap as ClassMap
 from .formulas.ensembles import SeveralTeachers as SeveralTeachers
 from .formulas.ensembles import confidence as confidence
@@ -61,6 +64,8 @@ from .networks import small_convnet as small_convnet
 from .networks import weights_hash as weights_hash
 from .networks import whiten as whiten
 from .networks.resnet import resnet18 as resnet18
+from .networks.spoken import spoken_student as spoken_student
+from .networks.spoken import spoken_teacher as spoken_teacher
 from .studies.compare import compare as compare
 from .studies.comparison import Comparison as Comparison
 from .studies.distill import distill as distill

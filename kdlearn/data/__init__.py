@@ -19,6 +19,8 @@ else:
             "dataset": ["Dataset", "Examples", "Normalise", "stratified_sample"],
             "digits": ["load_digits"],
             "images": ["load_images", "stand_in"],
+            "sound": ["log_mel"],
+            "spoken": ["load_spoken_digits", "write_wave"],
             "views": ["Views"],
         },
     )

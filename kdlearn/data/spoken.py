@@ -37,8 +37,7 @@ def load_spoken_digits(root: str | Path | None = None, *, held_out: str | None =
     recordings a digit and speaker, at 8,000 samples a second.
 
     A recording is scaled to a full swing, and filled up with silence or cut to 1.04 seconds, which 14 of the 3,000
-    exceed. Spectrograms are shifted
-    and scaled by mean and deviation of the training split.
+    exceed. Spectrograms are shifted and scaled by mean and deviation of the training split.
 
     Args:
         held_out: all recordings of this speaker are the test, so that it is measured how a student understands

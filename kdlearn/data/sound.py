@@ -12,7 +12,8 @@ def log_mel(
     """log(floor + power in each band of a mel scale), frame by frame: time from left to right, low sounds at the top.
 
     A frame is `window` samples under Hann's window, the next begins `hop` samples later, none reaches beyond the
-    recording. Its power spectrum |Σ w_n x_n e^(-2πi k n / window)|² / window is added up by `mel_filters`.
+    recording. Its power, the squared size of Σ w_n x_n e^(-2πi k n / window) over `window`, is added up by
+    `mel_filters`.
 
     Args:
         waves: samples `(N, samples)`, floating, at least one window long; a full swing is from -1 to 1.

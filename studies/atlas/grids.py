@@ -147,7 +147,7 @@ def long_training(replicates: Iterable[int], where: Where) -> Comparison:
     return carried_out(runs, where)
 
 
-def cells(replicates: Iterable[int], where: Where, num_cells: int = 14_400) -> Comparison:
+def cells(replicates: Iterable[int], where: Where, num_cells: int = 5000) -> Comparison:
     """Cells drawn from all axes together, each with ground truth, hard and soft labels: what the guide learns from."""
     replicates, draw = list(replicates), np.random.default_rng(2026)
     kinds = {kind: teachers(kind, replicates, **where) for kind in (*RECIPES, UNTRAINED)}

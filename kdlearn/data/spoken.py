@@ -73,7 +73,8 @@ def load_spoken_digits(root: str | Path | None = None, *, held_out: str | None =
         name: Examples((pictures[name] - mean) / deviation, torch.tensor([one.digit for one in some]))
         for name, some in split.items()
     }
-    return Dataset(**parts, class_names=tuple("0123456789"), name="spoken digits")
+    splits = (parts[name] for name in ("train", "test", "validation"))
+    return Dataset(*splits, class_names=tuple("0123456789"), name="spoken digits")
 
 
 def folder_of(root: Path) -> Path:

@@ -10,8 +10,8 @@ With a the student's features and b the teacher's, a row an example, N rows of a
     contrastive_loss              -log softmax_j(a_i · b_j / T) at j = i  rows of length 1
 
 where h is Huber's function of the difference: half its square up to 1, its size less 1/2 beyond. Features are floating
-point, `(N, …)`, N alike on both sides. The relational losses and the similarity-preserving one compare rows with rows of the
-same side, so both sides may have another width; the others need equal ones.
+point, `(N, …)`, N alike on both sides. The relational losses and the similarity-preserving one compare rows with rows
+of the same side, so both sides may have another width; the others need equal ones.
 
 `reduction="mean"` gives a scalar, `"none"` one value a row, `(N,)`, whose mean that is. The teacher's features receive
 no gradient. Half precision is computed, and losses returned, in float32. What a loss cannot take is a TypeError or

@@ -29,9 +29,10 @@ def regression_distillation_loss(
 ) -> Tensor:
     """Σ h(s - y) + bound_weight · ‖s - y‖² of each row that is not yet better than the teacher by the margin.
 
-    h is Huber's function: half the square up to 1, the size less 1/2 beyond. With outputs s of the student, t of the teacher and
-    labels y, the second term is there while ‖s - y‖² + margin > ‖t - y‖². The teacher's number is no target, since it
-    can be wrong in any direction and by any amount: the teacher's error alone says how much is asked of the student.
+    h is Huber's function: half the square up to 1, the size less 1/2 beyond. With outputs s of the student, t of the
+    teacher and labels y, the second term is there while ‖s - y‖² + margin > ‖t - y‖². The teacher's number is no
+    target, since it can be wrong in any direction and by any amount: the teacher's error alone says how much is asked
+    of the student.
     Source: Chen et al. 2017, Learning Efficient Object Detection Models with Knowledge Distillation (NeurIPS),
     section 3.3.
 

@@ -15,7 +15,7 @@ from kdlearn.formulas.arguments import are_distributions
 from kdlearn.networks import seeded, weights_hash
 from kdlearn.studies.run import Run
 from kdlearn.training.answers import DTYPES, StoredTeacher
-from kdlearn.training.loop import OneNetwork, layer_of, seeded_numbers
+from kdlearn.training.loop import OneNetwork, eval_mode, layer_of, listening, seeded_numbers
 from kdlearn.training.machine import Machine
 from kdlearn.training.together import can_be_stacked
 
@@ -85,9 +85,9 @@ class Checks:
                 raise ValueError(f"teacher and student must name the same classes; they name {taught} and {classes}")
         check_metric(run, classes)
         stepper = run.recipe.optimizer(network)
-        if not run.strategy.layers:
-            check_loss(run, network, example_of(run, classes))
-            check_step(stepper)
+        example = example_of(run, classes)
+        check_loss(run, network, with_features(run, example) if run.strategy.layers else example)
+        check_step(stepper)
         return classes
 
 
@@ -291,6 +291,16 @@ def example_of(run: Run, classes: int) -> Batch:
     drawn = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     told = {name: None if one is None else one[rows].cpu() for name, one in train._asdict().items() if name != "inputs"}
     return Batch(inputs=inputs.cpu(), teacher_logits=drawn.to(torch.float32), **told)
+
+
+@torch.no_grad()
+def with_features(run: Run, example: Batch) -> Batch:
+    """The few rows with what the teacher's layers give, trained or not: their shapes are those of later."""
+    teacher = run.teacher.build() if isinstance(run.teacher, Run) else run.teacher
+    device = next((weight.device for weight in teacher.parameters()), example.inputs.device)
+    with listening(teacher, [layer for _, layer in run.strategy.layers]) as heard, eval_mode(teacher):
+        teacher(example.inputs.to(device))
+    return example._replace(teacher_features=tuple(one.float().cpu() for one in heard))
 
 
 def check_step(stepper: torch.optim.Optimizer) -> None:

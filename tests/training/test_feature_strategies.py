@@ -15,10 +15,12 @@ from kdlearn import (
     GroundTruth,
     Hint,
     Relational,
+    Run,
     SimilarityPreserving,
     SoftLabels,
 )
 from kdlearn.formulas import features
+from kdlearn.studies.plan import Plan
 from kdlearn.training.loop import OneNetwork, update
 from kdlearn.training.machine import Machine
 from kdlearn.training.strategies import mean_loss
@@ -129,6 +131,23 @@ def test_a_comparison_by_it_is_carried_out_and_comes_back_the_same(name):
 def test_what_cannot_be_is_refused(make, said):
     with pytest.raises(ValueError, match=said):
         make()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [
+        (Hint("0", "2"), r"layers must both give features.*got \(4, 2, 8, 8\) and \(4, 3, 4, 4\)"),
+        (AttentionTransfer("0", "2"), r"same places; got \(8, 8\) and \(4, 4\)"),
+        (AttentionTransfer("0", "8"), r"teacher_features must have shape|shape \(N, channels, places …\)"),
+        (Contrastive("0", "8"), "layers must both give features"),
+    ],
+)
+@pytest.mark.parametrize("as_run", [True, False])
+def test_layers_that_do_not_fit_are_refused_before_anything_is_trained(strategy, said, as_run):
+    data, build = digits(), partial(convolutional, 3)
+    teacher = Run(data, build) if as_run else build()
+    with pytest.raises(ValueError, match=said):
+        Plan([Run(data, partial(convolutional, 2), strategy, teacher)], Machine())
 
 
 def test_one_beside_another_with_layers_is_refused():

@@ -296,7 +296,7 @@ def example_of(run: Run, classes: int) -> Batch:
 @torch.no_grad()
 def with_features(run: Run, example: Batch) -> Batch:
     """The few rows with what the teacher's layers give, trained or not: their shapes are those of later."""
-    teacher = run.teacher.build() if isinstance(run.teacher, Run) else run.teacher
+    teacher: Any = run.teacher.build() if isinstance(run.teacher, Run) else run.teacher
     device = next((weight.device for weight in teacher.parameters()), example.inputs.device)
     with listening(teacher, [layer for _, layer in run.strategy.layers]) as heard, eval_mode(teacher):
         teacher(example.inputs.to(device))

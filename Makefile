@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test lab notebooks atlas book serve slides handouts exam class-kit lint clean
+.PHONY: demo test lab assignment notebooks atlas book serve slides handouts exam class-kit lint clean
 
 demo: $(VENV)/installed
 	$(RUN) kdlearn demo
@@ -18,6 +18,10 @@ test: lint
 lab: $(VENV)/installed
 	$(RUN) kdlearn start my-course
 	$(RUN) jupyter lab my-course
+
+# nbgrader's course folder; what lies there already is kept.
+assignment: $(VENV)/installed
+	$(RUN) kdlearn start assignment --assignment
 
 # Runs every notebook again and stores what it printed, in one piece however slowly it came.
 notebooks: $(VENV)/installed

@@ -51,7 +51,7 @@ def test_names_that_do_not_exist_are_attribute_errors():
         kdlearn.soft_lables  # noqa: B018
 
 
-ROOMS = ("formulas", "data", "networks", "plots", "training", "studies", "figures", "commands")
+ROOMS = ("formulas", "data", "networks", "plots", "training", "studies", "exercises", "figures", "commands")
 
 
 def imports_of(path: Path) -> Iterator[str]:

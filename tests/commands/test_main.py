@@ -83,8 +83,8 @@ def test_start_makes_a_learners_copy_and_keeps_their_work(here, kdlearn_here: Co
         for cell in read_json(path)["cells"]:
             if cell["cell_type"] == "code":
                 assert cell["outputs"] == [] and cell["execution_count"] is None
-            if "hide-input" in cell["metadata"].get("tags", []):
-                assert cell["metadata"]["jupyter"]["source_hidden"]
+            if {"hide-input", "answer"} & set(tags := cell["metadata"].get("tags", [])):
+                assert ("answer" in tags) != cell["metadata"].get("jupyter", {}).get("source_hidden", False)
     copies[0].write_text("mine")
     copies[1].unlink()
     again = kdlearn_here("start", "my-course")

@@ -1,4 +1,4 @@
-"""The book: the committed notebooks as they are, the claims on the article, the reference from the docstrings.
+"""The book: the committed notebooks with their outputs, the claims on the article, the reference from the docstrings.
 
 It needs no network.
 """
@@ -16,6 +16,8 @@ from sphinx.application import Sphinx
 
 import kdlearn
 from kdlearn.commands.explore import figures_of_the_course
+from kdlearn.data.files import read_json, write_json
+from kdlearn.exercises.versions import for_readers
 from kdlearn.figures.figure import FOLDER, script
 
 BOOK = Path(__file__).parent
@@ -29,6 +31,8 @@ write_evidence(BOOK / "evidence.md")
 write_glossary(BOOK / "glossary.md")
 shutil.rmtree(BOOK / "notebooks", ignore_errors=True)
 shutil.copytree(BOOK.parent / "notebooks", BOOK / "notebooks", ignore=shutil.ignore_patterns(".*", "*.toml"))
+for notebook in (BOOK / "notebooks").glob("*.ipynb"):
+    write_json(notebook, for_readers(read_json(notebook)))
 
 project = "kdlearn"
 author = "The kdlearn authors"

@@ -8,6 +8,7 @@ from kdlearn.exercises.checking import exercise_named
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 SOLUTION = re.compile(rf"^([ \t]*){BEGIN}\n.*?{END}$", re.MULTILINE | re.DOTALL)
+MARK = re.compile(rf"^[ \t]*(?:{BEGIN}|{END})\n?", re.MULTILINE)
 PARENTHESES = re.compile(r"= \(\n\s*\.\.\.\n\s*\)")  # what is left of a value
 CHECK = re.compile(r"^exercises\.check\(.*\)$")
 Notebook = dict[str, Any]
@@ -32,6 +33,13 @@ def for_instructor(notebook: Notebook) -> Notebook:
         fold(cell, False)
         with_mistakes += [cell, *([expected_mistakes(number_of(cell))] if "check" in tags(cell) else [])]
     notebook["cells"] = with_mistakes
+    return notebook
+
+
+def for_readers(notebook: Notebook) -> Notebook:
+    """What the book shows: with solutions, without the lines that mark them."""
+    for cell in parts(notebook, "answer"):
+        cell["source"] = lines(MARK.sub("", source(cell)).rstrip("\n"))
     return notebook
 
 

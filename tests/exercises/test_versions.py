@@ -21,6 +21,7 @@ from kdlearn.exercises.versions import (
     END,
     for_instructor,
     for_learner,
+    for_readers,
     number_of,
     parts,
     source,
@@ -157,3 +158,11 @@ def test_start_keeps_an_answer_whichever_version_is_asked_for(here, kdlearn_here
         BEGIN in (here / "other" / path.name).read_text()
         and "Expected mistakes in 04.2" in (here / "other" / path.name).read_text()
     )
+
+
+@each_notebook
+def test_the_book_shows_solutions_without_their_marks(path):
+    shown, solved = for_readers(read_json(path)), read_json(path)
+    for cell, same in zip(shown["cells"], solved["cells"], strict=True):
+        kept = [line for line in source(same).splitlines() if line.strip() not in (BEGIN, END)]
+        assert source(cell).splitlines() == (kept if "answer" in tags(cell) else source(same).splitlines())

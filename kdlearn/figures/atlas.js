@@ -2,11 +2,12 @@
 
 import { MOVES, bound, button, choice, whenPressed } from "./controls.js";
 import { box, create, follow, liveText, mark, setAttributes, styleOf, svg } from "./drawing.js";
-import { between, formatNumber, largestOf, ranked, roundScale, withSign } from "./maths.js";
+import { between, formatNumber, largestOf, ranked, withSign } from "./maths.js";
 
 const CHOICES = { images: "Labelled images", kind: "Teacher", width: "Student's width", length: "Updates", rate: "Learning rate" };
 const PARTS = { labels: "Labels: hard labels − ground truth", softness: "Softness: these soft labels − hard labels",
   gain: "Together: these soft labels − ground truth" };
+const FULL = 10; // points from which a colour is full
 const count = (value) => (typeof value === "number" ? value.toLocaleString("en-GB") : value);
 
 // Whether the interval holds 0.
@@ -24,10 +25,11 @@ export function differences(scene, temperature, weight) {
   return cell && { labels: scene.labels, softness: cell.slice(4), gain: cell.slice(2, 4) };
 }
 
-// The largest end of an interval, of one part or of all, in any scene: axes and colours stay.
-export function reach(scenes, parts = Object.keys(PARTS)) {
-  const pairs = scenes.flatMap((scene) => scene.cells.flatMap(([T, w]) => parts.map((part) => differences(scene, T, w)[part])));
-  return largestOf(pairs.map(([mean, half]) => Math.abs(mean) + half));
+// The axis of the intervals, which stays: multiples of 5 beyond every interval of any scene, and 0 between them.
+export function reach(scenes) {
+  const pairs = scenes.flatMap(({ labels, cells }) => [labels, ...cells.flatMap((cell) => [cell.slice(2, 4), cell.slice(4)])]);
+  const end = (sign) => 5 * Math.ceil(Math.max(1, largestOf(pairs.map(([mean, half]) => sign * mean + half))) / 5);
+  return [-end(-1), end(1)];
 }
 
 // A row a weight, a column a temperature; arrow keys and hands choose the cell that is told.
@@ -46,7 +48,7 @@ function map(temperatures, weights, onChoose) {
     cells[row][column].node.focus();
   };
   whenPressed(node, MOVES, (move) => choose(...[temperatures, weights].map((all, axis) => between(0, at[axis] + move[axis], all.length - 1))));
-  const show = (scene, part, chosen, full) => {
+  const show = (scene, part, chosen) => {
     at = [temperatures.indexOf(chosen[0]), weights.indexOf(chosen[1])];
     cells.flat().forEach(({ node: cell, value, half, ground, temperature, weight }) => {
       const found = differences(scene, temperature, weight)?.[part], here = temperature === chosen[0] && weight === chosen[1];
@@ -54,7 +56,7 @@ function map(temperatures, weights, onChoose) {
       cell.className = kind;
       value.textContent = found ? withSign(found[0]) : "–";
       half.textContent = found ? `± ${formatNumber(found[1], 1)}` : "";
-      ground.style.opacity = kind === "more" || kind === "less" ? 0.15 + 0.4 * Math.min(1, Math.abs(found[0]) / full) : 1;
+      ground.style.opacity = kind === "more" || kind === "less" ? 0.15 + 0.4 * Math.min(1, Math.abs(found[0]) / FULL) : 1;
       setAttributes(cell, { tabindex: here ? 0 : -1, "aria-selected": String(here),
         "aria-label": `T = ${temperature}, weight ${weight}: ${found ? `${told(found)} points${kind === "noise" ? ", not distinguishable from 0" : ""}` : "not measured"}` });
     });
@@ -62,11 +64,10 @@ function map(temperatures, weights, onChoose) {
   return { node, show };
 }
 
-// An interval on the fixed axis from -limit to limit.
-function intervalRow(words, limit) {
-  const range = svg("line", { class: "range", y1: "50%", y2: "50%" }), dot = svg("circle", { cy: "50%", r: "0.35em" }), number = create("span");
-  const chart = svg("svg", { class: "interval", "aria-hidden": "true" }, svg("line", { class: "zero", x1: "50%", x2: "50%", y1: 0, y2: "100%" }), range, dot);
-  const place = (value) => `${50 + (50 * value) / limit}%`;
+// An interval on the fixed axis.
+function intervalRow(words, place) {
+  const range = svg("line", { class: "range", y1: "50%", y2: "50%" }), dot = svg("circle", { cy: "50%", r: "0.15em" }), number = create("span");
+  const chart = svg("svg", { class: "interval", "aria-hidden": "true" }, svg("line", { class: "zero", x1: place(0), x2: place(0), y1: 0, y2: "100%" }), range, dot);
   const show = (pair) => {
     chart.setAttribute("class", `interval ${!pair ? "absent" : isNoise(pair) ? "noise" : pair[0] > 0 ? "more" : "less"}`);
     number.textContent = pair ? told(pair) : "–";
@@ -84,10 +85,10 @@ export function Atlas(model, element) {
     options: limits[name].options.map((value) => [value, kinds[value] ?? count(value)]),
     ...bound(model, name, (word) => limits[name].options.find((value) => String(value) === word)) })]));
   controls.part = choice({ label: "The map shows", options: [["gain", "the gain"], ["softness", "softness's part"]], ...bound(model, "part") });
-  const limit = roundScale(reach(scenes)), full = Object.fromEntries(["gain", "softness"].map((part) => [part, reach(scenes, [part])]));
+  const ends = reach(scenes), place = (value) => `${(100 * (value - ends[0])) / (ends[1] - ends[0])}%`;
   const grid = map(limits.temperature.options, [...limits.soft_weight.options].reverse(), (temperature, soft_weight) => model.assign({ temperature, soft_weight }));
-  const rows = Object.entries(PARTS).map(([part, words]) => [part, intervalRow(words, limit)]), words = create("p");
-  const axis = box("axis", ...[-limit, 0, limit].map((value) => create("span", {}, withSign(value, 0))));
+  const rows = Object.entries(PARTS).map(([part, words]) => [part, intervalRow(words, place)]), words = create("p");
+  const axis = box("axis", ...[ends[0], 0, ends[1]].map((value) => create("span", { style: `left: ${place(value)}` }, withSign(value, 0))));
   const missing = create("span"), to = button("Show the nearest that was", () => {
     const { labels, cells, ...choices } = nearest(scenes, wanted());
     model.assign(choices);
@@ -105,7 +106,7 @@ export function Atlas(model, element) {
     for (const [name, control] of Object.entries(controls)) control.set(get(name));
     gap.hidden = Boolean(scene);
     missing.textContent = "These choices were not measured together.";
-    grid.show(scene, part, [T, weight], full[part]);
+    grid.show(scene, part, [T, weight]);
     grid.node.setAttribute("aria-label", `${part === "gain" ? "Gain over ground truth" : "Softness's part"}, by soft weight and temperature`);
     rows.forEach(([name, row]) => row.show(name === "labels" ? scene?.labels : found?.[name]));
     words.textContent = `T = ${T}, weight ${weight}: ${found ? `${told(found.gain)} points over ground truth${isNoise(found.gain) ? ", not distinguishable from 0" : ""}; `

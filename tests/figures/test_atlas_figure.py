@@ -139,6 +139,14 @@ def test_the_nearest_scene_differs_in_the_fewest_choices(shown):
     assert found == scenes[int(np.argmin(apart))]
 
 
+def test_the_axis_holds_every_interval(shown):
+    low, high = node("return P.reach(given);", shown["scenes"], "atlas")
+    pairs = [one["labels"] for one in shown["scenes"]]
+    pairs += [cell[at : at + 2] for one in shown["scenes"] for cell in one["cells"] for at in (2, 4)]
+    lowest, highest = min(mean - half for mean, half in pairs), max(mean + half for mean, half in pairs)
+    assert low <= lowest < low + 5 and high - 5 < highest <= high and low % 5 == high % 5 == 0
+
+
 # ---- in a browser
 
 

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test lab notebooks atlas book serve lint clean
+.PHONY: demo test lab notebooks atlas book chapters-pdf serve lint clean
 
 demo: $(VENV)/installed
 	$(RUN) kdlearn demo
@@ -32,7 +32,11 @@ atlas: $(VENV)/installed
 # npm brings MathJax and Mermaid, so that the built book needs no network.
 book: $(VENV)/installed
 	npm install --prefix book --no-package-lock --ignore-scripts --no-audit --no-fund
-	$(RUN) sphinx -W --keep-going -q -b html book book/_build/html
+	$(RUN) sphinx -W --keep-going -q -d book/_build/doctrees -b html book book/_build/html
+
+# A PDF a chapter, to hand out, in book/_build/pdf.
+chapters-pdf: book
+	$(VENV)/bin/python book/chapters_pdf.py
 
 serve: book
 	$(RUN) http.server --directory book/_build/html --bind 127.0.0.1 8000
@@ -42,7 +46,7 @@ lint: $(VENV)/installed
 	$(RUN) ruff format --check .
 
 clean:
-	rm -rf $(VENV) dist book/_build book/node_modules book/notebooks book/article .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) dist book/_build book/node_modules book/notebooks book/article book/found .pytest_cache .ruff_cache .hypothesis .coverage
 
 # TORCH=cpu installs PyTorch's small CPU build first, from PyTorch's own index.
 $(VENV)/installed: pyproject.toml

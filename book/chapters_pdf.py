@@ -15,6 +15,10 @@ DRAWN = """async () => {
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
 }"""
 
+# The playground paints once its teacher is trained.
+AT_REST = """[...(globalThis.kdlearnStates ?? new Map()).values()]
+  .every(({ values }) => !values.result || "steps" in values.result)"""
+
 
 def opened(browser: Any, chapter: Path) -> Any:
     """The chapter as it is on paper: drawn, and every fold open."""
@@ -23,6 +27,7 @@ def opened(browser: Any, chapter: Path) -> Any:
     page.evaluate(DRAWN)
     if page.locator("pre.mermaid").count():
         page.wait_for_selector("pre.mermaid svg")
+    page.wait_for_function(AT_REST)
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     return page

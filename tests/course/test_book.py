@@ -132,6 +132,7 @@ def test_a_chapter_on_paper_is_not_cut_and_its_folds_are_open(book, browser, mon
     page = on_paper(browser, book / f"notebooks/{name}.html")
     assert page.evaluate(CUT) == []
     assert page.locator("main details:not([open])").count() == 0
+    assert page.evaluate("document.getAnimations().length") == 0  # a fold that opens slowly is printed empty
     assert page.pdf(**PAPER).startswith(b"%PDF")
     page.close()
 

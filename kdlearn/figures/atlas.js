@@ -12,7 +12,7 @@ const count = (value) => (typeof value === "number" ? value.toLocaleString("en-G
 
 // Whether the interval holds 0.
 export const isNoise = ([mean, half]) => Math.abs(mean) <= half;
-const told = ([mean, half]) => `${withSign(mean)} ± ${formatNumber(half, 1)}`;
+const asText = ([mean, half]) => `${withSign(mean)} ± ${formatNumber(half, 1)}`;
 
 // What was measured, by its choices; and that which differs in the fewest of them.
 export const sceneOf = (scenes, wanted) => scenes.find((scene) => Object.keys(CHOICES).every((name) => scene[name] === wanted[name]));
@@ -58,7 +58,7 @@ function map(temperatures, weights, onChoose) {
       half.textContent = found ? `± ${formatNumber(found[1], 1)}` : "";
       ground.style.opacity = kind === "more" || kind === "less" ? 0.15 + 0.4 * Math.min(1, Math.abs(found[0]) / FULL) : 1;
       setAttributes(cell, { tabindex: here ? 0 : -1, "aria-selected": String(here),
-        "aria-label": `T = ${temperature}, weight ${weight}: ${found ? `${told(found)} points${kind === "noise" ? ", not distinguishable from 0" : ""}` : "not measured"}` });
+        "aria-label": `T = ${temperature}, weight ${weight}: ${found ? `${asText(found)} points${kind === "noise" ? ", not distinguishable from 0" : ""}` : "not measured"}` });
     });
   };
   return { node, show };
@@ -70,7 +70,7 @@ function intervalRow(words, place) {
   const chart = svg("svg", { class: "interval", "aria-hidden": "true" }, svg("line", { class: "zero", x1: place(0), x2: place(0), y1: 0, y2: "100%" }), range, dot);
   const show = (pair) => {
     chart.setAttribute("class", `interval ${!pair ? "absent" : isNoise(pair) ? "noise" : pair[0] > 0 ? "more" : "less"}`);
-    number.textContent = pair ? told(pair) : "–";
+    number.textContent = pair ? asText(pair) : "–";
     if (!pair) return;
     setAttributes(range, { x1: place(pair[0] - pair[1]), x2: place(pair[0] + pair[1]) });
     dot.setAttribute("cx", place(pair[0]));
@@ -109,8 +109,8 @@ export function Atlas(model, element) {
     grid.show(scene, part, [T, weight]);
     grid.node.setAttribute("aria-label", `${part === "gain" ? "Gain over ground truth" : "Softness's part"}, by soft weight and temperature`);
     rows.forEach(([name, row]) => row.show(name === "labels" ? scene?.labels : found?.[name]));
-    words.textContent = `T = ${T}, weight ${weight}: ${found ? `${told(found.gain)} points over ground truth${isNoise(found.gain) ? ", not distinguishable from 0" : ""}; `
-      + `${told(found.labels)} by the teacher's hard labels, ${told(found.softness)} by softness.` : "not measured here."}`;
+    words.textContent = `T = ${T}, weight ${weight}: ${found ? `${asText(found.gain)} points over ground truth${isNoise(found.gain) ? ", not distinguishable from 0" : ""}; `
+      + `${asText(found.labels)} by the teacher's hard labels, ${asText(found.softness)} by softness.` : "not measured here."}`;
     live.say(scene ? words.textContent : missing.textContent);
   });
   return () => { end(); live.stop(); };

@@ -104,7 +104,7 @@ export function Atlas(model, element) {
     const now = wanted(), scene = sceneOf(scenes, now), [T, weight, part] = ["temperature", "soft_weight", "part"].map(get);
     const found = differences(scene, T, weight);
     for (const [name, control] of Object.entries(controls)) control.set(get(name));
-    gap.hidden = Boolean(scene);
+    gap.hidden = to.disabled = Boolean(scene);
     missing.textContent = "These choices were not measured together.";
     grid.show(scene, part, [T, weight]);
     grid.node.setAttribute("aria-label", `${part === "gain" ? "Gain over ground truth" : "Softness's part"}, by soft weight and temperature`);

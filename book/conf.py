@@ -20,11 +20,15 @@ from kdlearn.figures.figure import FOLDER, script
 
 BOOK = Path(__file__).parent
 sys.path.insert(0, str(BOOK))
+from evidence import write_evidence  # noqa: E402
+from glossary import explain, write_glossary  # noqa: E402
 from pictures import write_found  # noqa: E402
 from trial import write_pages  # noqa: E402
 
 write_found(BOOK / "found")
 write_pages(BOOK / "article")
+write_evidence(BOOK / "evidence.md")
+write_glossary(BOOK / "glossary.md")
 shutil.rmtree(BOOK / "notebooks", ignore_errors=True)
 shutil.copytree(BOOK.parent / "notebooks", BOOK / "notebooks", ignore=shutil.ignore_patterns(".*", "*.toml"))
 
@@ -130,6 +134,7 @@ def named_defaults(app: Sphinx, what: str, name: str, found: Any, options: Any, 
 def setup(app: Sphinx) -> None:
     app.add_directive("mermaid", Mermaid)
     app.add_directive("interactive", Interactive)
+    app.connect("doctree-resolved", explain)
     app.connect("html-page-context", add_diagram_scripts)
     app.connect("html-page-context", add_figure_scripts)
     app.connect("html-page-context", name_folds)

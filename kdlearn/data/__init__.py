@@ -15,9 +15,12 @@ else:
         __name__,
         submod_attrs={
             "batches": ["Batch", "Stream"],
+            "composed": ["compose_pictures"],
             "dataset": ["Dataset", "Examples", "Normalise", "stratified_sample"],
             "digits": ["load_digits"],
             "images": ["load_images", "stand_in"],
+            "sound": ["log_mel"],
+            "spoken": ["load_spoken_digits", "write_wave"],
             "views": ["Views"],
         },
     )

@@ -154,10 +154,11 @@ def numbered(name: str, labels: Any, names: tuple[str, ...]) -> Tensor | None:
         found = torch.as_tensor(np.asarray(labels) if not isinstance(labels, Tensor) else labels)
         if found.is_floating_point() or found.dtype == torch.bool:
             raise TypeError(
-                f"labels of {name} must be class indices or names; got {found.dtype}. labels.long() makes whole numbers"
+                f"labels of {name} must be class indices or names; got {found.dtype}. labels.long() makes whole "
+                "numbers; numbers that are to be estimated stand in a kdlearn.Dataset"
             )
-        if found.ndim == 2 and (found.shape[1] == 1 or bool(((found == 0) | (found == 1)).all())):
-            way = "labels.squeeze(1)" if found.shape[1] == 1 else "labels.argmax(1), if they are one-hot,"
+        if found.ndim == 2 and (found.shape[1] == 1 or is_one_hot(found)):
+            way = "labels.squeeze(1)" if found.shape[1] == 1 else "labels.argmax(1), since they are one-hot,"
             raise ValueError(
                 f"labels of {name} must be class indices (N,); got {tuple(found.shape)}. {way} makes them so"
             )
@@ -167,6 +168,11 @@ def numbered(name: str, labels: Any, names: tuple[str, ...]) -> Tensor | None:
     if odd:
         raise ValueError(f"labels of {name} must be among those of train, {', '.join(names)}; got {', '.join(odd)}")
     return torch.tensor([places[str(one)] for one in labels])
+
+
+def is_one_hot(labels: Tensor) -> bool:
+    """Whether each row says yes once; one of several yes, or none, is of many labels."""
+    return bool(((labels == 0) | (labels == 1)).all()) and bool((labels.sum(dim=1) == 1).all())
 
 
 def with_unlabelled(train: Examples, inputs: Tensor) -> Examples:

@@ -16,8 +16,9 @@ UNKNOWN = -1  # the label of a row whose ground truth is not known: no loss take
 class Examples(NamedTuple):
     """Inputs `(N, …)` and what is known about them; what is not there is None.
 
-    `labels` are ground truth, `(N,)` or `(N, time)` int64; `known` `(N,)` bool says which rows' labels may be read
-    (None: all); `mask`, of the labels' shape, is False where a label does not count, such as padding.
+    `labels` are ground truth, `(N,)` or `(N, time)` int64, or numbers that are to be estimated, `(N, D)` floating;
+    `known` `(N,)` bool says which rows' labels may be read (None: all); `mask`, of the labels' shape (of numbers
+    `(N,)`), is False where a label does not count, such as padding.
 
     >>> examples = Examples(torch.randn(4, 8), torch.tensor([0, 1, 0, 1]))
     >>> examples.take(torch.tensor([1, 3])).labels
@@ -125,6 +126,11 @@ class Dataset:
 def bytes_of(values: Tensor) -> memoryview:
     """The content of a tensor, for a hash."""
     return values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+
+
+def logits_shape(labels: Tensor, num_classes: int) -> tuple[int, ...]:
+    """The shape of logits that go with labels: one a class for class indices; labels that are numbers have theirs."""
+    return tuple(labels.shape) if labels.is_floating_point() else (*labels.shape, num_classes)
 
 
 def stratified_sample(labels: Tensor, size: int, seed: int) -> Tensor:

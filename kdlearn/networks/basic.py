@@ -4,7 +4,9 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from kdlearn.formulas.many_labels import yes_or_no
 
 
 def perceptron(*widths: int) -> nn.Sequential:
@@ -42,6 +44,19 @@ def small_convnet(width: int = 32, num_classes: int = 10) -> nn.Sequential:
         nn.ReLU(),
         nn.Linear(2 * width, num_classes),
     )
+
+
+class YesOrNo(nn.Module):
+    """The last layer of a network that answers many questions at once: `(N, C)` logits z as `(N, C, 2)`, (0, z) each.
+
+    With labels `(N, C)` of 0 and 1 every strategy then learns many labels; see `kdlearn.formulas.many_labels`.
+
+    >>> nn.Sequential(perceptron(64, 32, 10), YesOrNo())(torch.zeros(5, 64)).shape
+    torch.Size([5, 10, 2])
+    """
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return yes_or_no(logits)
 
 
 def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kdlearn.data.dataset import Dataset
+from kdlearn.data.dataset import Dataset, logits_shape
 from kdlearn.data.files import write_tensors
 from kdlearn.data.views import Views
 from kdlearn.studies.carry_out import Task, answers_file, network_of
@@ -102,11 +102,11 @@ def check_answers(what: str, logits: Tensor, data: Dataset, num_classes: int) ->
     if what == PROBE:
         return
     part = getattr(data, "train" if what.isdecimal() else what)
-    labelled = (len(part.inputs),) if part.labels is None else tuple(part.labels.shape)
+    expected = (len(part.inputs), num_classes) if part.labels is None else logits_shape(part.labels, num_classes)
     where = f"views of epoch {what}" if what.isdecimal() else what
-    if tuple(logits.shape) != (*labelled, num_classes):
+    if tuple(logits.shape) != expected:
         raise ValueError(
-            f"teacher must give logits {(*labelled, num_classes)} of {where}, one for each of the student's outputs; "
+            f"teacher must give logits {expected} of {where}, one for each of the student's outputs; "
             f"got {tuple(logits.shape)}. Give the student as many, or a function that picks the teacher's columns"
         )
     if not logits.isfinite().all():

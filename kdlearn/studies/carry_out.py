@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
 
 from kdlearn.data.batches import Inputs, Stream, Stretches
 from kdlearn.data.dataset import Dataset, Examples
@@ -185,16 +185,19 @@ class Carrying:
         return self.data(run).inputs(run.measured_on)
 
     def row(self, place: int, logits: Tensor) -> dict[str, Any]:
-        """What is measured: the metric, the cross-entropy in nats, and how often student and teacher agree."""
+        """What is measured: the metric, the loss, and how often student and teacher agree on a class."""
         run, told = self.runs[place], self.told(place)
         labels, mask = run.measured.labels.cpu(), run.measured.mask
         counted = slice(None) if mask is None else mask.cpu()
-        logits, labels = logits[counted].flatten(0, -2), labels[counted].flatten()
+        logits, labels = logits[counted], labels[counted]
+        classes = not labels.is_floating_point()
         return {
             "place": place,
             run.metric_name: float(run.metric(logits, labels)),
-            "loss": float(cross_entropy(logits, labels)),
-            "agreement": float("nan") if told is None else agreement(logits, told[counted].flatten(0, -2)),
+            "loss": float(
+                cross_entropy(logits.flatten(0, -2), labels.flatten()) if classes else mse_loss(logits, labels)
+            ),
+            "agreement": agreement(logits, told[counted]) if told is not None and classes else float("nan"),
             f"teacher_{run.metric_name}": self.teachers_score(place, told),
         }
 
@@ -203,8 +206,7 @@ class Carrying:
             return float("nan")
         run = self.runs[place]
         counted = slice(None) if run.measured.mask is None else run.measured.mask.cpu()
-        labels = run.measured.labels.cpu()[counted].flatten()
-        logits = told[counted].flatten(0, -2)
+        logits, labels = told[counted], run.measured.labels.cpu()[counted]
         name = ("score", self.task.answers[place], id(run.data), run.metric)
         return self.shared(name, lambda: float(run.metric(logits, labels)))
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
-from kdlearn.data.dataset import Dataset
+from kdlearn.data.dataset import Dataset, logits_shape
 from kdlearn.formulas.arguments import are_distributions
 from kdlearn.networks import seeded, weights_hash
 from kdlearn.studies.run import Run
 from kdlearn.training.answers import DTYPES, StoredTeacher
-from kdlearn.training.loop import OneNetwork, layer_of, seeded_numbers
+from kdlearn.training.loop import OneNetwork, eval_mode, layer_of, listening, seeded_numbers
 from kdlearn.training.machine import Machine
 from kdlearn.training.together import can_be_stacked
 
@@ -85,9 +85,9 @@ class Checks:
                 raise ValueError(f"teacher and student must name the same classes; they name {taught} and {classes}")
         check_metric(run, classes)
         stepper = run.recipe.optimizer(network)
-        if not run.strategy.layers:
-            check_loss(run, network, example_of(run, classes))
-            check_step(stepper)
+        example = example_of(run, classes)
+        check_loss(run, network, with_features(run, example) if run.strategy.layers else example)
+        check_step(stepper)
         return classes
 
 
@@ -175,6 +175,8 @@ def check_sample(run: Run) -> None:
         return
     if train.labels is None:
         raise ValueError("sample draws by the classes of ground truth, and data.train.labels is None")
+    if estimates_numbers(run):
+        raise ValueError("sample draws by classes, and labels are numbers: give a Dataset of fewer training rows")
     there = train.labels if train.known is None or run.asks_teacher else train.labels[train.known]
     classes = len(there.unique())
     if not classes <= run.sample <= len(there):
@@ -193,17 +195,43 @@ def num_classes(network: nn.Module, run: Run) -> int:
         raise ValueError(f"the network cannot take inputs of shape {tuple(inputs.shape)}: {problem}{way}") from problem
     finally:
         network.train()
-    if not isinstance(logits, Tensor) or logits.ndim < 2 or len(logits) != len(inputs) or logits.shape[-1] < 2:
+    least = 1 if estimates_numbers(run) else 2
+    if not isinstance(logits, Tensor) or logits.ndim < 2 or len(logits) != len(inputs) or logits.shape[-1] < least:
         came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ValueError(f"the network must give logits of at least two classes, ({len(inputs)}, C); got {came}")
     if not logits.isfinite().all():
         raise ValueError("the network's first logits must be finite; its first weights or the inputs are not")
-    if are_distributions(logits.flatten(0, -2)):
+    if not estimates_numbers(run) and are_distributions(logits.flatten(0, -2)):
         raise ValueError(
             "the network must give logits, before softmax: its rows are at least 0 and sum to 1, as probabilities do. "
             "Take its last softmax away"
         )
+    check_one_for_each_label(logits, run)
     return logits.shape[-1]
+
+
+def estimates_numbers(run: Run) -> bool:
+    """Whether labels are numbers that are to be estimated, and not classes."""
+    return run.measured.labels.is_floating_point()
+
+
+def check_one_for_each_label(logits: Tensor, run: Run) -> None:
+    """The network has a row of logits for each label of an input, or a number for each number."""
+    labels = run.data.train.labels
+    if labels is None or logits_shape(labels[: len(logits)], logits.shape[-1])[1:] == logits.shape[1:]:
+        return
+    expected, came = (shown(("N", *one.shape[1:])) for one in (labels, logits))
+    if estimates_numbers(run):
+        way = "Labels that are numbers must have the shape of what the network gives: labels.unsqueeze(1) makes (N, 1)"
+    else:
+        way = "Labels of yes and no for each class take a network that ends in kdlearn.YesOrNo()"
+    raise ValueError(
+        f"the network must give a row of logits for each label; labels are {expected}, logits {came}. {way}"
+    )
+
+
+def shown(shape: tuple[Any, ...]) -> str:
+    return f"({', '.join(map(str, shape))})"
 
 
 def check_metric(run: Run, classes: int) -> None:
@@ -213,8 +241,8 @@ def check_metric(run: Run, classes: int) -> None:
             f"metric must be a function metric(logits, labels), such as kdlearn.accuracy; got {run.metric!r}"
         )
     counted = run.measured.labels if run.measured.mask is None else run.measured.labels[run.measured.mask]
-    labels = counted.flatten().cpu()
-    drawn = torch.randn(len(labels), classes, generator=torch.Generator().manual_seed(0))
+    labels = counted.cpu()
+    drawn = torch.randn(logits_shape(labels, classes), generator=torch.Generator().manual_seed(0))
     try:
         value = float(run.metric(drawn, labels))
     except (TypeError, RuntimeError, ValueError) as problem:
@@ -233,6 +261,10 @@ def check_labels_fit(run: Run, classes: int) -> None:
         counted = read.labels if read.mask is None else read.labels[read.mask]
         if counted.numel() == 0:
             raise ValueError(f"labels of {name} must hold at least one that is known and counts; got none")
+        if estimates_numbers(run):
+            if not counted.is_floating_point() or not bool(counted.isfinite().all()):
+                raise ValueError(f"labels of {name} must be finite numbers, as those that are measured; they are not")
+            continue
         if counted.dtype != torch.int64 or int(counted.min()) < 0 or int(counted.max()) >= classes:
             reach = f"{counted.dtype} from {int(counted.min())} to {int(counted.max())}"
             raise ValueError(f"labels of {name} must be int64 in 0 … {classes - 1}, the network's classes; got {reach}")
@@ -255,10 +287,20 @@ def example_of(run: Run, classes: int) -> Batch:
     """A few rows, with logits drawn for the teacher's."""
     train, rows = run.data.train, run.rows[:ROWS]
     inputs = run.data.inputs("train", rows)
-    shape = (len(rows), classes) if train.labels is None else (*train.labels[rows].shape, classes)
+    shape = (len(rows), classes) if train.labels is None else logits_shape(train.labels[rows], classes)
     drawn = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     told = {name: None if one is None else one[rows].cpu() for name, one in train._asdict().items() if name != "inputs"}
     return Batch(inputs=inputs.cpu(), teacher_logits=drawn.to(torch.float32), **told)
+
+
+@torch.no_grad()
+def with_features(run: Run, example: Batch) -> Batch:
+    """The few rows with what the teacher's layers give, trained or not: their shapes are those of later."""
+    teacher: Any = run.teacher.build() if isinstance(run.teacher, Run) else run.teacher
+    device = next((weight.device for weight in teacher.parameters()), example.inputs.device)
+    with listening(teacher, [layer for _, layer in run.strategy.layers]) as heard, eval_mode(teacher):
+        teacher(example.inputs.to(device))
+    return example._replace(teacher_features=tuple(one.float().cpu() for one in heard))
 
 
 def check_step(stepper: torch.optim.Optimizer) -> None:
@@ -276,11 +318,11 @@ def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
         learner = OneNetwork(network.train(), run.strategy, Machine(), lambda: example)
         try:
             loss = learner.loss(example)
-        except (AttributeError, TypeError, IndexError) as problem:
-            read = ", ".join(run.strategy.reads) or "nothing"
+        except (AttributeError, TypeError, IndexError, ValueError) as problem:
+            if isinstance(problem, ValueError) and not estimates_numbers(run):
+                raise
             raise ValueError(
-                f"strategy {run.strategy.name!r} fails on a few rows: {problem}. It reads {read}; fields of the batch "
-                "that `reads` does not name are None"
+                f"strategy {run.strategy.name!r} fails on a few rows: {problem}. {way_out(run)}"
             ) from problem
         if not loss.isfinite():
             raise ValueError(f"strategy {told_of(run)} must give a finite loss; got {loss}")
@@ -292,6 +334,16 @@ def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
     gradients = [weight.grad for weight in learner.whole.parameters() if weight.grad is not None]
     if not all(bool(gradient.isfinite().all()) for gradient in gradients):
         raise ValueError(f"strategy {told_of(run)} must give a finite gradient")
+
+
+def way_out(run: Run) -> str:
+    """What a strategy that fails on a few rows may lack."""
+    if estimates_numbers(run):
+        return (
+            "Labels are numbers: TrueValues, TeachersValues, BoundedByTeacher take them, compare(against='true values')"
+        )
+    read = ", ".join(run.strategy.reads) or "nothing"
+    return f"It reads {read}; fields of the batch that `reads` does not name are None"
 
 
 def told_of(run: Run) -> str:

@@ -36,7 +36,8 @@ class Run:
         views: what augmentation makes of the rows; None takes them as they are.
         start: first weights where they fit, such as `teacher.state_dict()`; None for random ones.
         answers: how the teacher's logits are stored, "float32" or "float16", or "live" to ask it for every batch.
-        metric: `metric(logits, labels)`, a float; with `share = True` it is shown in points.
+        metric: `metric(logits, labels)`, a float, of the labels in their own shape, or, where there is a mask, of those
+            that count; with `share = True` it is shown in points.
         measured_on: "test" or "validation".
         keep: whether the weights are kept in the study's folder.
         names: further columns of the table, for people.

@@ -172,3 +172,11 @@ def test_what_answers_a_prediction_is_folded_and_opens(book, browser, address):
 
 def test_numbers_of_equations_are_the_notebooks(visits):
     assert "3.1" in visits["notebooks/03_loss_derivations.html"]["equations"]
+
+
+def test_a_term_is_explained_where_a_page_uses_it_first(book, browser, address):
+    page, _, _ = opened(browser, urljoin(address, "notebooks/00_start_here.html"), address)
+    explained = page.locator("abbr[title*='软标签']")
+    assert explained.count() == 1 and explained.inner_text() == "soft label"
+    page.goto(urljoin(address, "concept_test.html"))
+    assert page.locator("abbr[title]").count() == 0, "a test must not explain what it asks"

@@ -1,0 +1,76 @@
+"""The exam: the same phrase, the same sheet; each answer is what numpy finds from the numbers in the question."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import special, stats
+
+sys.path.insert(0, str(ROOT / "teaching"))
+import exam
+
+phrases = st.text(min_size=8, max_size=20)
+
+
+def numbers(text: str) -> list[float]:
+    return [float(found.replace("−", "-")) for found in re.findall(r"[−-]?\d+(?:\.\d+)?", text)]
+
+
+def vectors(text: str) -> list[np.ndarray]:
+    return [np.array(numbers(inside)) for inside in re.findall(r"\(([^()]*,[^()]*)\)", text)]
+
+
+def value(name: str, text: str) -> float:
+    return numbers(re.findall(rf"{name} = ([\d.]+)", text)[-1])[0]
+
+
+def q_p(text: str, T: float) -> tuple[np.ndarray, np.ndarray]:
+    v, z = vectors(text)[:2]
+    return special.softmax(z / T), special.softmax(v / T)
+
+
+@given(phrases)
+def test_a_phrase_decides_everything(phrase):
+    assert exam.exam(phrase) == exam.exam(phrase)
+    assert [question.text for question in exam.exam(phrase)] != [question.text for question in exam.exam(phrase + "!")]
+
+
+@given(phrases)
+def test_soft_labels_loss_and_gradient(phrase):
+    soft, loss, gradient = exam.exam(phrase)[:3]
+    (v,), T = vectors(soft.text), value("T", soft.text)
+    for found, t in zip(vectors(soft.answer), (1, T), strict=True):
+        np.testing.assert_allclose(found, special.softmax(v / t), atol=6e-4)
+    T = value("T", loss.text)
+    q, p = q_p(loss.text, T)
+    assert numbers(loss.answer)[0] == pytest.approx(T**2 * special.rel_entr(p, q).sum(), abs=6e-4)
+    T, w, y = value("T", gradient.text), value("w", gradient.text), int(numbers(gradient.text.split("class")[1])[0])
+    (q, p), (q_at_one, _) = q_p(gradient.text, T), q_p(gradient.text, 1)
+    mine = w * T * (q - p) + (1 - w) * (q_at_one - np.eye(3)[y])
+    np.testing.assert_allclose(vectors(gradient.answer)[0], mine, atol=6e-4)
+
+
+@given(phrases)
+def test_weight_smoothing_and_interval(phrase):
+    weight, smooth, pairs = exam.exam(phrase)[3:6]
+    T, w, same = value("T", weight.text), numbers(weight.text.split("soft weight is")[1])[0], numbers(weight.answer)[0]
+    assert same / (1 - same) == pytest.approx(w / T**2 / (1 - w), rel=0.02)
+    C, share, (mine, others) = value("C", smooth.text), value("ε", smooth.text), numbers(smooth.answer)[:2]
+    assert [mine, others] == pytest.approx([1 - share + share / C, share / C], abs=6e-4)
+    taught, truth = vectors(pairs.text)
+    test, (mean, half_width) = stats.ttest_rel(taught, truth), numbers(pairs.answer)[:2]
+    low, high = test.confidence_interval(0.95)
+    assert [mean, half_width] == pytest.approx([(low + high) / 2, (high - low) / 2], abs=6e-3)
+    assert ("0 lies outside: a gain" in pairs.answer) == (low > 0)
+
+
+def test_no_answer_stands_on_the_sheet(tmp_path):
+    exam.write_exam("a phrase to keep", tmp_path)
+    sheet, key = ((tmp_path / f"{name}.html").read_text(encoding="utf-8") for name in ("exam", "exam_answers"))
+    assert "a phrase to keep" not in sheet + key and 'class="answer"' not in sheet
+    assert key.count('class="answer"') == len(exam.exam("a phrase to keep")) == 8
+    assert sum(question.points for question in exam.exam("a phrase to keep")) >= 26

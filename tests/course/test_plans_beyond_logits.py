@@ -1,0 +1,64 @@
+"""What the plans on features, many labels, sound and senses train on: controls, pairs, and arms of equal tuning."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kdlearn import hard_labels, load_digits, yes_or_no
+
+
+def test_shuffled_answers_keep_hard_labels_and_the_doubt_of_each_picture(script_of):
+    plan = script_of("many_labels/plan")
+
+    @settings(max_examples=30, deadline=None)
+    @given(seed=st.integers(0, 10_000))
+    def holds(seed: int) -> None:
+        scores = 3 * torch.randn(40, 10, generator=torch.Generator().manual_seed(seed))
+        found = plan.shuffled(yes_or_no(scores), seed)[..., 1]
+        assert torch.equal(found > 0, scores > 0)
+        assert torch.equal(found.sort(1).values, scores.sort(1).values) and not torch.equal(found, scores)
+
+    holds()
+
+
+def test_shuffled_answers_go_everywhere_alike(script_of):
+    scores = torch.tensor([-1.0, -2.0, -3.0, 1.0, 2.0]).expand(6000, 5)
+    found = script_of("many_labels/plan").shuffled(yes_or_no(scores), 3)[..., 1]
+    torch.testing.assert_close(found.mean(0), torch.tensor([-2.0, -2.0, -2.0, 1.5, 1.5]), atol=0.06, rtol=0)
+    assert torch.equal(hard_labels(yes_or_no(found)), hard_labels(yes_or_no(scores)))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3, 1.0])
+def test_a_pair_shows_its_digit_but_for_the_noise(script_of, noise):
+    labels = torch.arange(4000) % 10
+    shown = torch.arange(300) % 10
+    rows = script_of("senses/plan").paired_pictures(labels, shown, noise, seed=2)
+    wrong = (shown[rows] != labels).double().mean().item()
+    assert wrong == noise if noise in (0.0, 1.0) else abs(wrong - noise) < 0.03
+    drawn = rows[labels == 4].bincount(minlength=300)[shown == 4]
+    assert noise or (drawn > 0).all(), "each picture of the digit is drawn from"
+    gaps = (shown[rows] - labels)[shown[rows] != labels] % 10
+    assert noise == 0 or len(gaps.unique()) == 9, "every other digit is shown"
+
+
+def test_pairs_are_of_pictures_that_the_teacher_was_not_trained_on(script_of, monkeypatch):
+    plan, data = script_of("senses/plan"), load_digits(1)
+    monkeypatch.setattr(plan, "spoken", lambda replicate: data)  # any data set with labels for the recordings
+    logits = {name: part.labels[:, None].float().expand(-1, 10) for name, part in data.splits() if name != "train"}
+    told = plan.told_of_pairs(1, logits, 0.0)["train"]
+    assert torch.equal(told[:, 0].long(), data.train.labels)
+
+
+def test_every_arm_but_ground_truth_has_as_many_candidates(script_of):
+    plan = script_of("features/plan")
+    tried = plan.candidates()
+    assert {len(some) for some in tried.values()} == {3} and {*plan.FEATURES, "soft labels"} < tried.keys()
+    for name, some in tried.items():
+        assert len({repr(one.settings) for one in some}) == 3, name
+
+
+def test_each_speaker_is_left_out_once(script_of):
+    for name in ("spoken/plan", "senses/plan"):
+        plan = script_of(name)
+        assert len(set(plan.SPEAKERS)) == 6 and list(plan.SPEAKERS) == sorted(plan.SPEAKERS)

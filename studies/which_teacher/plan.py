@@ -29,8 +29,8 @@ Planned, one Holm family of five, two-sided, t over replicates:
 All else is exploratory. Two replicates, 600 and 601, that tried the code have shown 3 (nothing), 4 (many points) and 5
 (nothing); of 1 and 2 there was no pilot. What 60 images and T = 2 gave in studies/digits is known.
 
-Command: `python studies/which_teacher/plan.py FOLDER --workers 2` writes comparison.parquet beside this file; half an hour
-on one busy core of an AMD EPYC without AMX (recorded 2026-11-25).
+Command: `python studies/which_teacher/plan.py FOLDER --workers 2` writes comparison.parquet beside this file; it took
+45 minutes on one busy core of an AMD EPYC without AMX (recorded 2026-11-25).
 """
 
 import sys

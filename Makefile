@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test lab assignment notebooks atlas book serve slides handouts exam class-kit lint clean
+.PHONY: demo test lab assignment notebooks atlas book chapters-pdf serve slides handouts exam class-kit lint clean
 
 demo: $(VENV)/installed
 	$(RUN) kdlearn demo
@@ -36,7 +36,11 @@ atlas: $(VENV)/installed
 # npm brings MathJax and Mermaid, so that the built book needs no network.
 book: $(VENV)/installed
 	npm install --prefix book --no-package-lock --ignore-scripts --no-audit --no-fund
-	$(RUN) sphinx -W --keep-going -q -b html book book/_build/html
+	$(RUN) sphinx -W --keep-going -q -d book/_build/doctrees -b html book book/_build/html
+
+# A PDF a chapter, to hand out, in book/_build/pdf.
+chapters-pdf: book
+	$(VENV)/bin/python book/chapters_pdf.py
 
 # The decks of teaching/decks for a browser, and as PDF by Chromium.
 slides: $(VENV)/installed
@@ -62,7 +66,7 @@ lint: $(VENV)/installed
 	$(RUN) ruff format --check .
 
 clean:
-	rm -rf $(VENV) dist book/_build book/node_modules book/notebooks book/article book/evidence.md book/glossary.md teaching/_build .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) dist book/_build book/node_modules book/notebooks book/article book/found book/evidence.md book/glossary.md teaching/_build .pytest_cache .ruff_cache .hypothesis .coverage
 
 # TORCH=cpu installs PyTorch's small CPU build first, from PyTorch's own index.
 $(VENV)/installed: pyproject.toml

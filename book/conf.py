@@ -24,8 +24,10 @@ BOOK = Path(__file__).parent
 sys.path.insert(0, str(BOOK))
 from evidence import write_evidence  # noqa: E402
 from glossary import explain, write_glossary  # noqa: E402
+from pictures import write_found  # noqa: E402
 from trial import write_pages  # noqa: E402
 
+write_found(BOOK / "found")
 write_pages(BOOK / "article")
 write_evidence(BOOK / "evidence.md")
 write_glossary(BOOK / "glossary.md")
@@ -46,7 +48,6 @@ default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-python_maximum_signature_line_length = 88
 
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
@@ -63,8 +64,11 @@ html_title = "kdlearn"
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static", "node_modules/mathjax/es5/tex-svg-full.js", "node_modules/mermaid/dist/mermaid.min.js"]
 html_css_files = ["book.css"]
-html_theme_options = {"show_toc_level": 2, "navbar_persistent": []}
+html_js_files = [("print.js", {"defer": "defer"})]
+html_theme_options = {"show_toc_level": 2, "navbar_persistent": [], "search_bar_text": "Search"}
 html_show_sourcelink = False
+# A field to search in, where the theme has a button that is named otherwise than it reads.
+html_sidebars = {"**": ["navbar-logo.html", "icon-links.html", "search-field.html", "sbt-sidebar-nav.html"]}
 
 
 class Mermaid(Directive):
@@ -73,8 +77,10 @@ class Mermaid(Directive):
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        text = html.escape("\n".join(self.content))
-        return [nodes.raw("", f'<pre class="mermaid" role="img">{text}</pre>', format="html")]
+        text = "\n".join(self.content)
+        words = html.escape("Diagram: " + "; ".join(dict.fromkeys(re.findall('"([^"]+)"', text))))
+        shown = f'<pre class="mermaid" role="img" aria-label="{words}">{html.escape(text)}</pre>'
+        return [nodes.raw("", shown, format="html")]
 
 
 def add_diagram_scripts(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
@@ -106,6 +112,24 @@ def add_figure_scripts(app: Sphinx, page: str, template: str, context: dict, doc
         context["body"] += script(*shown)
 
 
+def anchor_equations(app: Sphinx, doctree: nodes.document) -> None:
+    """Equation (3.1) of a page is its place `#equation-3-1`."""
+    for formula in doctree.findall(nodes.math_block):
+        for number in re.findall(r"\\tag\{([\w.]+)\}", formula.astext()):
+            formula["ids"].append(f"equation-{number.replace('.', '-')}")
+
+
+def name_folds(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """A fold is called what it reads, for whoever speaks to the page."""
+    if "body" in context:
+        context["body"] = context["body"].replace('<summary aria-label="Toggle hidden content">', "<summary>")
+
+
+def add_search_script(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    if page == "search":
+        app.add_js_file("search.js", loading_method="defer")
+
+
 def named_defaults(app: Sphinx, what: str, name: str, found: Any, options: Any, given: str | None, result: Any) -> Any:
     """Defaults of a dataclass such as `<function accuracy>` as `accuracy`; Sphinx cannot read the others."""
     return given and re.sub(r"<(?:function )?(\w+)>", r"\1", given), result
@@ -117,4 +141,7 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-resolved", explain)
     app.connect("html-page-context", add_diagram_scripts)
     app.connect("html-page-context", add_figure_scripts)
+    app.connect("html-page-context", name_folds)
+    app.connect("html-page-context", add_search_script)
+    app.connect("doctree-read", anchor_equations)
     app.connect("autodoc-process-signature", named_defaults)

@@ -43,19 +43,19 @@ def same_random_numbers() -> None:
     torch.manual_seed(0)
 
 
+def loaded(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """`loaded("digits/plan", …)` imports studies/digits/plan.py, which is no part of the package, as a script is."""
+    path = ROOT / "studies" / f"{name}.py"
+    monkeypatch.syspath_prepend(path.parent)
+    spec = importlib.util.spec_from_file_location(name.replace("/", "_"), path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture
 def script_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """`script_of("digits/plan")` imports studies/digits/plan.py, which is no part of the package, as a script is."""
-
-    def load(name: str) -> ModuleType:
-        path = ROOT / "studies" / f"{name}.py"
-        monkeypatch.syspath_prepend(path.parent)
-        spec = importlib.util.spec_from_file_location(name.replace("/", "_"), path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
+    return functools.partial(loaded, monkeypatch=monkeypatch)
 
 
 def require(there: bool, reason: str) -> None:

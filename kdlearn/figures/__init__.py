@@ -3,6 +3,7 @@
 Nothing here imports torch; tensors are taken as they come.
 """
 
+from kdlearn.figures.atlas import Atlas
 from kdlearn.figures.dark_knowledge import DarkKnowledge
 from kdlearn.figures.draw_a_digit import DrawADigit
 from kdlearn.figures.figure import Figure, beside, save
@@ -12,6 +13,7 @@ from kdlearn.figures.simplex import Simplex
 from kdlearn.figures.temperature_explorer import TemperatureExplorer
 
 __all__ = [
+    "Atlas",
     "DarkKnowledge",
     "DrawADigit",
     "Figure",

@@ -59,8 +59,8 @@ function handle(whose, frame, onMove) {
 export function Simplex(model, element) {
   const names = model.get("class_names"), get = (name) => model.get(name), live = liveText(), words = create("p");
   const field = svg("g", { class: "field" }), way = svg("path", { class: "way" }), plainWay = svg("path", { class: "way" });
-  const arrows = GROUND.map(() => [svg("path"), svg("circle", { r: 0.006 })]);
-  field.append(...arrows.flat());
+  const arrows = svg("path"), ground = GROUND.map(placeOf);
+  field.append(arrows, ...ground.map(([cx, cy]) => svg("circle", { cx, cy, r: 0.006 })));
   const triangle = svg("svg", { class: "triangle", viewBox: `-0.1 -0.12 1.2 ${HEIGHT + 0.24}` });
   const set = (whose) => (place) => {
     const T = get("temperature"); // both are seen at T: the hand moves softmax(logits / T)
@@ -89,13 +89,12 @@ export function Simplex(model, element) {
     const [z, v, T, w, kind, label, square] = ["student_logits", "teacher_logits", "temperature", "soft_weight", "loss", "label", "times_square"].map(get);
     for (const [name, control] of Object.entries(controls)) control.set(get(name));
     const gradient = (logits) => gradientOf(kind, logits, v, label, T, w, square), path = pathOf(z, gradient);
-    GROUND.forEach((p, place) => { // one step of descent on the logits, seen in the triangle
-      const from = placeOf(p), logits = p.map((share) => T * Math.log(share)), slope = gradient(logits);
+    arrows.setAttribute("d", GROUND.map((p, place) => { // one step of descent on the logits, seen in the triangle
+      const from = ground[place], logits = p.map((share) => T * Math.log(share)), slope = gradient(logits);
       const to = placeOf(softmax(logits.map((logit, k) => logit - 0.02 * T * slope[k]), T));
       const step = to.map((value, axis) => value - from[axis]), long = Math.min(0.05, 6 * euclidean(step)), unit = euclidean(step) || 1;
-      arrows[place][0].setAttribute("d", line([from, from.map((value, axis) => value + (long * step[axis]) / unit)]));
-      setAttributes(arrows[place][1], { cx: from[0], cy: from[1] });
-    });
+      return line([from, from.map((value, axis) => value + (long * step[axis]) / unit)]);
+    }).join(""));
     way.setAttribute("d", line(path.map((logits) => placeOf(softmax(logits, T)))));
     teacher.show(softmax(v, T), names);
     student.show(softmax(z, T), names);

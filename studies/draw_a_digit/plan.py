@@ -11,9 +11,9 @@ a seed share first weights and order. All weights are then rounded to int8, with
 Planned, one claim, two-sided, Student's t over the seeds, after rounding, on the 400 test images as they are:
 soft labels - ground truth, for this teacher and these 120 images. All else in the record is exploratory.
 
-Nothing was chosen on the test images for training. The figure begins with a warped test image, and has test images that
-the teacher finds hard, as 32 × 32 cells: in each block of 4 × 4 as many cells as the image counts, the darkest ones of
-an interpolation.
+Nothing was chosen on the test images for training. The figure begins with the outline of a warped test image, and has
+test images that the teacher finds hard, as 32 × 32 cells: in each block of 4 × 4 as many cells as the image counts, the
+darkest ones of an interpolation.
 
 Command: `python studies/draw_a_digit/plan.py` writes record.json beside this file and
 `kdlearn/figures/draw_a_digit.safetensors`, which carries the record too; seconds on one thread are in the record.
@@ -31,7 +31,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, grid_sample, interpolate, pixel_unshuffle
+from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate, pixel_unshuffle
 
 import kdlearn
 from kdlearn.data.dataset import stratified_sample
@@ -117,6 +117,11 @@ def cells_of(images: Tensor) -> Tensor:
     return nn.functional.pixel_shuffle((ranks < (16 * images).round()).float(), 4).bool()
 
 
+def outlines_of(images: Tensor) -> Tensor:
+    """`(N, 1, 32, 32)` bool: where an interpolation of `images`, `(N, 1, 8, 8)`, is dark; edges without steps."""
+    return interpolate(images, scale_factor=4, mode="bicubic") > 0.4
+
+
 @torch.no_grad()
 def margins(teacher: nn.Module, part: kdlearn.Examples) -> tuple[Tensor, Tensor]:
     """For each image how far its best logit lies above the next, infinite if it is read wrongly; and both classes."""
@@ -128,17 +133,18 @@ def margins(teacher: nn.Module, part: kdlearn.Examples) -> tuple[Tensor, Tensor]
 def examples_of(teacher: nn.Module, test: kdlearn.Examples) -> Tensor:
     """`(COUNT, 128)` uint8 cells of images that the teacher reads rightly: first a 4 or 9, then the hardest.
 
-    The first is a test image, turned and scaled, whose second class is the other of 4 and 9
-    and has 20 to 45 %: of those the one with most ink.
+    The first is the outline of a test image, turned and scaled, whose second class is the other of 4 and 9
+    and has 20 to 45 %: of those that no side cuts the one with most ink.
     """
-    moved = kdlearn.Examples(warped(test.inputs, 10, 30), test.labels.repeat(10))
-    margin, classes = margins(teacher, moved)
+    drawn = outlines_of(warped(test.inputs, 10, 30))
+    counts = avg_pool2d(drawn.float(), 4)
+    margin, classes = margins(teacher, kdlearn.Examples(counts, test.labels.repeat(10)))
     four_or_nine = (classes.sort(dim=1).values == torch.tensor([4, 9])).all(dim=1)
-    whole = moved.inputs[..., [0, -1]].sum(dim=(1, 2, 3)) == 0  # not cut at the sides
+    whole = (counts[..., [0, -1]].sum(dim=(1, 2, 3)) + counts[..., [0, -1], :].sum(dim=(1, 2, 3))) == 0
     suitable = four_or_nine & whole & ((margin - 0.85).abs() < 0.6)
-    first = torch.where(suitable, moved.inputs.sum(dim=(1, 2, 3)), -math.inf).argmax()
+    first = torch.where(suitable, counts.sum(dim=(1, 2, 3)), -math.inf).argmax()
     hardest = margins(teacher, test)[0].argsort()[: COUNT - 1]
-    cells = cells_of(torch.cat([moved.inputs[first : first + 1], test.inputs[hardest]]))
+    cells = torch.cat([drawn[first : first + 1], cells_of(test.inputs[hardest])])
     return torch.from_numpy(np.packbits(cells.flatten(1).numpy(), axis=1))
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import looked_at
 from safetensors.torch import load_file
+from scipy.ndimage import label
 from test_figures_learning import node
 
 import kdlearn
@@ -91,6 +92,13 @@ def test_warped_copies_are_whole_counts_and_cells_have_the_images_counts(plan):
         assert ((16 * values) % 1 == 0).all() and values.min() >= 0 and values.max() <= 1
     counts = torch.nn.functional.avg_pool2d(plan.cells_of(images).float(), 4)
     torch.testing.assert_close(counts, images)
+
+
+def test_its_examples_are_those_of_the_plan_and_the_first_has_no_crumbs(plan):
+    held = load_file(plan.WEIGHTS)
+    assert torch.equal(plan.examples_of(plan.networks_of(held)[0], plan.digits()[1]), held["examples"])
+    first = np.unpackbits(held["examples"][0].numpy()).reshape(32, 32)
+    assert label(first)[1] == 1 and not first[[0, -1]].any() and not first[:, [0, -1]].any()
 
 
 @pytest.fixture(scope="module")

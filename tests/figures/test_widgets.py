@@ -1,6 +1,7 @@
 """The figures' Python side: what they take and refuse, say and weigh; the rest is seen in a browser."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -8,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 import traitlets
-from conftest import ROOT
+from conftest import ROOT, require
 
 import kdlearn
 from kdlearn.commands import explore
 from kdlearn.commands.main import main
 from kdlearn.data.files import read_json
-from kdlearn.figures import DarkKnowledge, DrawADigit, LossExplorer, Playground, Simplex, TemperatureExplorer
+from kdlearn.figures import Atlas, DarkKnowledge, DrawADigit, LossExplorer, Playground, Simplex, TemperatureExplorer
 from kdlearn.figures.figure import FOLDER, SHARED, joined, script
 
-KINDS = (DrawADigit, TemperatureExplorer, LossExplorer, Simplex, DarkKnowledge, Playground)
+KINDS = (Atlas, DrawADigit, TemperatureExplorer, LossExplorer, Simplex, DarkKnowledge, Playground)
 LOGITS = [[6.0, 2.0, -1.0], [1.0, 0.0, 2.0]]
 
 
@@ -34,11 +35,21 @@ print(pathlib.Path("/proc/self/status").read_text())"""
 def test_the_modules_are_small_and_each_is_used():
     sizes = {path.stem: path.stat().st_size for path in FOLDER.glob("*.js")}
     assert {*SHARED, "host"} | {name for kind in KINDS for name in kind.modules} == set(sizes)
-    assert sum(sizes.values()) <= 120_000
+    assert sum(sizes.values()) <= 120_000 + sizes["atlas"] and sizes["atlas"] <= 9_000  # the ninth view came later
     assert max(len(path.read_text(encoding="utf-8").splitlines()) for path in FOLDER.glob("*.js")) <= 300
     for kind in KINDS:
         text = joined(*kind.modules)
         assert "</script" not in text and not re.search(r"^(import|export)\b", text, re.MULTILINE)
+
+
+def test_all_modules_stand_on_one_page(tmp_path):
+    """No two of them give one name to two things."""
+    node = shutil.which("node")
+    require(node is not None, "the figures' JavaScript is read by Node: install Node.js 18 or newer")
+    text = joined(*dict.fromkeys(name for kind in KINDS for name in kind.modules))
+    (tmp_path / "all.mjs").write_text(text, encoding="utf-8")
+    checked = subprocess.run([node, "--check", tmp_path / "all.mjs"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
 
 
 @pytest.mark.parametrize("make", [list, np.array, torch.tensor, lambda rows: torch.tensor(rows, requires_grad=True)])

@@ -39,7 +39,7 @@ def planned_claims() -> Iterator[str]:
     yield (
         "They were written down before their study ran. Intervals are 95 %, Student's t over the replicates, "
         "unadjusted; p is corrected by Holm's procedure within a study. The unit of each claim stands in its plan. "
-        "That a record is the one of its plan is checked in `tests/course`.\n"
+        "`tests/course` checks that each record belongs to its plan.\n"
     )
     for plan in recorded_plans():
         yield from claims_of(plan)

@@ -35,7 +35,14 @@ def start(
         raise BadParameter("--instructor and --assignment are two versions: give each a folder of its own")
     check_can_be_made(folder)
     version = for_instructor if instructor else for_learner
-    say("\n".join(for_a_class(folder) if assignment else copied(folder, version)))
+    told = list(for_a_class(folder) if assignment else copied(folder, version))
+    say("\n".join([*told, "", what_next(folder, told)]))
+
+
+def what_next(folder: Path, told: list[str]) -> str:
+    if any(line.startswith("kept") for line in told):
+        return "Nothing was overwritten. For a fresh copy, or another version, name another folder."
+    return f"Next: jupyter lab {folder}"
 
 
 def copied(folder: Path, version: Version) -> Iterator[str]:

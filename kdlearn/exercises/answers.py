@@ -55,8 +55,10 @@ class Formula:
         if self.agrees(values, self.right):
             return None
         usual = (hint for hint, mistake in self.hints.items() if self.agrees(values, mistake))
-        first = ", ".join(map(short, self.draws[0]))
-        return next(usual, f"{self.otherwise} Of {first} it makes {short(values[0])}")
+        draw, value = next(
+            pair for pair in zip(self.draws, values, strict=True) if not close(pair[1], self.right(*pair[0]))
+        )
+        return next(usual, f"{self.otherwise} Of {', '.join(map(short, draw))} it makes {short(value)}")
 
     def agrees(self, values: Sequence[Any], function: Callable) -> bool:
         return all(close(value, function(*draw)) for value, draw in zip(values, self.draws, strict=True))
@@ -98,7 +100,9 @@ class Number:
 
 
 def short(value: Any) -> str:
-    """A value in few words."""
+    """A value in few words; small tensors with their numbers."""
     shape = getattr(value, "shape", None)
+    if shape is not None and len(shape) == 1 and shape[0] <= 10:
+        return "(" + ", ".join(f"{float(one):.4g}" for one in value) + ")"
     large = shape is not None and len(shape) > 0
     return f"{type(value).__name__} of shape {tuple(shape or ())}" if large else f"{value}"

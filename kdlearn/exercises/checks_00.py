@@ -21,6 +21,7 @@ EXERCISES = {
             "This is what the teacher's class gets. The others get the rest": lambda label: label.max(),
             "A probability is asked for, from 0 to 1, and not a percentage": lambda label: 100 * (1 - label.max()),
             "This is the second largest probability. All nine others count": lambda label: label.sort().values[-2],
+            "The largest probability need not be the first": lambda label: 1 - label[0],
             "This is the mean of the nine others. Their sum is asked for": lambda label: (1 - label.max()) / 9,
         },
         "Take the nine probabilities beside the largest, and add them.",
@@ -46,6 +47,7 @@ EXERCISES = {
         5.0,
         20.0,
         {
+            "This looks like a share. Percent are asked for": (0.05, 0.2),
             "Ten classes are equally likely. Even a guess is right now and then": (-1.0, 5.0),
             "Nothing in these labels tells one image from another. How often is a guess right?": (20.0, 60.0),
             "So much the teacher knows, but it does not say it: all ten probabilities are equal": (60.0, 100.0),

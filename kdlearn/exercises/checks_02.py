@@ -51,11 +51,14 @@ TEMPERATURE_OF = Properties(
         "There the entropy has its number of classes in bits, 2^H. `entropy` is in nats": lambda seen: (
             not uses(lambda one: one.T, lambda classes: classes ** (1 / log(2)))(seen)
         ),
-        "It is the same temperature for all logits. It must be searched for each image anew": lambda seen: (
+        "It is the same temperature for all logits. It must be searched for each image anew. A search that "
+        "takes the wrong half ends at the same end for every image": lambda seen: (
             len({one.T for one in seen if one.classes == 2.0}) > 1
         ),
         "At this temperature the effective number of classes is not within 1 % of what was asked. Is the range of "
-        "the search wide enough, from 0.01 to 1,000?": uses(lambda one: one.T),
+        "the search wide enough, from 0.1 to 100? (Near 0.01 the notebook's `entropy` is nan.)": uses(
+            lambda one: one.T
+        ),
     },
 )
 

@@ -78,6 +78,7 @@ EXERCISES = {
             "The chain rule gives a factor 1/T": lambda z, v, S, T: pull(z, v, S, T),
             "The teacher's temperature is S": lambda z, v, S, T: pull(z, v, T, T, T),
             "T² was not in this loss": lambda z, v, S, T: T**2 * pull(z, v, S, T, T),
+            "The sign is turned: what the student says stands first": lambda z, v, S, T: -pull(z, v, S, T, T),
         },
         "It is (3.8) with softmax(v/S) in place of p.",
     ),

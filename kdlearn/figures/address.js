@@ -39,6 +39,7 @@ export function addressOf({ anchor, limits, start, values }) {
 export function fromAddress(state, address = location.hash) {
   const values = valuesOf(address, state);
   if (values) state.assign(values);
+  if (values) state.open?.();
   return Boolean(values);
 }
 

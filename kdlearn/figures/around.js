@@ -14,7 +14,7 @@ const remember = (question) => kept((storage) => storage.setItem(`kdlearn: ${que
 
 // A question before the figure, asked once: one click answers it, and the figure appears. In front of a class the
 // lecturer types how many hands each option had.
-function guessFirst({ question, options, reply }, body) {
+function guessFirst({ question, options, reply }, body, state) {
   if (!question || wasAsked(question)) return null;
   const said = create("p", { role: "status" });
   const show = (answer) => {
@@ -32,6 +32,7 @@ function guessFirst({ question, options, reply }, body) {
     return { text, hands, node: button(text, () => show(text)) };
   });
   const skip = button("Show me", () => show(""));
+  state.open = () => show("");
   body.className = "body waits";
   return box("ask", create("p", {}, create("strong", {}, "Guess first. "), question),
     box("row tight", ...choices.map(({ node, hands }) => box("row tight", node, hands)), skip), said);
@@ -99,7 +100,7 @@ function tools(host, element, state) {
 // Puts `body` and all that stands around it into the figure's element.
 export function surround(host, element, body, state) {
   const gone = create("p", { class: "faint", role: "status" });
-  const guess = state.get("ask") && guessFirst(state.get("guess") ?? {}, body);
+  const guess = state.get("ask") && guessFirst(state.get("guess") ?? {}, body, state);
   const presets = presetButtons(state), below = tools(host, element, state);
   const tell = () => { gone.textContent = state.get("kernelGone") ? GONE : ""; };
   tell();

@@ -81,8 +81,8 @@ export function Simplex(model, element) {
   };
   const [temperature, weight, ...others] = Object.values(controls).map(({ node }) => node);
   element.append(styleOf("simplex"), box("stack", box("row", temperature, weight), box("row", ...others),
-    box("sides", box("", create("p", { class: "faint" }, "Probabilities at T: where descent pulls, and its path"), triangle),
-      box("", create("p", { class: "faint" }, "The same path in the logits, less their mean; orange: the teacher"), plane)),
+    box("sides", box("", create("p", { class: "faint" }, "Probabilities at T: descent leads away from each dot"), triangle),
+      box("", create("p", { class: "faint" }, "The same path of the logits, less their mean; orange: the teacher"), plane)),
     words, live.node));
 
   const stop = follow(model, [...Object.keys(controls), "student_logits", "teacher_logits"], () => {

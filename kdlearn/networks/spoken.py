@@ -9,6 +9,7 @@ def spoken_teacher(width: int = 32, num_classes: int = 10) -> nn.Sequential:
     Returns:
         A network from spectrograms `(N, 1, 32, 64)` to logits `(N, num_classes)`, of 618,000 parameters.
 
+    >>> import torch
     >>> spoken_teacher()(torch.zeros(5, 1, 32, 64)).shape
     torch.Size([5, 10])
     """
@@ -35,6 +36,7 @@ def spoken_student(width: int = 12, num_classes: int = 10) -> nn.Sequential:
     Returns:
         A network from spectrograms `(N, 1, 32, 64)` to logits `(N, num_classes)`, of 4,700 parameters.
 
+    >>> import torch
     >>> spoken_student()(torch.zeros(5, 1, 32, 64)).shape
     torch.Size([5, 10])
     """

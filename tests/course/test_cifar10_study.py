@@ -116,6 +116,11 @@ def sentences() -> list[str]:
         f"agreement with the teacher rises from {agrees[0]} to {agrees[1]}",
         f"soft labels added {gain(SOFT)} in nine epochs, the teacher's hard labels {gain(HARD)}; "
         f"in twelve, with smaller steps, {gain(SOFT, length=LONG)}.",
+        f"In nine epochs soft labels add {gain(SOFT)}, in twelve with smaller steps {gain(SOFT, length=LONG)}.",
+        f"Softness adds {few(500)[2]} more.",
+        f"The teacher's hard labels add {few(500)[1]}.",
+        f"It errs by {error(SOFT)}, and the student on ground truth by {error(TRUTH)}.",
+        f"was trained on smoothed labels, and errs by {its_error}.",
     ]
 
 

@@ -45,6 +45,7 @@ ANSWERS = {
             lambda z, v, S, T: by_exponentials(z, v, S, T) * T,
             lambda z, v, S, T: by_exponentials(z, v, T, T),
             lambda z, v, S, T: by_exponentials(z, v, S, T) * T**2,
+            lambda z, v, S, T: -by_exponentials(z, v, S, T),
         ],
     },
     "03.2": {

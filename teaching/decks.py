@@ -25,7 +25,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from mdit_py_plugins.container import container_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from measured import computed
+from measured import computed, push_of_hard_loss
 from pictures import PICTURES, svg_of
 
 import kdlearn
@@ -156,7 +156,7 @@ def deck_environment() -> tuple[Environment, list[Figure]]:
         figures.append(new_figure(name, **state))
         return one_block(figures[-1].element(figures[-1].picture()))
 
-    environment.globals.update(numbers(), **dict(computed()))
+    environment.globals.update(numbers(), **dict(computed()), push_of_hard_loss=push_of_hard_loss)
     environment.globals.update(figure=live, picture=picture, source=source, examined=examined, claims=claims)
     environment.filters.update(shown=shown, rounded=rounded)
     return environment, figures
@@ -207,11 +207,10 @@ def source(name: str) -> str:
     return re.sub(r": Tensor\b| -> Tensor|_logits", "", code).strip()
 
 
-def examined(name: str) -> str:
-    """What `kdlearn.examine` says of it, without its first name."""
-    report = kdlearn.examine(getattr(clinic, name))
-    lines = [f"**{finding.name}**: {finding.sentence}. {finding.effect}" for finding in report.findings]
-    return "\n\n".join(lines)
+def examined(name: str, sentence: str = "") -> str:
+    """What `kdlearn.examine` finds in it, by name, and what that does; `sentence` is the slide's own."""
+    (finding,) = kdlearn.examine(getattr(clinic, name)).findings
+    return f"**{finding.name}**: {sentence or finding.sentence}. {finding.effect}"
 
 
 def claims(*names: str) -> list[Any]:

@@ -35,7 +35,7 @@ def softened(draw: Random) -> Question:
     at_one, at_T = (kdlearn.soft_labels(row(v), t)[0] for t in (1.0, float(T)))
     text = f"A teacher's logits are v = {listed(v)}. Compute its soft labels at T = 1 and at T = {T}, and their order."
     order = "The order of the classes is the same: all logits are divided by one number."
-    return Question("02", 3, text, f"T = 1: {listed(at_one)}; T = {T}: {listed(at_T)}. {order}")
+    return Question("02", 3, text, f"T = 1: {listed(at_one, '.4g')}; T = {T}: {listed(at_T, '.4g')}. {order}")
 
 
 def soft_loss(draw: Random) -> Question:
@@ -75,7 +75,7 @@ def smoothed(draw: Random) -> Question:
         "each other class get? What does a teacher's soft label hold that this one does not?"
     )
     said = "All other classes get the same: it does not say which of them look alike."
-    return Question("01", 3, text, f"{float(found[y]):.3f} and {others:.3f}. {said}")
+    return Question("01", 3, text, f"{float(found[y]):.4g} and {others:.4g}. {said}")
 
 
 def paired(draw: Random) -> Question:
@@ -83,13 +83,13 @@ def paired(draw: Random) -> Question:
     taught = [round(value + draw.gauss(1.2, 1.2), 1) for value in truth]
     found = kdlearn.paired_difference(taught, truth)
     text = (
-        f"Accuracies in % of five pairs, a pair a teacher. Soft labels: {listed(taught, 1)}. Ground truth: "
-        f"{listed(truth, 1)}. Give the mean difference with its 95 % interval; Student's factor for five values is "
+        f"Accuracies in % of five pairs, a pair a teacher. Soft labels: {listed(taught, '.1f')}. Ground truth: "
+        f"{listed(truth, '.1f')}. Give the mean difference with its 95 % interval; Student's factor for five values is "
         f"{stats.t.ppf(0.975, 4):.3f}. What may be said?"
     )
     said = "0 lies outside: a gain" if found.low > 0 else "0 is not below the interval: no gain is shown"
     return Question(
-        "00b", 4, text, f"{found:+.2f} points. {said}, over teachers of this kind, on these data, with this student."
+        "00b", 4, text, f"{found:+.3f} points. {said}, over teachers of this kind, on these data, with this student."
     )
 
 
@@ -149,11 +149,9 @@ def row(values: Sequence[int]) -> torch.Tensor:
     return torch.tensor([values], dtype=torch.float64)
 
 
-def listed(values: Sequence[float] | torch.Tensor, digits: int | None = None) -> str:
-    """`(2, −1, 0)`; numbers that are not whole to three digits unless told."""
-    whole = digits is None and all(float(value).is_integer() for value in values)
-    form = "d" if whole else f".{3 if digits is None else digits}f"
-    numbers = [format(int(value) if whole else float(value), form) for value in values]
+def listed(values: Sequence[float] | torch.Tensor, form: str = ".3f") -> str:
+    """`(2, −1, 0)`; what is no `int` in this form."""
+    numbers = [str(value) if isinstance(value, int) else format(float(value), form) for value in values]
     return f"({', '.join(numbers)})".replace("-", "−")
 
 

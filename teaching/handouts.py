@@ -17,7 +17,7 @@ ADDRESSES = {"handout": "view=print&handout", "answers": "view=print"}
 def write_handouts(browser: Any, folder: Path) -> Iterator[Path]:
     """`NAME_handout.pdf` and `NAME_answers.pdf` beside each deck of `folder`."""
     for deck in sorted(folder.glob("*.html")):
-        if deck.stem != "index" and not deck.stem.endswith("_notes"):
+        if (folder / f"{deck.stem}_notes.html").exists():  # the exam and the index have none
             for kind, asked in ADDRESSES.items():
                 yield write_pdf(browser, f"{deck.resolve().as_uri()}?{asked}", folder / f"{deck.stem}_{kind}.pdf")
 

@@ -9,20 +9,22 @@ import torch
 
 import kdlearn
 from kdlearn.commands.start import notebooks_folder
+from kdlearn.figures import LossExplorer
 from kdlearn.formulas import theory
 from kdlearn.studies import clinic
 from kdlearn.studies.claims import record
 
 TRUTH, PLAIN = {"strategy": "ground truth"}, {"teacher saw": "as they are"}
 SOFT = {"strategy": "soft labels", "temperature": 2.0, **PLAIN}
+UNTRAINED = "untrained"  # all its logits are 0
 TEMPERATURES = 2.0 ** np.arange(0, 6)
 SHOWN = {"first soft loss": ".2f", "gradient": ".2f", "entropy": ".0f", "hits": ".0f", "repeats": ".0f"}
 
 
 def recorded_teacher() -> dict[str, np.ndarray]:
-    """A teacher's logits on test images of the digits, the images and their labels, as the notebooks show them."""
+    """A teacher's and two students' logits on test images of the digits, images and labels, as in the notebooks."""
     with np.load(notebooks_folder() / "digits_logits.npz") as file:
-        return {name: file[name] for name in ("teacher_logits", "labels", "images")}
+        return {name: file[name] for name in ("teacher_logits", "student_logits", "long_logits", "labels", "images")}
 
 
 def misread() -> int:
@@ -42,12 +44,26 @@ def example() -> dict[str, str]:
     return {"truth": str(truth), "hard": str(hard), "soft": ", ".join([*named, "…"])}
 
 
-def gradient_lengths() -> np.ndarray:
+def gradient_lengths(student: str = UNTRAINED) -> np.ndarray:
     """Length of the gradient of KL, without T², by temperature: the mean over the recorded teacher's test images."""
-    teacher = torch.as_tensor(recorded_teacher()["teacher_logits"], dtype=torch.float64)
-    student = torch.zeros_like(teacher)  # knows nothing yet
-    slopes = [theory.soft_label_gradient(student, teacher, T) / T**2 for T in TEMPERATURES]
+    held = recorded_teacher()
+    teacher = torch.as_tensor(held["teacher_logits"], dtype=torch.float64)
+    logits = torch.zeros_like(teacher) if student == UNTRAINED else torch.as_tensor(held[f"{student}_logits"]).double()
+    slopes = [theory.soft_label_gradient(logits, teacher, T) / T**2 for T in TEMPERATURES]
     return np.array([float(slope.norm(dim=1).mean()) for slope in slopes])
+
+
+def gradient_ratio(student: str) -> float:
+    """How many times smaller that gradient is at T = 16 than at T = 1."""
+    found = gradient_lengths(student)
+    return found[0] / found[list(TEMPERATURES).index(16)]
+
+
+def push_of_hard_loss(soft_weight: float) -> float:
+    """On the ground truth's logit in the first state of the figure of the loss: the same at each temperature."""
+    shown = LossExplorer()
+    student = torch.tensor(shown.student_logits).softmax(dim=0)
+    return (1 - soft_weight) * (1 - float(student[shown.label]))
 
 
 def pairs_of_each() -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +114,6 @@ def shown_numbers() -> dict[str, dict[str, str]]:
 
 def computed() -> Iterator[tuple[str, Any]]:
     """What the slides' small tasks ask for."""
-    found = gradient_lengths()
     yield "example", example()
     yield "spreads", spreads()
     yield "five_looks", 1 - 0.95**5
@@ -106,7 +121,8 @@ def computed() -> Iterator[tuple[str, Any]]:
     yield "first_numbers", numbers
     yield "odd", {one: ", ".join(f"{name} {numbers[one][name]}" for name in odd(one)) for one in clinic.CASES}
     yield "causes", {letter: case.cause for letter, case in clinic.CASES.items()}
-    yield "gradient_ratio", found[0] / found[list(TEMPERATURES).index(16)]
+    yield "gradient_ratio", {student: gradient_ratio(student) for student in (UNTRAINED, "student", "long")}
+    yield "teacher_images", len(kdlearn.load_digits().train.labels)
     yield (
         "tempered",
         ", ".join(f"{p:.2f}" for p in kdlearn.soft_labels(torch.tensor([[0.90, 0.09, 0.01]]).log(), 2.0)[0]),

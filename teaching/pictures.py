@@ -131,7 +131,7 @@ def half_width_by_teachers() -> Drawn:
 
 def gradient_over_temperature() -> Drawn:
     ax, found = axes(height=560), gradient_lengths()
-    (line,) = ax.loglog(TEMPERATURES, found, color=BLUE, marker="o", label="measured, without T²")
+    (line,) = ax.loglog(TEMPERATURES, found, color=BLUE, marker="o", label="untrained student, without T²")
     line.set_gid("step-0-line")
     for power, colour, dash in ((1, ORANGE, ":"), (2, VERMILION, "--")):
         ax.loglog(
@@ -146,7 +146,7 @@ def gradient_over_temperature() -> Drawn:
     ax.minorticks_off()
     ax.set(xlabel="temperature", ylabel="length of the gradient")
     ax.legend(frameon=False)
-    return ax, "length of the gradient of KL by temperature on logarithmic axes, with lines of slope one and two"
+    return ax, "an untrained student's gradient of KL: its length by temperature, and lines of slope one and two"
 
 
 def three_labels() -> Drawn:

@@ -65,6 +65,12 @@ function forSlides(event) {
   return ["PageUp", "PageDown"].includes(event.key) || !event.composedPath()[0].matches?.("input, select, button, [tabindex]");
 }
 
+// Typed hands trap no lecturer: these keys leave the box before the slides see them.
+addEventListener("keydown", (event) => {
+  const used = event.composedPath()[0];
+  if (["Enter", "Escape", "PageUp", "PageDown"].includes(event.key) && used.matches?.('input[type="number"]')) used.blur();
+}, { capture: true });
+
 addEventListener("DOMContentLoaded", async () => {
   for (const figure of document.querySelectorAll(".kdlearn-figure")) figure.shadowRoot?.adoptedStyleSheets.push(inSlides);
   await MathJax.startup.promise;

@@ -12,12 +12,15 @@ import torch
 from conftest import ROOT, install_npm_packages, looked_at
 
 from kdlearn import Comparison
+from kdlearn.figures import LossExplorer
+from kdlearn.formulas import theory
 from kdlearn.studies.claims import shows
 from kdlearn.studies.records import recorded
 
 sys.path.insert(0, str(ROOT / "teaching"))
 import decks as teaching
 import measured
+from exam import write_exam
 from handouts import write_handouts
 
 SOURCES = ROOT / "teaching/decks"
@@ -140,6 +143,22 @@ def test_hands_are_counted(opened):
     assert [bars.nth(place).evaluate("bar => bar.value") for place in range(3)] == [1, 0.25, 0]
 
 
+@pytest.mark.parametrize("title", ["Which is", "Four cases"])
+def test_a_box_for_hands_does_not_trap_the_lecturer(opened, title):
+    page = opened("lecture_90")
+    find = "title => Reveal.getSlides().findIndex(it => it.querySelector('h2')?.innerText.startsWith(title))"
+    place, box = page.evaluate(find, title), page.locator("section.present input").first
+    for keys, moves in ((["Enter"], False), (["Escape"], False), (["PageDown"], True), (["Enter", "ArrowRight"], True)):
+        page.evaluate("place => Reveal.slide(place)", place)
+        box.fill("12")
+        before = page.evaluate("Reveal.getIndices()")
+        for key in keys:
+            page.keyboard.press(key)
+        assert page.evaluate("document.activeElement === document.body"), keys
+        assert (page.evaluate("Reveal.getIndices()") != before) == moves, keys
+        assert not page.evaluate("Reveal.isOverview()"), keys
+
+
 def test_the_lecturers_notes_open_beside_the_slides_and_stand_on_a_sheet(folder, browser):
     page = browser.new_page()
     page.goto((folder / "lecture_90.html").as_uri())
@@ -163,11 +182,9 @@ def test_without_scripts_all_slides_stand_below_each_other(folder, browser):
 
 
 def test_handouts_have_a_page_a_slide_and_no_answer(folder, browser, opened, tmp_path):
-    for path in [*folder.glob("*45*"), *folder.glob("lecture*")]:
-        if path.stem in ("labels_45", "index"):
-            (tmp_path / path.name).write_bytes(path.read_bytes())
-    for path in teaching.COPIED:
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    for name in ("labels_45.html", "labels_45_notes.html", "index.html", *(path.name for path in teaching.COPIED)):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    write_exam("a phrase to keep", tmp_path)  # stands in the same folder, and is no deck
     slides = len(teaching.load_deck(SOURCES / "labels_45.md").slides)
     printed = list(write_handouts(browser, tmp_path))
     assert [path.name for path in printed] == ["labels_45_handout.pdf", "labels_45_answers.pdf"]
@@ -196,13 +213,29 @@ def test_what_the_slides_compute_is_what_numpy_finds():
     roots = np.sqrt([0.90, 0.09, 0.01])
     assert found["tempered"] == ", ".join(f"{value:.2f}" for value in roots / roots.sum())
     teacher = torch.as_tensor(measured.recorded_teacher()["teacher_logits"], dtype=torch.float64)
-    lengths = []
-    for T in (1.0, 16.0):
-        student = torch.zeros_like(teacher, requires_grad=True)
-        log_q, p = (student / T).log_softmax(1), (teacher / T).softmax(1)
-        torch.nn.functional.kl_div(log_q, p, reduction="sum").backward()
-        lengths.append(float(student.grad.norm(dim=1).mean()))
-    assert found["gradient_ratio"] == pytest.approx(lengths[0] / lengths[1])
+    held = measured.recorded_teacher()
+    students = {"untrained": torch.zeros_like(teacher)}
+    students |= {name: torch.as_tensor(held[f"{name}_logits"]).double() for name in ("student", "long")}
+    ratios = {name: lengths_of(z, teacher, 1.0) / lengths_of(z, teacher, 16.0) for name, z in students.items()}
+    assert found["gradient_ratio"] == pytest.approx(ratios)
+    assert ratios["untrained"] > ratios["student"] > ratios["long"], "the slide says: for trained students it is less"
+    assert found["teacher_images"] == 1200, "as the study's plan says"
+
+
+def lengths_of(student: torch.Tensor, teacher: torch.Tensor, T: float) -> float:
+    """Mean length of the gradient of KL on the student's logits, by autograd."""
+    z = student.clone().requires_grad_()
+    torch.nn.functional.kl_div((z / T).log_softmax(1), (teacher / T).softmax(1), reduction="sum").backward()
+    return float(z.grad.norm(dim=1).mean())
+
+
+@pytest.mark.parametrize("T", [1.0, 16.0])
+def test_the_notes_tell_the_hard_losss_part_of_the_cats_push(T):
+    shown = LossExplorer()
+    z, v = (torch.tensor([logits], dtype=torch.float64) for logits in (shown.student_logits, shown.teacher_logits))
+    both, soft = (theory.distillation_gradient(z, v, torch.tensor([0]), temperature=T, soft_weight=w) for w in (0.9, 1))
+    assert shown.class_names[shown.label] == "cat"
+    assert measured.push_of_hard_loss(0.9) == pytest.approx(-float((both - 0.9 * soft)[0, 0]))
 
 
 def test_numbers_of_the_clinic_stand_out_where_the_slide_says():

@@ -38,8 +38,7 @@ export function addressOf({ anchor, limits, start, values }) {
 // Takes the state from the page's address, or from `address`; returns whether it speaks of this figure.
 export function fromAddress(state, address = location.hash) {
   const values = valuesOf(address, state);
-  if (values) state.assign(values);
-  if (values) state.open?.();
+  if (values) { state.assign(values); state.open?.(); }
   return Boolean(values);
 }
 

@@ -119,6 +119,13 @@ def test_the_guess_comes_first_once_and_says_the_mechanism(page):
     assert body.is_visible() and figure.locator(".ask").count() == 0
 
 
+def test_who_follows_a_link_sees_what_it_sets(browser, address):
+    context = browser.new_context()
+    page, errors, _ = looked_at(context, f"{address}#figure=temperature-explorer&T=4", address)
+    assert page.locator("#temperature-explorer .body").is_visible() and errors == []
+    context.close()
+
+
 def test_the_guess_can_be_skipped_and_stands_aside_on_paper(page):
     figure = page.get_by_role("region", name="temperature explorer")
     page.emulate_media(media="print")

@@ -47,5 +47,5 @@ def figures_of_the_course() -> list:
         logits, labels, images = (file[name] for name in ("teacher_logits", "labels", "images"))
     hardest = np.argsort(np.sort(logits, axis=1)[:, -2:] @ [-1, 1])[:12]
     explorer = TemperatureExplorer(logits[hardest], None, images[hardest], labels[hardest], (logits, labels))
-    knowledge = DarkKnowledge(logits[:60], labels[:60], images[:60], order="entropy")
+    knowledge = DarkKnowledge(logits[:60], labels[:60], images[:60])
     return [DrawADigit(), explorer, LossExplorer(), Simplex(), knowledge, Playground()]

@@ -232,6 +232,11 @@ def shown_in(path) -> list[str]:
     return ["".join(data.get("text/html", "")) for data in outputs]
 
 
+def is_wide(view) -> bool:
+    box = view.bounding_box()
+    return box is not None and box["width"] > 300
+
+
 def test_a_saved_notebook_holds_what_was_seen_and_it_is_told_that_the_kernel_is_gone(browser, lab):
     notebook, path = notebook_of(), lab.folder / "beside.ipynb"
     notebook.cells = [nbformat.v4.new_code_cell(code) for code in BESIDE]
@@ -240,7 +245,7 @@ def test_a_saved_notebook_holds_what_was_seen_and_it_is_told_that_the_kernel_is_
     run_all(page)
     views = page.locator("section.figure")
     wait_until(lambda: views.count() == 5, seconds=60)
-    assert all(view.bounding_box()["width"] > 300 for view in views.all())  # in an HBox too
+    wait_until(lambda: all(is_wide(view) for view in views.all()))  # in an HBox too
     slider = views.nth(0).locator(TEMPERATURE)
     press(slider, "ArrowRight", 5)
 

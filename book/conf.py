@@ -64,7 +64,7 @@ html_title = "kdlearn"
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static", "node_modules/mathjax/es5/tex-svg-full.js", "node_modules/mermaid/dist/mermaid.min.js"]
 html_css_files = ["book.css"]
-html_js_files = [("print.js", {"defer": "defer"})]
+html_js_files = [("print.js", {"defer": "defer"}), ("formulas.js", {"defer": "defer"})]
 html_theme_options = {"show_toc_level": 2, "navbar_persistent": [], "search_bar_text": "Search"}
 html_show_sourcelink = False
 # A field to search in, where the theme has a button that is named otherwise than it reads.

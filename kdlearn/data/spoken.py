@@ -14,6 +14,7 @@ from kdlearn.data.dataset import Dataset, Examples
 from kdlearn.data.sound import RATE, log_mel
 
 NAME = re.compile(r"(\d)_(\w+)_(\d+)\.wav")
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 SAMPLES = 8320  # 1.04 seconds, 64 frames
 HELD_INDICES = 5  # of each speaker and digit: the recordings that the published split tests on
 ADDRESS = "https://github.com/Jakobovski/free-spoken-digit-dataset"

@@ -14,15 +14,9 @@ def spoken_teacher(width: int = 32, num_classes: int = 10) -> nn.Sequential:
     torch.Size([5, 10])
     """
     return nn.Sequential(
-        nn.Conv2d(1, width, kernel_size=3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(width, 2 * width, kernel_size=3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(2 * width, 4 * width, kernel_size=3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
+        *convolution(1, width, pool=2),
+        *convolution(width, 2 * width, pool=2),
+        *convolution(2 * width, 4 * width, pool=2),
         nn.Flatten(),
         nn.Linear(4 * width * 4 * 8, 4 * width),
         nn.ReLU(),
@@ -41,12 +35,13 @@ def spoken_student(width: int = 12, num_classes: int = 10) -> nn.Sequential:
     torch.Size([5, 10])
     """
     return nn.Sequential(
-        nn.Conv2d(1, width, kernel_size=3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(4),
-        nn.Conv2d(width, 2 * width, kernel_size=3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(4),
+        *convolution(1, width, pool=4),
+        *convolution(width, 2 * width, pool=4),
         nn.Flatten(),
         nn.Linear(2 * width * 2 * 4, num_classes),
     )
+
+
+def convolution(inputs: int, outputs: int, pool: int) -> tuple[nn.Module, ...]:
+    """A 3×3 convolution with ReLU; of `pool` × `pool` places the largest is kept."""
+    return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(pool)

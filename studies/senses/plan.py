@@ -39,10 +39,10 @@ from torch import Tensor
 import kdlearn
 from kdlearn import Dataset, GroundTruth, Run, SoftLabels, Strategy, TeachersHardLabels, TruthWhereKnown
 from kdlearn.data.dataset import generator_of
+from kdlearn.data.spoken import SPEAKERS
 from kdlearn.formulas.intervals import Interval, interval
 
 RECORD = Path(__file__).with_name("comparison.parquet")
-SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 SEEDS, LENGTHS, LABELLED, NOISES, BATCH_SIZE, RATE = range(3), (300, 1000, 3000), 50, (0.0, 0.1, 0.3, 0.5), 64, 3e-3
 HARD, SOFT = TeachersHardLabels(), SoftLabels(2.0)
 BESIDE = TruthWhereKnown(SOFT)

@@ -32,10 +32,10 @@ import typer
 
 import kdlearn
 from kdlearn import Dataset, EvenlySpread, GroundTruth, Run, SoftLabels, TeachersHardLabels
+from kdlearn.data.spoken import SPEAKERS
 from kdlearn.formulas.intervals import Interval
 
 RECORD = Path(__file__).with_name("comparison.parquet")
-SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 SEEDS, LENGTHS, FEW, BATCH_SIZE, RATE = range(3), (300, 1000, 3000), 100, 64, 3e-3
 HARD, SOFT, EVENLY = TeachersHardLabels(), SoftLabels(2.0), EvenlySpread(2.0)
 

@@ -66,6 +66,7 @@ from .networks import whiten as whiten
 from .networks.resnet import resnet18 as resnet18
 from .networks.spoken import spoken_student as spoken_student
 from .networks.spoken import spoken_teacher as spoken_teacher
+from .studies.atlas import load_atlas as load_atlas
 from .studies.compare import compare as compare
 from .studies.comparison import Comparison as Comparison
 from .studies.distill import distill as distill

@@ -19,7 +19,8 @@ long: 60 images, up to 10,000 updates: 4 × 80 × 2.
 The order of computing is that of `GRIDS`: what the planned claims need comes first.
 
 Grid C came first, with 8 seeds. Its half widths were 0.2 points, so that before any other grid ran A and B were planned
-with fewer seeds than at first (8, 6, 3, 2 and 8).
+with fewer seeds than at first (8, 6, 3, 2 and 8). Grids B, C, D and E were then carried out and read once before the
+others ran; that machine was lost before they were recorded, so all was carried out again, unchanged, from the start.
 
 Tuning. In A all arms share the rates 0.001, 0.003, 0.01, 0.03 of Adam, extended once for every arm if a choice lies at
 an end; chosen for each arm, size and length by the mean on the validation images of 8 other replicates × 2 other seeds.

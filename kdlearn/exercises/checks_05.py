@@ -71,9 +71,9 @@ EXERCISES = {
                 0.5
             ),
             "This is the share of right labels at the limit. The share of wrong ones is asked for": lambda c: 1 / c,
-            "There are C − 1 wrong classes, and they share the wrong labels: ε / (C − 1) each": lambda c: c / (c + 1),
+            "There are C − 1 wrong classes, and they share the wrong labels: ρ / (C − 1) each": lambda c: c / (c + 1),
         },
-        "Set the probability of the right class, 1 − ε, equal to that of one wrong class.",
+        "Set the probability of the right class, 1 − ρ, equal to that of one wrong class.",
     ),
     "05.3": Formula(
         weighed,

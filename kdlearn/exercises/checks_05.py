@@ -51,13 +51,17 @@ def answers_until_paid(updates: int, batch_size: int, teacher_macs: float, stude
 
 EXERCISES = {
     "05.1": Number(
-        1.0,
-        5.0,
+        7.5,
+        13.0,
         {
-            "These images are larger, yet 60 labels still leave a student much that a teacher can tell": (-1.0, 1.0),
+            "These images are harder, yet what a teacher knows of them can still be told": (-1.0, 3.0),
             "Softness helped on 60 digits of 8 × 8 pixels. Why should it harm here?": (-100.0, -1.0),
-            "So much it was on the digits of 8 × 8 pixels. A look at the record tells that here it is less": (
-                5.0,
+            "About so much it was on the digits of 8 × 8 pixels. Here ground truth alone leaves more to gain": (
+                3.0,
+                7.5,
+            ),
+            "Ground truth alone reaches 70 %, and the teacher 95 %. Half of the way up is too much to expect": (
+                13.0,
                 100.0,
             ),
         },

@@ -65,7 +65,7 @@ def comparison(*arms: str, seeds: int = 6) -> Comparison:
 HARD = "teacher's hard labels"
 
 ANSWERS = {
-    "05.1": {"right": [3, torch.tensor(2.5)], "wrong": [0.0, -2, 9.0]},
+    "05.1": {"right": [10, torch.tensor(9.5)], "wrong": [0.0, -2, 6.0, 20]},
     "05.2": {
         "right": [lambda classes: 1 - 1 / classes, lambda classes: torch.tensor(classes - 1) / classes],
         "wrong": [lambda classes: 0.5, lambda classes: 1 / classes, lambda classes: classes / (classes + 1)],

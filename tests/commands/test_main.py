@@ -13,7 +13,7 @@ from kdlearn.commands.words import in_words, missing, printable
 from kdlearn.data.files import read_json
 from kdlearn.studies.comparison import Comparison
 
-COMMANDS = ("demo", "start", "explore", "distill", "results", "doctor", "class")
+COMMANDS = ("demo", "start", "explore", "advise", "distill", "results", "doctor", "class")
 
 
 def small_comparison(replicates: int = 6, seeds: int = 2, progress: bool = False) -> Comparison:

@@ -121,12 +121,12 @@ def repetitions(guide: "Guide", case: "Case", parts: "dict[str, Interval] | None
     spread, gain = guide.spread(case), parts["gain"] if parts else None
     clear = gain is not None and sign_of(gain) != "either sign"
     effect = abs(gain.mean) if gain is not None and clear else 1.0
-    needed = repetitions_for(effect / 2, spread)
+    needed, what = repetitions_for(effect / 2, spread), "The predicted gain" if clear else "A gain"
+    students = f"{ARMS * needed} students" if needed else "too many"
     yield (
         f"How often: the gains of single students had a standard deviation of {spread:.1f} points in the atlas. "
-        f"{'The predicted gain' if clear else 'A gain'} of {effect:.1f} points is seen with {needed} pairs of a "
-        f"teacher and a seed, {ARMS * needed if needed else 'too many'} students: their interval is ± {effect / 2:.1f} or "
-        "less. With one teacher it speaks of this teacher alone."
+        f"{what} of {effect:.1f} points is seen with {needed} pairs of a teacher and a seed, {students}: their interval "
+        f"is ± {effect / 2:.1f} or less. With one teacher it speaks of this teacher alone."
     )
     if budget is not None:
         pairs = budget // ARMS

@@ -125,8 +125,8 @@ def repetitions(guide: "Guide", case: "Case", parts: "dict[str, Interval] | None
     students = f"{ARMS * needed} students" if needed else "too many"
     yield (
         f"How often: the gains of single students had a standard deviation of {spread:.1f} points in the atlas. "
-        f"{what} of {effect:.1f} points is seen with {needed} pairs of a teacher and a seed, {students}: their interval "
-        f"is ± {effect / 2:.1f} or less. With one teacher it speaks of this teacher alone."
+        f"{what} of {effect:.1f} points is seen with {needed} pairs of a teacher and a seed, {students}: their "
+        f"interval is ± {effect / 2:.1f} or less. With one teacher it speaks of this teacher alone."
     )
     if budget is not None:
         pairs = budget // ARMS

@@ -41,6 +41,7 @@ TRUTH, HARD = kdlearn.GroundTruth.name, kdlearn.TeachersHardLabels.name
 LABELLED = (20, 60, 240)  # of the images of a cell, those whose ground truth is known
 STEPS = (2.0, 5.0, 10.0, 20.0, 100.0)  # upper ends of gaps, in points
 SIZES = (0, 40, 120, 400, 1200)  # upper ends of numbers of images, which make the groups of sizes
+BRIEF = 100  # updates, after which ground truth still gains
 GROUP = ["kind", "size", "width", "length"]
 
 
@@ -55,7 +56,8 @@ def cells_of(record: Comparison) -> pd.DataFrame:
     cells = drawn.join(found).reset_index()
     cells[["truth", "hard", "soft", "teacher"]] *= 100
     size = pd.cut(cells["images"], SIZES, labels=SIZES[1:]).astype(int)
-    return cells.assign(size=size, others=cells["kind"].str.startswith("shifted").astype(float))
+    flags = {"others": cells["kind"].str.startswith("shifted"), "brief": cells["length"] == BRIEF}
+    return cells.assign(size=size, **{name: flag.astype(float) for name, flag in flags.items()})
 
 
 def expected(cells: pd.DataFrame, images: Any) -> pd.Series:
@@ -113,7 +115,9 @@ def half_widths(cases: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def at_steps(part: str, ways: Sequence[pd.DataFrame]) -> dict[str, float]:
-    return {f"{end:g}": max(half_width(part, way[step_of(way) == end]) for way in ways) for end in STEPS}
+    """Those steps that the cells reach."""
+    there = [end for end in STEPS if all((step_of(way) == end).any() for way in ways)]
+    return {f"{end:g}": max(half_width(part, way[step_of(way) == end]) for way in ways) for end in there}
 
 
 def step_of(cases: pd.DataFrame) -> pd.Series:
@@ -133,7 +137,8 @@ def half_width(part: str, missed: pd.DataFrame) -> float:
 def spreads(cases: pd.DataFrame) -> dict[str, float]:
     """By step of the gap the standard deviation of a single student's gain within its group."""
     whole = cases[cases["share"] == 0]
-    variances = whole.groupby([step_of(whole), *GROUP])[GAIN].var().groupby(level=0).mean()
+    missed = whole[GAIN] - fitted(cases).means(whole)[GAIN]
+    variances = missed.groupby([step_of(whole), *(whole[name] for name in GROUP)]).var().groupby(level=0).mean()
     return {f"{end:g}": float(np.sqrt(one)) for end, one in variances.items()}
 
 

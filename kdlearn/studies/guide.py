@@ -16,12 +16,13 @@ FITTED = Path(__file__).with_name("guide.json")
 SAME, OTHERS, UNKNOWN = "same", "others", "unknown"
 VIEWS = (SAME, OTHERS, UNKNOWN)
 LABELS, SOFTNESS, GAIN = "labels", "softness", "gain"
+CONSTANT = "constant"
 
 Columns = Mapping[str, Any]
 TERMS: Mapping[str, Mapping[str, Callable[[Columns], Any]]] = {
     LABELS: {"gap × share without labels": lambda case: case["gap"] * case["share"]},
     SOFTNESS: {
-        "constant": lambda case: 1.0 + 0.0 * case["left"],
+        CONSTANT: lambda case: 1.0 + 0.0 * case["left"],
         "gap left": lambda case: case["left"],
         "gap left, T < 2": lambda case: case["left"] * (case["temperature"] < 2),
         "gap left, 2 ≤ T < 4": lambda case: case["left"] * ((case["temperature"] >= 2) & (case["temperature"] < 4)),
@@ -96,6 +97,14 @@ class Guide:
     def spread(self, case: Case) -> float:
         """Standard deviation, in points, of the gain of one student of one teacher on one split."""
         return at_gap(self.fitted["spread"], case.columns["gap"])
+
+    def __str__(self) -> str:
+        """Both sums, a line each."""
+        return "\n".join(f"{part} = {' '.join(self.printed(part))}" for part in (LABELS, SOFTNESS))
+
+    def printed(self, part: str) -> Iterator[str]:
+        for name, size in self.fitted[part].items():
+            yield f"{size:+.2f}" if name == CONSTANT else f"{size:+.2f} × ({name})"
 
     def outside(self, case: Case) -> Iterator[str]:
         """What of the case the atlas has not seen."""

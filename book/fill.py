@@ -30,7 +30,7 @@ def table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
     yield "| " + " | ".join(head) + " |"
     yield "|" + "---|" * len(head)
     for row in rows:
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+        yield "| " + " | ".join(cell.replace("|", "\\|").replace(" ± ", "\u00a0±\u00a0") for cell in row) + " |"
 
 
 # ---- the guide

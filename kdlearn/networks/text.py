@@ -1,0 +1,32 @@
+"""Networks of text."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, pad
+
+from kdlearn.data.ngrams import BUCKETS, WIDTHS, hashed_ngrams
+
+
+class NgramNetwork(nn.Module):
+    """A linear layer on `ngram_vectors`, which takes the text itself, as code points `(N, length)` int64.
+
+    A text has few of the n-grams, so the rows of their weights are added up, and no vector is made. First weights are 0.
+
+    >>> from kdlearn.data import codes_of
+    >>> NgramNetwork(num_classes=24)(codes_of(["to be", "or not"], 25)).shape
+    torch.Size([2, 24])
+    """
+
+    def __init__(self, num_classes: int, buckets: int = BUCKETS, widths: Sequence[int] = WIDTHS) -> None:
+        super().__init__()
+        self.widths, self.buckets = tuple(widths), buckets
+        self.weight = nn.Parameter(torch.zeros(buckets, num_classes))
+        self.bias = nn.Parameter(torch.zeros(num_classes))
+
+    def forward(self, codes: Tensor) -> Tensor:
+        places = hashed_ngrams(codes, self.widths, self.buckets)
+        there = (places < self.buckets).sum(dim=-1, keepdim=True)
+        total = embedding(places, pad(self.weight, (0, 0, 0, 1))).sum(dim=-2)
+        return total / there.clamp_min(1).sqrt() + self.bias

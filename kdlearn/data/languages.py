@@ -80,12 +80,13 @@ def load_languages(root: str | Path | None = None, *, split: int = 0, length: in
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> sections = [f'<article data-number="{one}"><p>To be, or not to be, {one}.</p></article>' for one in range(1, 31)]
+    >>> text = "To be, or not to be, that is the question."
+    >>> articles = "".join(f'<article data-number="{one}">{text}</article>' for one in range(1, 31))
     >>> with TemporaryDirectory() as folder:
     ...     for language in LANGUAGES.values():  # as if all were one
     ...         page = Path(folder, "declaration", f"{language.file}.html")
     ...         page.parent.mkdir(exist_ok=True)
-    ...         _ = page.write_text("<header><p>Whereas</p></header>" + "".join(sections))
+    ...         _ = page.write_text(f"<header>{text}</header>{articles}")
     ...     load_languages(folder).train.inputs.shape
     torch.Size([9600, 25])
     """
@@ -169,12 +170,13 @@ def examples_of(texts: Sequence[Sequence[str]], length: int = LENGTH) -> Example
 
 
 def py3langid_teacher(class_names: Sequence[str] = tuple(LANGUAGES)) -> Callable[[Tensor], Tensor]:
-    """What `py3langid` thinks of each language, as logits: a naive Bayes classifier of 140 languages on n-grams of bytes.
+    """What `py3langid` thinks of each language, as logits.
 
-    Its scores before normalising are logarithms of probabilities but for a constant, so they are logits as they are. Of
-    the 140 those of `class_names` are kept, by `kdlearn.ClassMap`. With its own `norm_probs=True` it divides them by
-    the square root of the number of bytes: a temperature of 5 for 25 letters. Needs `pip install "kdlearn[text]"`.
-    Source: py3langid by Adrien Barbaresi, BSD, after Lui & Baldwin 2012 (langid.py).
+    It is a naive Bayes classifier of 140 languages on n-grams of bytes. Its scores before normalising are logarithms of
+    probabilities but for a constant, so they are logits as they are. Of the 140 those of `class_names` are kept, by
+    `kdlearn.ClassMap`. With its own `norm_probs=True` it divides them by the square root of the number of bytes: a
+    temperature of 5 for 25 letters. Needs `pip install "kdlearn[text]"`. Source: py3langid by Adrien Barbaresi, BSD,
+    after Lui & Baldwin 2012 (langid.py).
 
     Returns:
         A teacher from code points `(N, length)` to logits `(N, C)` float32.

@@ -12,9 +12,9 @@ from kdlearn.data.ngrams import BUCKETS, WIDTHS, hashed_ngrams
 class NgramNetwork(nn.Module):
     """A linear layer on `ngram_vectors`, which takes the text itself, as code points `(N, length)` int64.
 
-    A text has few of the n-grams, so the rows of their weights are added up, and no vector is made. First weights are 0.
+    A text has few of the n-grams: the rows of their weights are added up, and no vector is made. First weights are 0.
 
-    >>> from kdlearn.data import codes_of
+    >>> from kdlearn import codes_of
     >>> NgramNetwork(num_classes=24)(codes_of(["to be", "or not"], 25)).shape
     torch.Size([2, 24])
     """

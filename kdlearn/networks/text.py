@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, pad
+from torch.nn.functional import embedding
 
 from kdlearn.data.ngrams import BUCKETS, WIDTHS, hashed_ngrams
 
@@ -27,6 +27,7 @@ class NgramNetwork(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         places = hashed_ngrams(codes, self.widths, self.buckets)
-        there = (places < self.buckets).sum(dim=-1, keepdim=True)
-        total = embedding(places, pad(self.weight, (0, 0, 0, 1))).sum(dim=-2)
-        return total / there.clamp_min(1).sqrt() + self.bias
+        there = (places < self.buckets).float()
+        shares = there / there.sum(dim=-1, keepdim=True).clamp_min(1).sqrt()
+        rows = embedding(places.clamp_max(self.buckets - 1), self.weight)
+        return (shares.unsqueeze(-2) @ rows).squeeze(-2) + self.bias

@@ -70,6 +70,7 @@ from kdlearn.data.languages import LANGUAGES, LENGTH, SNIPPETS, TESTED, snippets
 from kdlearn.data.ngrams import WIDTHS, codes_of
 from kdlearn.formulas.intervals import Interval, crossed_interval
 from kdlearn.studies.compare import Question
+from kdlearn.studies.run import Network
 from kdlearn.studies.tuning import Candidate, choose_settings
 
 RECORD, LEANINGS, SENTENCES = (
@@ -103,45 +104,45 @@ def arms() -> dict[str, Sequence[Strategy]]:
     }
 
 
-class Setting(NamedTuple):
-    """Which languages, how many characters a snippet has, and which n-grams the student sees."""
+class Texts(NamedTuple):
+    """Which languages are told apart, and how many characters a snippet has."""
 
     names: tuple[str, ...] = tuple(LANGUAGES)
     length: int = LENGTH
-    widths: tuple[int, ...] = WIDTHS
-
-    @property
-    def student(self) -> partial[NgramNetwork]:
-        return partial(NgramNetwork, len(self.names), widths=self.widths)
 
 
-MAIN = Setting()
-OTHERS = {
-    "Romance": Setting(names=tuple(name for name, one in LANGUAGES.items() if one.family == "Romance")),
-    "10 characters": Setting(length=10),
-    "50 characters": Setting(length=50),
-    "single characters": Setting(widths=(1,)),
-    "pairs": Setting(widths=(1, 2)),
+ALL = Texts()
+ROMANCE = Texts(names=tuple(name for name, one in LANGUAGES.items() if one.family == "Romance"))
+OTHERS = {  # the texts, and how wide the n-grams are that the student sees
+    "Romance": (ROMANCE, WIDTHS),
+    "10 characters": (Texts(length=10), WIDTHS),
+    "50 characters": (Texts(length=50), WIDTHS),
+    "single characters": (ALL, (1,)),
+    "pairs": (ALL, (1, 2)),
 }
 
 
-def own_sentences(setting: Setting) -> Examples:
+def student_of(texts: Texts, widths: tuple[int, ...] = WIDTHS) -> partial[NgramNetwork]:
+    return partial(NgramNetwork, len(texts.names), widths=widths)
+
+
+def own_sentences(texts: Texts) -> Examples:
     """Snippets of the course's own sentences, with their labels."""
-    texts = {name: " ".join(some) for name, some in read_json(SENTENCES).items() if name in setting.names}
-    cut = [text for one in texts.values() for text in snippets(one, OWN_SNIPPETS, setting.length)]
-    labels = [setting.names.index(name) for name in texts for _ in range(OWN_SNIPPETS)]
-    return Examples(codes_of(cut, setting.length), torch.tensor(labels))
+    own = {name: " ".join(some) for name, some in read_json(SENTENCES).items() if name in texts.names}
+    cut = [snippet for one in own.values() for snippet in snippets(one, OWN_SNIPPETS, texts.length)]
+    labels = [texts.names.index(name) for name in own for _ in range(OWN_SNIPPETS)]
+    return Examples(codes_of(cut, texts.length), torch.tensor(labels))
 
 
 @cache
-def texts(setting: Setting, replicate: int) -> Dataset:
-    """Of the setting's languages; the test is that of the declaration, followed by the course's own sentences."""
-    data = kdlearn.load_languages(split=replicate, length=setting.length)
-    wanted = torch.tensor([data.class_names.index(name) for name in setting.names])
+def snippets_of(texts: Texts, replicate: int) -> Dataset:
+    """A replicate's; the test is that of the declaration, followed by the course's own sentences."""
+    data = kdlearn.load_languages(split=replicate, length=texts.length)
+    wanted = torch.tensor([data.class_names.index(name) for name in texts.names])
     parts = {name: of_classes(part, wanted) for name, part in data.splits()}
-    tests = zip(parts["test"], own_sentences(setting), strict=True)
+    tests = zip(parts["test"], own_sentences(texts), strict=True)
     parts["test"] = Examples(*(torch.cat([one, own]) for one, own in tests if one is not None))
-    return Dataset(**parts, class_names=setting.names, name=data.name)
+    return Dataset(**parts, class_names=texts.names, name=data.name)
 
 
 def of_classes(examples: Examples, wanted: Tensor) -> Examples:
@@ -150,18 +151,18 @@ def of_classes(examples: Examples, wanted: Tensor) -> Examples:
 
 
 @cache
-def told(setting: Setting, replicate: int) -> dict[str, Tensor]:
+def told(texts: Texts, replicate: int) -> dict[str, Tensor]:
     """The teacher's logits of every split."""
-    teacher = kdlearn.py3langid_teacher(setting.names)
-    return {name: teacher(part.inputs) for name, part in texts(setting, replicate).splits()}
+    teacher = kdlearn.py3langid_teacher(texts.names)
+    return {name: teacher(part.inputs) for name, part in snippets_of(texts, replicate).splits()}
 
 
 def question_of(size: int, replicates: Sequence[int], seeds: Iterable[int], num_updates: int) -> Question:
     return Question(
-        student=MAIN.student,
+        student=student_of(ALL),
         given_strategies={name: tried[0] for name, tried in arms().items()},
-        given_data=partial(texts, MAIN),
-        teacher=lambda replicate, _: told(MAIN, replicate),
+        given_data=partial(snippets_of, ALL),
+        teacher=lambda replicate, _: told(ALL, replicate),
         given_seeds=seeds,
         lengths=(num_updates,),
         given_replicates=replicates,
@@ -169,7 +170,7 @@ def question_of(size: int, replicates: Sequence[int], seeds: Iterable[int], num_
         metric=kdlearn.accuracy,
         optimizer=kdlearn.Adam(),
         given_batch_size=BATCH_SIZE,
-        sample=size * len(MAIN.names),
+        sample=size * len(ALL.names),
         views=None,
         answers="float32",
     )
@@ -182,28 +183,28 @@ def runs_beside(
     for replicate in replicates:
         for seed in seeds:
             options = {"lengths": (num_updates,), "seed": seed, "replicate": replicate, "batch_size": BATCH_SIZE}
-            for part, setting in OTHERS.items():
-                data, taught = texts(setting, replicate), told(setting, replicate)
-                options["sample"] = FEW * len(setting.names)
+            for part, (texts, widths) in OTHERS.items():
+                data, taught = snippets_of(texts, replicate), told(texts, replicate)
+                student, options["sample"] = student_of(texts, widths), FEW * len(texts.names)
                 for name in (TRUTH, AS_THEY_COME, SOFT):
-                    yield part, of_choice(data, setting, name, chosen[FEW, name], taught, **options)
+                    yield part, of_choice(data, student, name, chosen[FEW, name], taught, **options)
             data = partly_labelled(replicate)
             for name in (HARD, SOFT):
                 best = chosen[max(size for size, _ in chosen), name]
                 beside = Candidate(TruthWhereKnown(best.strategy), best.optimizer)
                 options["sample"] = None
-                yield "unlabelled", of_choice(data, MAIN, name, beside, told(MAIN, replicate), **options)
+                yield "unlabelled", of_choice(data, student_of(ALL), name, beside, told(ALL, replicate), **options)
 
 
 @cache
 def partly_labelled(replicate: int) -> Dataset:
-    return texts(MAIN, replicate).with_known(FEW / SNIPPETS, seed=replicate)
+    return snippets_of(ALL, replicate).with_known(FEW / SNIPPETS, seed=replicate)
 
 
-def of_choice(data: Dataset, setting: Setting, name: str, one: Candidate, taught: Any, **options: Any) -> Run:
+def of_choice(data: Dataset, student: Network, name: str, one: Candidate, taught: Any, **options: Any) -> Run:
     taught = taught if one.strategy.asks_teacher else None
     names = {"strategy": name, "teacher": "py3langid" if one.strategy.asks_teacher else ""}
-    return Run(data, setting.student, one.strategy, taught, optimizer=one.optimizer, names=names, **options)
+    return Run(data, student, one.strategy, taught, optimizer=one.optimizer, names=names, **options)
 
 
 def carried_out(
@@ -246,7 +247,7 @@ def of_teacher(replicate: int, num_updates: int) -> Iterator[dict[str, Any]]:
     for temperature in TEMPERATURES:
         about = {"part": "teacher", "strategy": "teacher", "teacher": "", "temperature": temperature}
         about |= {"replicate": replicate, "seed": 0, "length": num_updates}
-        for row in by_language(texts(MAIN, replicate), told(MAIN, replicate)["test"] / temperature):
+        for row in by_language(snippets_of(ALL, replicate), told(ALL, replicate)["test"] / temperature):
             yield {**about, **row}
 
 
@@ -270,13 +271,13 @@ def by_language(data: Dataset, logits: Tensor) -> Iterator[dict[str, Any]]:
 
 def leanings(replicates: Iterable[int] = REPLICATES) -> pd.DataFrame:
     """The teacher's mean probability of every language, for the declaration's test snippets of each, at each T."""
-    places = slice(0, TESTED * len(MAIN.names))
-    said = torch.stack([told(MAIN, one)["test"][places] for one in replicates])
-    of_language = said.unflatten(1, (len(MAIN.names), TESTED)).transpose(0, 1).flatten(1, 2)
+    places = slice(0, TESTED * len(ALL.names))
+    said = torch.stack([told(ALL, one)["test"][places] for one in replicates])
+    of_language = said.unflatten(1, (len(ALL.names), TESTED)).transpose(0, 1).flatten(1, 2)
     tables = []
     for temperature in TEMPERATURES:
         means = (of_language / temperature).softmax(dim=-1).mean(dim=1)
-        table = pd.DataFrame(means.numpy(), index=MAIN.names, columns=MAIN.names).rename_axis("language")
+        table = pd.DataFrame(means.numpy(), index=ALL.names, columns=ALL.names).rename_axis("language")
         melted = table.reset_index().melt("language", var_name="leans to", value_name="probability")
         tables.append(melted.assign(temperature=temperature))
     return pd.concat(tables, ignore_index=True)

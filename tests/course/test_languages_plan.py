@@ -45,8 +45,8 @@ def test_own_sentences_are_of_languages_that_are_known_ten_of_each(plan):
 
 @pytest.mark.parametrize("name", ["Romance", "50 characters"])
 def test_the_test_is_the_declaration_and_then_the_own_sentences(plan, declaration, name):
-    setting = plan.OTHERS[name]
-    data = plan.texts(setting, 3)
+    setting, _ = plan.OTHERS[name]
+    data = plan.snippets_of(setting, 3)
     first = TESTED * len(setting.names)
     assert data.test.inputs.shape[1] == setting.length and data.class_names == setting.names
     for text, label in zip(texts_of(data.test.inputs[:first]), data.test.labels.tolist(), strict=False):
@@ -57,7 +57,7 @@ def test_the_test_is_the_declaration_and_then_the_own_sentences(plan, declaratio
 
 
 def test_what_is_measured_of_each_text_and_language(plan, declaration):
-    data = plan.texts(plan.MAIN, 0)
+    data = plan.snippets_of(plan.ALL, 0)
     labels, first = data.test.labels, TESTED * 24
     logits = torch.nn.functional.one_hot(labels, 24).float()
     logits[first:] = logits[first:].roll(1, dims=1)  # of its own sentences every one is taken for the next language

@@ -80,6 +80,7 @@ def load_languages(root: str | Path | None = None, *, split: int = 0, length: in
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
+    >>> from kdlearn.data.languages import LANGUAGES
     >>> text = "To be, or not to be, that is the question."
     >>> articles = "".join(f'<article data-number="{one}">{text}</article>' for one in range(1, 31))
     >>> with TemporaryDirectory() as folder:

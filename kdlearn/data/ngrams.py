@@ -13,7 +13,10 @@ BUCKETS, WIDTHS = 4096, (1, 2, 3)
 
 
 def codes_of(texts: Sequence[str], length: int) -> Tensor:
-    """Texts as code points `(N, length)` int64: composed (NFC), cut off at `length`, filled up with 0.
+    """Texts as code points: composed (NFC), cut off at `length` characters, filled up with 0.
+
+    Returns:
+        `(N, length)` int64.
 
     >>> codes_of(["né", "to be"], 3)
     tensor([[110, 233,   0],
@@ -67,7 +70,7 @@ def ngram_vectors(codes: Tensor, widths: Sequence[int] = WIDTHS, buckets: int = 
     """How often each bucket's n-grams come in a text, divided by the square root of how many n-grams the text has.
 
     Returns:
-        `(N, buckets)` float32: a vector about as long for every text; zeros for an empty one.
+        `(N, buckets)` float32, a vector about as long for every text; zeros for an empty one.
 
     >>> ngram_vectors(codes_of(["abab"], 4), widths=(1,)).max()  # a comes twice, of four
     tensor(1.)

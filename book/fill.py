@@ -79,6 +79,18 @@ def kind(name: str) -> list[str]:
     return [KINDS[name], f"{accuracy:.1f} %", *(f"{one:+.1f}" for one in gains)]
 
 
+def wrong() -> Iterator[str]:
+    """Grid E: a teacher that learned the wrong labels too."""
+    atlas, shares = load_atlas(), (0.2, 0.4)
+    arms = {"hard labels": {"strategy": HARD}, **{f"T = {one:g}": {**SOFT, "temperature": one} for one in (1.0, 4.0)}}
+
+    def gain(arm: dict[str, Any], share: float) -> str:
+        where = {"grid": "E wrong labels", "wrong": share}
+        return f"{atlas.difference({**where, **arm}, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
+
+    yield from table(["wrong", *arms], ([f"{one:.0%}", *(gain(arm, one) for arm in arms.values())] for one in shares))
+
+
 def model() -> Iterator[str]:
     """A line for each of the two sums."""
     guide = Guide.load()
@@ -174,7 +186,7 @@ def front() -> Iterator[str]:
 
 
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
-    one.__name__: one for one in (decisions, kinds, model, steps, tested, example, grids, found, front)
+    one.__name__: one for one in (decisions, kinds, wrong, model, steps, tested, example, grids, found, front)
 }
 
 

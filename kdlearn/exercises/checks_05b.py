@@ -1,4 +1,4 @@
-"""Notebook 05b: what counts as an answer. The points are those of the records of studies/which_teacher and the atlas."""
+"""Notebook 05b: what counts as an answer. The points of 05b.3 are those of the record of studies/which_teacher."""
 
 from types import SimpleNamespace
 from typing import Any

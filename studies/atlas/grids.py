@@ -221,3 +221,13 @@ GRIDS: Mapping[str, Callable[[Iterable[int], Where], Comparison]] = {
     "labels-1200": partial(labels, images=1200),
     "long": long_training,
 }
+
+TITLES = {  # in the column `grid`; of all other names it is "A labels"
+    "controls": "C controls",
+    "teachers": "B teachers",
+    "wrong": "E wrong labels",
+    "temperature": "D temperature and weight",
+    "cells": "cells",
+    "mnist": "MNIST",
+    "long": "long",
+}

@@ -45,7 +45,8 @@ Pilots told: 16 to 24 replicates of digits with two kinds of teacher at T = 2 (s
 (60 against 240 images) and of what 2 rests on; two replicates, 500 and 501, that tried the code of grid C have shown
 that of 3. 4 and 5 had none.
 
-Command: `make atlas`, or `python studies/atlas/plan.py FOLDER --workers 2`; it goes on where it was stopped.
+Command: `make atlas`, or `python studies/atlas/plan.py FOLDER --workers 2`; it goes on where it was stopped, and
+carries out no grid that atlas.parquet beside this file holds.
 MNIST lies in the folder of the variable KDLEARN_DATA.
 """
 
@@ -55,7 +56,7 @@ from typing import Annotated, Any
 
 import pandas as pd
 import typer
-from grids import GRIDS
+from grids import GRIDS, TITLES
 
 import kdlearn
 from kdlearn import Comparison
@@ -114,21 +115,33 @@ KEPT = [
     "learning_rate",
 ]
 KEPT += ["replicate", "seed", "length", "accuracy", "loss", "agreement", "teacher_accuracy"]
+SCORED = ["images", "strategy", "learning_rate", "replicate", "seed", "length", "score"]
 
 
-def joined(folder: Path, names: list[str]) -> Comparison:
-    """The grids that are done as one record: the loss to four decimals, the rest as it was measured."""
-    tables = [Comparison.load(folder / f"{name}.parquet").table for name in names]
-    table = pd.concat(tables, ignore_index=True)[KEPT]
-    return Comparison(table.assign(loss=table["loss"].round(4)))
+def part_of(table: pd.DataFrame, name: str) -> pd.Series:
+    """Which rows are those of one of `GRIDS`."""
+    title, _, images = TITLES.get(name, "A labels"), *name.rpartition("-")[1:]
+    return (table["grid"] == title) & ((table["images"] == int(images)) if title == "A labels" else True)
 
 
-def tuning_scores(folder: Path) -> pd.DataFrame:
-    """Every candidate's scores on validation, of all sizes of grid A."""
-    sizes = {name: int(name.partition("-")[2]) for name in GRIDS if name.startswith("labels-")}
-    scores = [Comparison.load(folder / f"{name}.parquet").scores.assign(images=size) for name, size in sizes.items()]
-    told = ["images", "strategy", "learning_rate", "replicate", "seed", "length", "score"]
-    return pd.concat(scores, ignore_index=True)[told]
+def with_grid(record: pd.DataFrame, found: Comparison) -> pd.DataFrame:
+    """The record and a further grid: the loss to four decimals, the rest as it was measured."""
+    table = found.table.reindex(columns=KEPT)  # a grid without mixtures has no weight
+    return pd.concat([record, table.assign(loss=table["loss"].round(4))], ignore_index=True)
+
+
+def keep(record: pd.DataFrame, name: str, found: Comparison) -> None:
+    """Write the record, and of a size of grid A every candidate's scores on validation."""
+    Comparison(record).save(HERE / "atlas.parquet")
+    if found.scores is not None:
+        scores, path = found.scores.assign(images=int(name.rpartition("-")[2])), HERE / "tuning.parquet"
+        known = [pd.read_parquet(path)] if path.exists() else []
+        pd.concat([*known, scores[SCORED]], ignore_index=True).to_parquet(path, index=False)
+
+
+def recorded() -> pd.DataFrame:
+    path = HERE / "atlas.parquet"
+    return Comparison.load(path).table if path.exists() else pd.DataFrame(columns=KEPT)
 
 
 def main(
@@ -141,21 +154,22 @@ def main(
     scheduler: Annotated[str | None, typer.Option(help="address of a Dask scheduler")] = None,
     only: Annotated[list[str] | None, typer.Option(help="grids to carry out")] = None,
 ) -> None:
-    """Carry out the grids that are not done yet, and tell the planned claims once all are."""
-    names = only or list(GRIDS)
+    """Carry out the grids that are not recorded yet, and tell the planned claims once all are."""
+    ours = (first, replicates) == (FIRST, REPLICATES)
+    record = recorded() if ours else pd.DataFrame(columns=KEPT)
     with executor_at(scheduler) as executor:
-        how = {"executor": executor} if executor else {"workers": workers}
-        for name in names:
-            if not (folder / f"{name}.parquet").exists():
-                where = {"folder": folder / "work", "progress": True, **how}
-                GRIDS[name](range(first, first + replicates), where).save(folder / f"{name}.parquet")
+        where = {"folder": folder / "work", "progress": True}
+        where |= {"executor": executor} if executor else {"workers": workers}
+        for name in only or GRIDS:
+            if not part_of(record, name).any():
+                found = GRIDS[name](range(first, first + replicates), where)
+                record = with_grid(record, found)
+                if ours:
+                    keep(record, name, found)
                 print(f"{name} is done", flush=True)
-    if only is None:
-        record = joined(folder, names)
-        print(record.planned(planned(record)).to_string(index=False))
-        if (first, replicates) == (FIRST, REPLICATES):
-            record.save(HERE / "atlas.parquet")
-            tuning_scores(folder).to_parquet(HERE / "tuning.parquet", index=False)
+    if all(part_of(record, name).any() for name in GRIDS):
+        whole = Comparison(record)
+        print(whole.planned(planned(whole)).to_string(index=False))
 
 
 if __name__ == "__main__":

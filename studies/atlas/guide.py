@@ -173,7 +173,7 @@ def unseen(guide: Guide, atlas: Comparison, spoken: Comparison, photographs: Com
     """Three data sets: a row a case, with what is predicted and what was measured of labels, softness and gain."""
     mnist = Comparison(atlas.table[atlas.table["grid"] == "MNIST"])
     few, further = ((60, 60), (240, 240)), ((2000, 2000), (60, 2000))
-    rows = [tested(guide, "MNIST", mnist, *sizes, where={"images": sizes[1]}) for sizes in few]
+    rows = [tested(guide, "MNIST", mnist, *sizes, where={"images": sizes[1]}) for sizes in few if len(mnist.table)]
     rows += [tested(guide, "spoken digits", spoken, *sizes, where={"images": sizes[1]}) for sizes in (*few, *further)]
     for labelled in (500, 5000, 50_000):
         rows.append(tested(guide, "CIFAR-10", photographs, labelled, 50_000, where={"labelled": labelled}))

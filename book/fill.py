@@ -38,8 +38,10 @@ def table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
 def decisions() -> Iterator[str]:
     """Grid A, 3,000 updates: a row for each number of labelled images, without and with further ones."""
     head = ["labelled", "without labels", "hard labels − ground truth", "softness beyond", "together", "so"]
+    rows = load_atlas().table
+    sizes = set(rows.loc[rows["grid"] == "A labels", "images"])
     pairs = [(20, 20), (60, 60), (240, 240), (1200, 1200), (20, 1200), (60, 1200), (240, 1200)]
-    yield from table(head, (decision(*pair) for pair in pairs))
+    yield from table(head, (decision(*pair) for pair in pairs if sizes.issuperset(pair)))
 
 
 def decision(labelled: int, images: int) -> list[str]:

@@ -65,9 +65,17 @@ class Finding:
 
 
 def topics() -> Iterator[tuple[str, list[Finding]]]:
-    """All whose record is there."""
+    """All that is recorded."""
     for topic in yaml.safe_load(Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")):
-        yield topic["topic"], [finding(one) for one in topic["findings"] if path_of(one["record"]).exists()]
+        yield topic["topic"], [finding(one) for one in topic["findings"] if is_recorded(one)]
+
+
+def is_recorded(one: Mapping[str, Any]) -> bool:
+    """Whether there are rows for both sides: a study may record one grid after the other."""
+    if not path_of(one["record"]).exists() or "claim" in one:
+        return path_of(one["record"]).exists()
+    rows = record_of(one["record"]).table
+    return all((rows[list(side)] == list(side.values())).all(axis=1).any() for side in (one["of"], one["minus"]))
 
 
 def finding(one: Mapping[str, Any]) -> Finding:

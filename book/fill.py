@@ -17,7 +17,7 @@ from kdlearn.commands.advise import advice, sign_of
 from kdlearn.data.files import replacing
 from kdlearn.figures.atlas import KINDS
 from kdlearn.formulas.intervals import Interval
-from kdlearn.studies.guide import GAIN, LABELS, SOFTNESS, Case, Guide
+from kdlearn.studies.guide import GAIN, Case, Guide
 
 BOOK = Path(__file__).parent
 PAGES = (BOOK / "guide.md", BOOK / "atlas.md", BOOK / "what_we_found.md", BOOK.parent / "README.md")
@@ -76,14 +76,14 @@ def kind(name: str) -> list[str]:
     truth = {"grid": "B teachers", "strategy": TRUTH}
     gains = [atlas.difference({**where, **arm}, truth, length=1000) for arm in arms]
     accuracy = 100 * atlas.rows_of({**where, "strategy": HARD}, 1000, {})["teacher_accuracy"].mean()
-    return [f"“{name}”: {KINDS[name]}", f"{accuracy:.1f} %", *(f"{one:+.1f}" for one in gains)]
+    return [KINDS[name], f"{accuracy:.1f} %", *(f"{one:+.1f}" for one in gains)]
 
 
 def model() -> Iterator[str]:
     """A line for each of the two sums."""
-    for part in (LABELS, SOFTNESS):
-        terms = (f"{size:+.2f} × ({name})" for name, size in Guide.load().fitted[part].items())
-        yield f"- {part} = {' '.join(terms)}"
+    guide = Guide.load()
+    yield f"Fitted to {guide.fitted['cells']:,} random cells of the atlas by least squares, in points:\n"
+    yield from (f"- {line}" for line in str(guide).splitlines())
 
 
 def steps() -> Iterator[str]:
@@ -106,11 +106,13 @@ def unseen() -> list[dict[str, Any]]:
 
 
 def lines_of(tested: Mapping[str, Any]) -> Iterator[list[str]]:
+    """A line a part; where the guide would abstain, what it would have predicted is shown all the same."""
     case: Case = tested["case"]
     about = [tested["data"], f"{case.labelled:,}", f"{case.unlabelled:,}", f"{case.teacher - case.student:.1f}"]
     for part, predicted in tested["predicted"].items():
         measured = tested["measured"][part]
         inside = "yes" if predicted.low <= measured.mean <= predicted.high else "**no**"
+        inside += "; it abstains" * any(Guide.load().outside(case))
         if part == GAIN or case.unlabelled:
             yield [*about, part, f"{predicted.low:+.1f} to {predicted.high:+.1f}", f"{measured:+.1f}", inside]
 
@@ -168,7 +170,7 @@ def front() -> Iterator[str]:
     for _, findings in topics():
         for one in findings:
             if one.front:
-                yield fill(f"- {one.question} {one.answer} {one.told}.", 125, subsequent_indent="  ")
+                yield fill(f"- {one.question} {one.answer[:-1]} ({one.told}).", 125, subsequent_indent="  ")
 
 
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {

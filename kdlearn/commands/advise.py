@@ -1,6 +1,7 @@
 """`kdlearn advise`: should I distil, and how? What the atlas's guide says of a case, and what to pilot first."""
 
 from collections.abc import Iterator
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from kdlearn.studies.guide import Case, Guide
 
 ARMS = 3  # of the pilot: ground truth, hard labels, soft labels
+FEWEST, WIDE = 5, 100  # pairs, fewer of which tell more as dots; letters a line
 SAID = {"labels": "its hard labels give", "softness": "their softness gives beyond", "gain": "together"}
 HOW_TO_MEASURE = """\
 First measure the student on ground truth alone, on images that it does not learn from:
@@ -67,9 +69,9 @@ def check(teacher: float, student: float | None, temperature: float) -> None:
 def advice(guide: "Guide", case: "Case", budget: int | None) -> Iterator[str]:
     """The lines that are told."""
     outside, parts = list(guide.outside(case)), guide.parts(case)
-    yield f"The teacher is {case.teacher - case.student:.1f} points more accurate than the student alone."
+    yield f"The gap: the teacher's accuracy less the student's is {case.teacher - case.student:.1f} points."
     if outside:
-        yield f"The guide abstains: {'; '.join(outside)}. Pilot all the same: nothing else can tell."
+        yield fill(f"The guide abstains: {'; '.join(outside)}. Pilot all the same: nothing else can tell.", WIDE)
     else:
         yield from (f"  {SAID[part]:<28} {told(one)}" for part, one in parts.items() if any(one[:2]))
         yield decision(case, parts)
@@ -121,12 +123,13 @@ def repetitions(guide: "Guide", case: "Case", parts: "dict[str, Interval] | None
     spread, gain = guide.spread(case), parts["gain"] if parts else None
     clear = gain is not None and sign_of(gain) != "either sign"
     effect = abs(gain.mean) if gain is not None and clear else 1.0
-    needed, what = repetitions_for(effect / 2, spread), "The predicted gain" if clear else "A gain"
-    students = f"{ARMS * needed} students" if needed else "too many"
-    yield (
+    needed = max(FEWEST, repetitions_for(effect / 2, spread) or 0)
+    what, students = "The predicted gain" if clear else "A gain", f"{ARMS * needed} students"
+    yield fill(
         f"How often: the gains of single students had a standard deviation of {spread:.1f} points in the atlas. "
         f"{what} of {effect:.1f} points is seen with {needed} pairs of a teacher and a seed, {students}: their "
-        f"interval is ± {effect / 2:.1f} or less. With one teacher it speaks of this teacher alone."
+        f"interval is ± {effect / 2:.1f} or less. With one teacher it speaks of this teacher alone.",
+        WIDE,
     )
     if budget is not None:
         pairs = budget // ARMS

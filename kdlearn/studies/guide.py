@@ -16,16 +16,18 @@ FITTED = Path(__file__).with_name("guide.json")
 SAME, OTHERS, UNKNOWN = "same", "others", "unknown"
 VIEWS = (SAME, OTHERS, UNKNOWN)
 LABELS, SOFTNESS, GAIN = "labels", "softness", "gain"
+CONSTANT = "constant"
 
 Columns = Mapping[str, Any]
 TERMS: Mapping[str, Mapping[str, Callable[[Columns], Any]]] = {
     LABELS: {"gap × share without labels": lambda case: case["gap"] * case["share"]},
     SOFTNESS: {
-        "constant": lambda case: 1.0 + 0.0 * case["left"],
+        CONSTANT: lambda case: 1.0 + 0.0 * case["left"],
         "gap left": lambda case: case["left"],
         "gap left, T < 2": lambda case: case["left"] * (case["temperature"] < 2),
         "gap left, 2 ≤ T < 4": lambda case: case["left"] * ((case["temperature"] >= 2) & (case["temperature"] < 4)),
         "gap left, other views": lambda case: case["left"] * case["others"],
+        "gap left, brief training": lambda case: case["left"] * case["brief"],
     },
 }
 
@@ -35,7 +37,7 @@ class Case:
     """A reader's own case; accuracies in percent, the student's on ground truth of the labelled images alone.
 
     `views`: "same" where the student sees images as its teacher saw them, "others" where only the teacher saw them
-    shifted, cropped or turned, else "unknown".
+    shifted, cropped or turned, else "unknown". `brief`: whether ground truth would still gain from longer training.
 
     >>> Case(labelled=500, unlabelled=9500, teacher=92.0, student=70.0).columns["share"]
     0.95
@@ -47,12 +49,13 @@ class Case:
     student: float
     views: str = UNKNOWN
     temperature: float = 4.0
+    brief: bool = False
 
     @property
     def columns(self) -> dict[str, float]:
         """What the terms read: gap in points, share of the images without labels, the student, and the labels' kind."""
         share = self.unlabelled / (self.labelled + self.unlabelled)
-        kind = {"temperature": self.temperature, "others": float(self.views == OTHERS)}
+        kind = {"temperature": self.temperature, "others": float(self.views == OTHERS), "brief": float(self.brief)}
         return {"gap": self.teacher - self.student, "share": share, "student": self.student, **kind}
 
 
@@ -94,6 +97,14 @@ class Guide:
     def spread(self, case: Case) -> float:
         """Standard deviation, in points, of the gain of one student of one teacher on one split."""
         return at_gap(self.fitted["spread"], case.columns["gap"])
+
+    def __str__(self) -> str:
+        """Both sums, a line each."""
+        return "\n".join(f"{part} = {' '.join(self.printed(part))}" for part in (LABELS, SOFTNESS))
+
+    def printed(self, part: str) -> Iterator[str]:
+        for name, size in self.fitted[part].items():
+            yield f"{size:+.2f}" if name == CONSTANT else f"{size:+.2f} × ({name})"
 
     def outside(self, case: Case) -> Iterator[str]:
         """What of the case the atlas has not seen."""

@@ -39,7 +39,7 @@ def told(**case) -> str:
 def test_the_sum_is_told_with_its_interval_and_sign(made_up, kdlearn_here: Command):
     """By hand: 12 points, no further images, so softness gives -1 + 0.5 · 12 = 5 ± 2."""
     found = kdlearn_here(*CASE.split(), "--teacher-views", "same")
-    assert found.code == 0 and "12.0 points more accurate" in found.out
+    assert found.code == 0 and "less the student's is 12.0 points" in found.out
     assert re.search(r"together\s+\+3\.0 to \+7\.0 points   a gain", found.out)
     assert "Distil: ask the teacher; learn from its soft labels at T = 4." in found.out
     assert "hard labels give" not in found.out and '"unlabelled"' not in found.out
@@ -71,7 +71,7 @@ def test_unknown_views_hold_both_kinds_of_teacher():
     ],
 )
 def test_outside_what_was_seen_it_abstains_with_the_reason(case, reason):
-    text = told(**case)
+    text = " ".join(told(**case).split())
     assert "The guide abstains" in text and reason in text and "Distil:" not in text and "Pilot first" in text
 
 
@@ -85,7 +85,8 @@ def test_so_many_pairs_show_it(made_up, kdlearn_here: Command):
     widths = [stats.t.ppf(0.975, n - 1) * 3 / np.sqrt(n) for n in range(2, 30)]
     needed = next(n for n, width in enumerate(widths, start=2) if width <= 2.5)
     found = kdlearn_here(*CASE.split(), "--teacher-views", "same", "--budget", 12)
-    assert f"seen with {needed} pairs" in found.out and f"{3 * needed} students" in found.out
+    said = " ".join(found.out.split())
+    assert needed > 5 and f"seen with {needed} pairs" in said and f"{3 * needed} students" in said
     assert f"12 students is 4 pairs: ± {widths[2]:.1f} points" in found.out
     assert "no interval at all" in kdlearn_here(*CASE.split(), "--budget", 3).out
 

@@ -121,7 +121,15 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize(
-    "words", [["--version"], ["doctor"], ["--help"], ["distill", "--help"], ["results", "RESULTS"]]
+    "words",
+    [
+        ["--version"],
+        ["doctor"],
+        ["--help"],
+        ["distill", "--help"],
+        ["results", "RESULTS"],
+        ["advise", "--labelled", "60", "--teacher-accuracy", "96", "--student-accuracy", "84"],
+    ],
 )
 def test_torch_is_loaded_by_what_trains_alone(words, tmp_path):
     small_comparison().save(tmp_path / "comparison.parquet")

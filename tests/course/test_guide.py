@@ -15,14 +15,15 @@ ARMS = ("ground truth", "teacher's hard labels", "soft labels + ground truth")
 
 
 def made_up(number: int, seed: int = 0, noise: float = 0.5) -> Comparison:
-    """Cells whose softness gives -1 + 0.5 of the gap, 0.1 at T = 1, and 0.4 less from a teacher of other views."""
+    """Softness gives -1 + 0.5 of the gap, 0.1 at T = 1, 0.4 less from a teacher of other views, 0.2 less if brief."""
     draw, rows = np.random.default_rng(seed), []
     for cell in range(number):
-        images, width, length = int(draw.choice([20, 60, 200, 600, 1200])), int(draw.choice([8, 32])), 300
+        images, width, length = (int(draw.choice(some)) for some in ([20, 60, 200, 600, 1200], [8, 32], [100, 300]))
         kind, temperature = str(draw.choice(KINDS)), float(draw.choice([1.0, 2.0, 4.0, 16.0]))
         truth = 60 + 18 * np.log10(images / 20) + 3 * (width == 32)
         share = 0.1 if temperature < 2 else 0.3 if temperature < 4 else 0.5
-        soft = -1 + (share - 0.4 * kind.startswith("shifted")) * (97 - truth)
+        share -= 0.4 * kind.startswith("shifted") + 0.2 * (length == 100)
+        soft = -1 + share * (97 - truth)
         for arm, gain in zip(ARMS, (0, 0, soft), strict=True):
             told = {"grid": "cells", "images": images, "kind": kind * (arm != ARMS[0]), "width": width, "strategy": arm}
             told |= {"temperature": temperature if arm == ARMS[2] else np.nan, "soft_weight": 1.0}
@@ -35,7 +36,7 @@ def made_up(number: int, seed: int = 0, noise: float = 0.5) -> Comparison:
 def test_the_model_finds_what_the_cells_were_made_of(script_of):
     found = script_of("atlas/guide").guide_of(made_up(1500)).fitted
     expected = {"constant": -1.0, "gap left": 0.5, "gap left, T < 2": -0.4, "gap left, 2 ≤ T < 4": -0.2}
-    expected |= {"gap left, other views": -0.4}
+    expected |= {"gap left, other views": -0.4, "gap left, brief training": -0.2}
     assert {name: found["softness"][name] for name in expected} == pytest.approx(expected, abs=0.15)
     assert set(found["softness"]) == set(TERMS["softness"])
 
@@ -45,10 +46,11 @@ def test_intervals_of_groups_cover_other_cells(script_of):
     script = script_of("atlas/guide")
     guide, others = script.guide_of(made_up(1500)), script.cells_of(made_up(1500, seed=1, noise=0.0))
     inside = []
-    for (kind, *_), group in others.groupby(["kind", "images", "width", "temperature"]):
+    for (kind, *_), group in others.groupby(["kind", "images", "width", "length", "temperature"]):
         images, truth, soft = (group[name].mean() for name in ("images", "truth", "soft"))
         views = "others" if kind.startswith("shifted") else "same"
-        gain = guide.parts(Case(int(images), 0, 97.0, truth, views, group["temperature"].mean()))["gain"]
+        brief = group["length"].mean() == 100
+        gain = guide.parts(Case(int(images), 0, 97.0, truth, views, group["temperature"].mean(), brief))["gain"]
         inside.append(gain.low - 0.5 <= soft - truth <= gain.high + 0.5)
     assert np.mean(inside) > 0.9
 

@@ -30,7 +30,7 @@ def table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
     yield "| " + " | ".join(head) + " |"
     yield "|" + "---|" * len(head)
     for row in rows:
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+        yield "| " + " | ".join(cell.replace("|", "\\|").replace(" ± ", "\u00a0±\u00a0") for cell in row) + " |"
 
 
 # ---- the guide
@@ -77,6 +77,18 @@ def kind(name: str) -> list[str]:
     gains = [atlas.difference({**where, **arm}, truth, length=1000) for arm in arms]
     accuracy = 100 * atlas.rows_of({**where, "strategy": HARD}, 1000, {})["teacher_accuracy"].mean()
     return [KINDS[name], f"{accuracy:.1f} %", *(f"{one:+.1f}" for one in gains)]
+
+
+def wrong() -> Iterator[str]:
+    """Grid E: a teacher that learned the wrong labels too."""
+    atlas, shares = load_atlas(), (0.2, 0.4)
+    arms = {"hard labels": {"strategy": HARD}, **{f"T = {one:g}": {**SOFT, "temperature": one} for one in (1.0, 4.0)}}
+
+    def gain(arm: dict[str, Any], share: float) -> str:
+        where = {"grid": "E wrong labels", "wrong": share}
+        return f"{atlas.difference({**where, **arm}, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
+
+    yield from table(["wrong", *arms], ([f"{one:.0%}", *(gain(arm, one) for arm in arms.values())] for one in shares))
 
 
 def model() -> Iterator[str]:
@@ -174,7 +186,7 @@ def front() -> Iterator[str]:
 
 
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
-    one.__name__: one for one in (decisions, kinds, model, steps, tested, example, grids, found, front)
+    one.__name__: one for one in (decisions, kinds, wrong, model, steps, tested, example, grids, found, front)
 }
 
 

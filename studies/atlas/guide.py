@@ -129,9 +129,10 @@ def step_of(cases: pd.DataFrame) -> pd.Series:
 
 
 def half_width(part: str, missed: pd.DataFrame) -> float:
-    """t times the root of the variance of a new group's mean."""
-    if part == LABELS:
-        missed = missed[missed["share"] > 0]
+    """t times the root of the variance of a new group's mean; NaN where there is no group."""
+    missed = missed[missed["share"] > 0] if part == LABELS else missed
+    if missed.empty:
+        return np.nan
     groups = missed.groupby([*GROUP, "labelled"])[part].agg(["mean", "size"])
     variance = (groups["mean"] ** 2 * groups["size"]).sum() / groups["size"].sum()
     return float(stats.t.ppf(0.975, missed["held_out"].nunique() - 1) * np.sqrt(variance))

@@ -6,7 +6,6 @@ Command: `python book/fill.py` writes the pages anew; a test asks whether they a
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 from evidence import STUDIES, script
@@ -180,9 +179,7 @@ def found() -> Iterator[str]:
 def front() -> Iterator[str]:
     """The README's lines."""
     for _, findings in topics():
-        for one in findings:
-            if one.front:
-                yield fill(f"- {one.question} {one.answer[:-1]} ({one.told}).", 125, subsequent_indent="  ")
+        yield from (f"- {one.told}: {one.front}" for one in findings if one.front)
 
 
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {

@@ -27,7 +27,7 @@ class Finding:
     planned: bool = False
     over: str = "replicates"
     unit: str = "points"
-    front: bool = False
+    front: str = ""
 
     @property
     def sign(self) -> int:

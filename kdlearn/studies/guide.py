@@ -27,7 +27,6 @@ TERMS: Mapping[str, Mapping[str, Callable[[Columns], Any]]] = {
         "gap left, T < 2": lambda case: case["left"] * (case["temperature"] < 2),
         "gap left, 2 ≤ T < 4": lambda case: case["left"] * ((case["temperature"] >= 2) & (case["temperature"] < 4)),
         "gap left, other views": lambda case: case["left"] * case["others"],
-        "gap left, brief training": lambda case: case["left"] * case["brief"],
     },
 }
 
@@ -37,7 +36,7 @@ class Case:
     """A reader's own case; accuracies in percent, the student's on ground truth of the labelled images alone.
 
     `views`: "same" where the student sees images as its teacher saw them, "others" where only the teacher saw them
-    shifted, cropped or turned, else "unknown". `brief`: whether ground truth would still gain from longer training.
+    shifted, cropped or turned, else "unknown".
 
     >>> Case(labelled=500, unlabelled=9500, teacher=92.0, student=70.0).columns["share"]
     0.95
@@ -49,13 +48,12 @@ class Case:
     student: float
     views: str = UNKNOWN
     temperature: float = 4.0
-    brief: bool = False
 
     @property
     def columns(self) -> dict[str, float]:
         """What the terms read: gap in points, share of the images without labels, the student, and the labels' kind."""
         share = self.unlabelled / (self.labelled + self.unlabelled)
-        kind = {"temperature": self.temperature, "others": float(self.views == OTHERS), "brief": float(self.brief)}
+        kind = {"temperature": self.temperature, "others": float(self.views == OTHERS)}
         return {"gap": self.teacher - self.student, "share": share, "student": self.student, **kind}
 
 

@@ -1,7 +1,9 @@
 """The guide's model: fitted to the atlas's random cells, its intervals from whole groups that were held out.
 
 A cell is one student on `images` images with ground truth, and its twins on hard and soft labels of one teacher (whose
-kind is any but "untrained"). Two sums of few terms (`kdlearn.studies.guide.TERMS`) are fitted by least squares:
+kind is any but "untrained"), after 300 or 1,000 updates. Cells of 100 updates are left out: ground truth still gains
+there. (A first fit had them, with a term of their own; its intervals were twice as wide.) Two sums of few terms
+(`kdlearn.studies.guide.TERMS`) are fitted by least squares:
 
 - labels: the teacher's hard labels on all the images - ground truth on a part of them, `LABELLED`;
 - softness: soft labels - hard labels of the same images.
@@ -14,7 +16,7 @@ number of labels is none of them, since the gap tells the same.
 Intervals: kinds of teacher, sizes and tenths of the replicates are left out in turn, as wholes. In each group of cells
 of one kind, size, width and length the mean of what was mispredicted is taken; its variance over groups is that of a
 new group (and a little more, since a dozen cells have a mean that chance has moved). The widest of the three ways is
-told, by steps of the gap, with Student's t of as many wholes as were left out. It is the interval of a *mean* gain, not
+told, by steps of the gap, with Student's t of as many wholes as were left out in all steps. It is the interval of a *mean* gain, not
 of a single student's.
 
 All of it is exploratory. What it is tested on, it has not seen: MNIST, the spoken digits, the record of CIFAR-10.
@@ -42,13 +44,13 @@ TRUTH, HARD = kdlearn.GroundTruth.name, kdlearn.TeachersHardLabels.name
 LABELLED = (20, 60, 240)  # of the images of a cell, those whose ground truth is known
 STEPS = (2.0, 5.0, 10.0, 20.0, 100.0)  # upper ends of gaps, in points
 SIZES = (0, 40, 120, 400, 1200)  # upper ends of numbers of images, which make the groups of sizes
-BRIEF = 100  # updates, after which ground truth still gains
+SHORTEST = 300  # updates; after 100 ground truth still gains, and so does the gap
 GROUP = ["kind", "size", "width", "length"]
 
 
 def cells_of(record: Comparison) -> pd.DataFrame:
     """A row a cell: what was drawn, accuracies of the three students and their teacher, in percent."""
-    rows = record.table[record.table["grid"] == "cells"]
+    rows = record.table[(record.table["grid"] == "cells") & (record.table["length"] >= SHORTEST)]
     key = ["replicate", "seed", "images", "width", "length"]
     scores = rows.assign(arm=rows["strategy"].where(rows["strategy"].isin([TRUTH, HARD]), "soft"))
     found = scores.pivot(index=key, columns="arm", values="accuracy").rename(columns={TRUTH: "truth", HARD: "hard"})
@@ -57,8 +59,7 @@ def cells_of(record: Comparison) -> pd.DataFrame:
     cells = drawn.join(found).reset_index()
     cells[["truth", "hard", "soft", "teacher"]] *= 100
     size = pd.cut(cells["images"], SIZES, labels=SIZES[1:]).astype(int)
-    flags = {"others": cells["kind"].str.startswith("shifted"), "brief": cells["length"] == BRIEF}
-    return cells.assign(size=size, **{name: flag.astype(float) for name, flag in flags.items()})
+    return cells.assign(size=size, others=cells["kind"].str.startswith("shifted").astype(float))
 
 
 def expected(cells: pd.DataFrame, images: Any) -> pd.Series:
@@ -116,7 +117,10 @@ def half_widths(cases: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def at_steps(part: str, ways: Sequence[pd.DataFrame]) -> dict[str, float]:
-    return told({end: max(half_width(part, way[step_of(way) == end]) for way in ways) for end in STEPS})
+    def widest(end: float) -> float:
+        return max(half_width(part, way[step_of(way) == end], way["held_out"].nunique()) for way in ways)
+
+    return told({end: widest(end) for end in STEPS})
 
 
 def told(steps: Mapping[float, float]) -> dict[str, float]:
@@ -128,14 +132,14 @@ def step_of(cases: pd.DataFrame) -> pd.Series:
     return pd.cut(cases["gap"], (-100.0, *STEPS), labels=STEPS).astype(float)
 
 
-def half_width(part: str, missed: pd.DataFrame) -> float:
+def half_width(part: str, missed: pd.DataFrame, wholes: int) -> float:
     """t times the root of the variance of a new group's mean; NaN where there is no group."""
     missed = missed[missed["share"] > 0] if part == LABELS else missed
     if missed.empty:
         return np.nan
     groups = missed.groupby([*GROUP, "labelled"])[part].agg(["mean", "size"])
     variance = (groups["mean"] ** 2 * groups["size"]).sum() / groups["size"].sum()
-    return float(stats.t.ppf(0.975, missed["held_out"].nunique() - 1) * np.sqrt(variance))
+    return float(stats.t.ppf(0.975, wholes - 1) * np.sqrt(variance))
 
 
 def spreads(cases: pd.DataFrame) -> dict[str, float]:

@@ -16,8 +16,8 @@ number of labels is none of them, since the gap tells the same.
 Intervals: kinds of teacher, sizes and tenths of the replicates are left out in turn, as wholes. In each group of cells
 of one kind, size, width and length the mean of what was mispredicted is taken; its variance over groups is that of a
 new group (and a little more, since a dozen cells have a mean that chance has moved). The widest of the three ways is
-told, by steps of the gap, with Student's t of as many wholes as were left out in all steps. It is the interval of a *mean* gain, not
-of a single student's.
+told, by steps of the gap, with Student's t of as many wholes as were left out in all steps. It is the interval of a
+*mean* gain, not of a single student's.
 
 All of it is exploratory. What it is tested on, it has not seen: MNIST, the spoken digits, the record of CIFAR-10.
 

@@ -18,7 +18,9 @@ def made_up(number: int, seed: int = 0, noise: float = 0.5) -> Comparison:
     """Softness gives -1 + 0.5 of the gap, 0.1 at T = 1, 0.4 less from a teacher of other views, nothing if brief."""
     draw, rows = np.random.default_rng(seed), []
     for cell in range(number):
-        images, width, length = (int(draw.choice(some)) for some in ([20, 60, 200, 600, 1200], [8, 32], [100, 300, 1000]))
+        images, width, length = (
+            int(draw.choice(some)) for some in ([20, 60, 200, 600, 1200], [8, 32], [100, 300, 1000])
+        )
         kind, temperature = str(draw.choice(KINDS)), float(draw.choice([1.0, 2.0, 4.0, 16.0]))
         truth = 60 + 18 * np.log10(images / 20) + 3 * (width == 32)
         share = 0.1 if temperature < 2 else 0.3 if temperature < 4 else 0.5

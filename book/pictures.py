@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from fill import unseen
+
 from kdlearn import Comparison
-from kdlearn.plots import lines_with_bands, new_axes
+from kdlearn.plots import BLUE, lines_with_bands, new_axes
 
 RECORD = Path(__file__).parents[1] / "studies/digits/comparison.parquet"
 SOFT = {"strategy": "soft labels", "temperature": 2.0}
@@ -27,13 +29,33 @@ def gains_by_length(record: Comparison, name: str, values: list[Any], **where: A
     return ax
 
 
+def predictions(cases: list[dict[str, Any]]) -> Any:
+    """For each case that the guide has not seen the predicted interval of the gain, in grey, and the measured one."""
+    ax = new_axes(9.2, 0.9 + 0.45 * len(cases))
+    for place, one in enumerate(reversed(cases)):
+        predicted, measured = one["predicted"]["gain"], one["measured"]["gain"]
+        ax.barh(place, 2 * predicted.half_width, left=predicted.low, color="lightgrey", height=0.6)
+        ax.errorbar(measured.mean, place, xerr=measured.half_width, color=BLUE, marker="o", capsize=3)
+    ax.set_yticks(range(len(cases)), [words_of(one) for one in reversed(cases)])
+    ax.axvline(0, color="grey", linewidth=1)
+    ax.set_xlabel("points over ground truth; grey: predicted from digits; dot: measured, 95 % interval")
+    return ax
+
+
+def words_of(tested: dict[str, Any]) -> str:
+    case = tested["case"]
+    further = f" of {case.labelled + case.unlabelled:,}" if case.unlabelled else ""
+    return f"{tested['data']}, {case.labelled:,}{further} labelled"
+
+
 def write_found(folder: Path) -> None:
-    """One picture by number of labelled images, one by what the teacher saw."""
+    """One picture by number of labelled images, one by what the teacher saw, one of what the guide predicted."""
     record = Comparison.load(RECORD)
     saw = {"teacher saw": "as they are"}
     pictures = {
         "by_labels": gains_by_length(record, "images", [60, 240, 1200], **saw),
         "by_teacher": gains_by_length(record, "teacher saw", ["as they are", "shifted"], images=60),
+        "guide": predictions(unseen()),
     }
     folder.mkdir(exist_ok=True)
     for name, ax in pictures.items():

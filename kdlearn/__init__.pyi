@@ -3,11 +3,16 @@ from .data import Dataset as Dataset
 from .data import Examples as Examples
 from .data import Stream as Stream
 from .data import Views as Views
+from .data import codes_of as codes_of
 from .data import compose_pictures as compose_pictures
+from .data import hashed_ngrams as hashed_ngrams
 from .data import load_digits as load_digits
 from .data import load_images as load_images
+from .data import load_languages as load_languages
 from .data import load_spoken_digits as load_spoken_digits
 from .data import log_mel as log_mel
+from .data import ngram_vectors as ngram_vectors
+from .data import py3langid_teacher as py3langid_teacher
 from .data import write_wave as write_wave
 from .formulas.class_map import ClassMap as ClassMap
 from .formulas.ensembles import SeveralTeachers as SeveralTeachers
@@ -66,6 +71,7 @@ from .networks import whiten as whiten
 from .networks.resnet import resnet18 as resnet18
 from .networks.spoken import spoken_student as spoken_student
 from .networks.spoken import spoken_teacher as spoken_teacher
+from .networks.text import NgramNetwork as NgramNetwork
 from .studies.atlas import load_atlas as load_atlas
 from .studies.compare import compare as compare
 from .studies.comparison import Comparison as Comparison

@@ -70,10 +70,18 @@ def probability_bars(distributions: Mapping[str, Any], ax: Axes, class_names: Se
 
 
 def lines_with_bands(
-    curves: Mapping[str, Sequence[Interval | float]], x: Sequence[float], ax: Axes, xlabel: str, ylabel: str
+    curves: Mapping[str, Sequence[Interval | float]],
+    x: Sequence[float],
+    ax: Axes,
+    xlabel: str,
+    ylabel: str,
+    looks: Sequence[tuple[str, str]] = MARKERS,
 ) -> Axes:
-    """A line a name over `x`; where its values are intervals, the band of their 95 %. Learning curves, sweeps."""
-    for (name, values), (colour, marker) in zip(curves.items(), MARKERS, strict=False):
+    """A line a name over `x`; where its values are intervals, the band of their 95 %. Learning curves, sweeps.
+
+    `looks` has a colour and a marker for each line, so that an arm looks the same in several figures.
+    """
+    for (name, values), (colour, marker) in zip(curves.items(), looks, strict=False):
         means = np.array([value.mean if isinstance(value, Interval) else value for value in values])
         ax.plot(x, means, color=colour, marker=marker, markersize=4, markevery=max(1, len(means) // 12), label=name)
         bands = [value for value in values if isinstance(value, Interval)]

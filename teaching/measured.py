@@ -90,9 +90,7 @@ def spreads() -> dict[str, float]:
 def first_numbers() -> dict[str, dict[str, float]]:
     """Of a right training and of each of the clinic's, by letter: what is seen before the first update."""
     cases = {"right": clinic.RIGHT, **clinic.CASES}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        found = {letter: clinic.numbers_before(clinic.Patient(case)) for letter, case in cases.items()}
+    found = {letter: clinic.numbers_before(clinic.Patient(case)) for letter, case in cases.items()}
     return {letter: {name: of[name] for name in SHOWN} for letter, of in found.items()}
 
 

@@ -42,6 +42,12 @@ def test_lines_with_bands():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("images", "accuracy")
 
 
+def test_a_line_looks_as_it_is_told():
+    looks = [("#D55E00", "^"), ("#000000", "s")]
+    ax = lines_with_bands({"one": [1.0, 2.0], "other": [3.0, 4.0]}, [10, 20], new_axes(), "x", "y", looks)
+    assert [(line.get_color(), line.get_marker()) for line in ax.lines] == looks
+
+
 def test_gains_are_a_dot_a_replicate_and_the_interval_over_them():
     comparison = drawn_comparison(replicates=6)
     ax = gains(comparison, new_axes())

@@ -1,4 +1,4 @@
-"""The `kdlearn` command: `demo`, `start`, `explore`, `distill`, `results`, `doctor`, `class`.
+"""The `kdlearn` command: `demo`, `start`, `explore`, `advise`, `distill`, `results`, `doctor`, `class`.
 
 What loads torch is imported inside the command that trains, so that the others answer at once.
 """
@@ -58,7 +58,7 @@ def app() -> "Typer":
     """All commands; a file each."""
     from typer import Option, Typer
 
-    from kdlearn.commands import classroom, demo, distill, doctor_loss, explore, results, start
+    from kdlearn.commands import advise, classroom, demo, distill, doctor_loss, explore, results, start
 
     found = Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -68,7 +68,7 @@ def app() -> "Typer":
     ) -> None:
         """Knowledge distillation, derived, tested and measured."""
 
-    for function in (demo.demo, start.start, explore.explore, results.results, doctor_loss.doctor):
+    for function in (demo.demo, start.start, explore.explore, advise.advise, results.results, doctor_loss.doctor):
         found.command()(function)
     found.command(cls=distill.ManyValues)(distill.distill)
     found.add_typer(classroom.app, name="class")

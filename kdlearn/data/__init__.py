@@ -19,6 +19,8 @@ else:
             "dataset": ["Dataset", "Examples", "Normalise", "stratified_sample"],
             "digits": ["load_digits"],
             "images": ["load_images", "stand_in"],
+            "languages": ["load_languages", "py3langid_teacher"],
+            "ngrams": ["codes_of", "hashed_ngrams", "ngram_vectors"],
             "sound": ["log_mel"],
             "spoken": ["load_spoken_digits", "write_wave"],
             "views": ["Views"],

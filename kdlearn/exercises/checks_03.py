@@ -93,7 +93,7 @@ EXERCISES = {
                 T * ((z[:, 0] - z[:, 1]).sigmoid() - (v[:, 0] - v[:, 1]).sigmoid())
             ),
         },
-        "q₀ is σ((z₀ - z₁)/T). Put it and p₀ into T (q₀ - p₀).",
+        "q₀ is sigmoid((z₀ - z₁)/T). Put it and p₀ into T (q₀ - p₀).",
     ),
     "03.3": Formula(
         entropy,

@@ -158,6 +158,31 @@ def prediction_interval(values: Iterable[float], test_size: int | None = None, s
     return Interval(mean, half_width, degrees_of_freedom=degrees_of_freedom)
 
 
+def repetitions_for(half_width: float, spread: float, most: int = 10_000) -> int | None:
+    """How many independent differences of this standard deviation give an interval of this half width, or less.
+
+    The smallest n from 2 on with t(n - 1) · spread / √n ≤ half_width; None if `most` do not suffice.
+
+    Raises:
+        ValueError: a half width or a spread that is not above 0.
+
+    >>> repetitions_for(half_width=1.0, spread=1.0)  # not 4, which the normal distribution would give
+    7
+    """
+    if not (half_width > 0 and spread > 0):
+        raise ValueError(f"half_width and spread must be above 0; got {half_width:g} and {spread:g}")
+    return next((number for number in range(2, most + 1) if half_width_of(number, spread) <= half_width), None)
+
+
+def half_width_of(number: int, spread: float) -> float:
+    """The half width of the 95 % interval of the mean of so many independent values of this standard deviation.
+
+    >>> f"{half_width_of(7, 1.0):.2f}"
+    '0.92'
+    """
+    return student_t(0.0, spread**2 / number, number - 1).half_width
+
+
 @overload
 def holm(p_values: Mapping[Name, float]) -> dict[Name, float]: ...
 @overload

@@ -10,7 +10,9 @@ def load_atlas() -> Comparison:
     Columns: `grid`, `images` (how many are labelled), `wrong` (share of wrong labels), `teacher`, `kind` (of teacher),
     `control`, `width`, `strategy`, `temperature`, `soft_weight`, `learning_rate`, `replicate`, `seed`, `length`
     (updates), `accuracy` and `agreement` (with the teacher's arg max) as shares, `loss` in nats, `teacher_accuracy`.
-    `difference` gives an interval of two arms; say `grid` and `length`.
+
+    Returns:
+        A `Comparison` whose `difference` gives an interval of two arms, in points; say `grid` and `length`.
 
     Source: `studies/atlas/plan.py` says what was planned, tuned and run; the book tells each column.
 

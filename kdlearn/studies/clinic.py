@@ -163,11 +163,15 @@ def data_of(seed: int) -> Dataset:
     return load_digits(seed)
 
 
+def perceptron_with_dropout() -> nn.Module:
+    hidden = nn.Linear(64, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Dropout(0.5)
+    return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(128, 10))
+
+
 @cache
 def taught(seed: int) -> nn.Module:
     """A teacher with dropout and batch statistics, 15 epochs on all 1,200 images."""
-    layers = (nn.Flatten(), nn.Linear(64, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10))
-    teacher = seeded(lambda: nn.Sequential(*layers), seed)
+    teacher = seeded(perceptron_with_dropout, seed)
     stream = Stream(data_of(seed).train, BATCH_SIZE, seed=seed)
     train(teacher, stream, GroundTruth(), num_epochs=15, optimizer=Adam(1e-3), seed=seed, progress=False)
     return teacher.eval()

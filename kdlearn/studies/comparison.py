@@ -202,10 +202,11 @@ class Comparison:
     def save(self, path: str | Path) -> None:
         """One Parquet file, whole or not there."""
         about = {"metric": self.metric, "share": self.share, "against": self.against, "notes": " | ".join(self.notes)}
-        about["scores"] = "" if self.scores is None else self.scores.to_json(orient="split", double_precision=15)
-        write_table(
-            Path(path), self.table.assign(**{f"about_{name}": value for name, value in about.items()}), "comparison"
-        )
+        columns: dict[str, Any] = {f"about_{name}": value for name, value in about.items()}
+        if self.scores is not None:  # in the first row alone: long texts would be decoded once for every row
+            scores = self.scores.to_json(orient="split", double_precision=15)
+            columns["about_scores"] = [scores, *[""] * (len(self.table) - 1)]
+        write_table(Path(path), self.table.assign(**{"about_scores": "", **columns}), "comparison")
 
     @classmethod
     def load(cls, path: str | Path) -> "Comparison":

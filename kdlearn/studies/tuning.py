@@ -26,6 +26,7 @@ class Choice:
     Args:
         candidates: for each arm's name the strategies to choose from; an arm that is not named has its own alone.
         learning_rates: shared by all arms; empty keeps the optimiser's own.
+        weight_decays: likewise.
         seeds: of tuning; none of the reported ones.
         replicates: how many replicates tuning has, where the comparison has any; other ones than the reported.
 
@@ -40,6 +41,7 @@ class Choice:
     learning_rates: Sequence[float] = ()
     seeds: Sequence[int] = (1000, 1001)
     replicates: int = 4
+    weight_decays: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,16 @@ class Candidate:
         return float(recipe_of(self.optimizer).settings().get("learning_rate", np.nan))
 
     @property
+    def weight_decay(self) -> float:
+        return float(recipe_of(self.optimizer).settings().get("weight_decay", np.nan))
+
+    @property
     def temperature(self) -> float:
         return float(self.strategy.settings.get("temperature", 1.0))
 
-    def tie(self) -> tuple[float, float]:
-        """Of equal ones the smaller rate is taken, then the temperature nearest 1."""
-        return self.learning_rate, abs(np.log(self.temperature))
+    def tie(self) -> tuple[float, float, float]:
+        """Of equal ones the smaller rate is taken, then the temperature nearest 1, then the smaller weight decay."""
+        return self.learning_rate, abs(np.log(self.temperature)), self.weight_decay
 
 
 @dataclass(frozen=True)
@@ -119,20 +125,23 @@ def check_choice(question: "Question", choice: Choice) -> None:
 
 def candidates_of(question: "Question", choice: Choice, name: str) -> Iterator[Candidate]:
     strategies = choice.candidates.get(name) or question.strategies[name]
-    for optimizer in optimizers_of(question.optimizer, choice.learning_rates):
+    for optimizer in optimizers_of(question.optimizer, choice):
         yield from (Candidate(strategy, optimizer) for strategy in strategies)
 
 
-def optimizers_of(optimizer: Optimizer, rates: Sequence[float]) -> list[Optimizer]:
-    if not rates:
-        return [optimizer]
-    if not hasattr(optimizer, "learning_rate"):
-        raise TypeError(f"learning_rates need Adam() or NesterovSGD() for an optimizer; got {type(optimizer).__name__}")
-    return [at_rate(optimizer, rate) for rate in rates]
+def optimizers_of(optimizer: Optimizer, choice: Choice) -> list[Optimizer]:
+    """The optimiser at each rate and weight decay that are to be tried."""
+    found = [optimizer]
+    for name, values in (("learning_rate", choice.learning_rates), ("weight_decay", choice.weight_decays)):
+        if values and not hasattr(optimizer, name):
+            way = "need Adam() or NesterovSGD() for an optimizer"
+            raise TypeError(f"{name}s {way}; got {type(optimizer).__name__}")
+        found = [changed(one, name, value) for one in found for value in values] if values else found
+    return found
 
 
-def at_rate(optimizer: Any, rate: float) -> Optimizer:
-    return replace(optimizer, learning_rate=rate)
+def changed(optimizer: Any, name: str, value: float) -> Optimizer:
+    return replace(optimizer, **{name: value})
 
 
 def score(
@@ -145,13 +154,18 @@ def score(
 ) -> pd.DataFrame:
     """A row for each candidate (its number in the grid), length, teacher, replicate and seed: `score` on validation."""
     runs = [
-        replace(run, names={**run.names, "candidate": number})
+        replace(run, names={**run.names, "candidate": number, **decay_of(choice, one)})
         for name, some in grid.items()
         for number, one in enumerate(some, begin.get(name, 0))
         for run in tuning_runs(question, choice, name, one)
     ]
     table = study(runs, folder, **where)
     return table.rename(columns={question.metric_name: "score"})
+
+
+def decay_of(choice: Choice, candidate: Candidate) -> dict[str, float]:
+    """A column of its own, where weight decays are tried."""
+    return {"weight_decay": candidate.weight_decay} if choice.weight_decays else {}
 
 
 def tuning_runs(question: "Question", choice: Choice, name: str, candidate: Candidate) -> Iterator[Run]:
@@ -196,18 +210,14 @@ def extended(grid: Mapping[str, Sequence[Candidate]], chosen: Chosen) -> dict[st
         return {}
     picked = {one.learning_rate for one in chosen.best.values()}
     further = [rates[0] ** 2 / rates[1]] * (rates[0] in picked) + [rates[-1] ** 2 / rates[-2]] * (rates[-1] in picked)
-    return (
-        {
-            name: [
-                Candidate(strategy, at_rate(some[0].optimizer, rate))
-                for rate in further
-                for strategy in {id(one.strategy): one.strategy for one in some}.values()
-            ]
-            for name, some in grid.items()
-        }
-        if further
-        else {}
-    )
+    return {name: at_rates(some, further) for name, some in grid.items()} if further else {}
+
+
+def at_rates(candidates: Sequence[Candidate], rates: Sequence[float]) -> list[Candidate]:
+    """The candidates of one rate of the grid, whichever, at other rates."""
+    first = candidates[0].learning_rate
+    same = [one for one in candidates if one.learning_rate == first]
+    return [replace(one, optimizer=changed(one.optimizer, "learning_rate", rate)) for rate in rates for one in same]
 
 
 def at_end(candidates: Sequence[Candidate], picked: Candidate) -> bool:

@@ -16,12 +16,13 @@ import kdlearn
 from kdlearn import Choice, Comparison, Dataset, Examples, GroundTruth, Run, SoftLabels, Strategy, TeachersHardLabels
 from kdlearn.data.dataset import generator_of, stratified_sample
 
-SIZES = {20: 6, 60: 4, 240: 3, 1200: 2}  # images of grid A, and seeds a replicate: more where students differ more
+SIZES = {20: 6, 60: 2, 240: 2, 1200: 2}  # images of grid A, and seeds a replicate: more where students differ more
 LENGTHS = (100, 300, 1000, 3000)
 RATES, TUNING_REPLICATES, TUNING_SEEDS = (0.001, 0.003, 0.01, 0.03), 8, (1000, 1001)
 RATE = 0.003  # of all grids but A
 OF_REPLICATE = "of the replicate"
-WIDTHS, TEMPERATURES, WEIGHTS = (8, 32, 128), (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), (0.25, 0.5, 0.75, 0.9, 1.0)
+WIDTHS = {8: 2, 32: 2, 128: 1}  # units of grid D's students, and seeds a replicate: the widest cost most
+TEMPERATURES, WEIGHTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), (0.25, 0.5, 0.75, 0.9, 1.0)
 TRUTH, HARD = GroundTruth(), TeachersHardLabels()
 Where = Mapping[str, Any]
 
@@ -113,10 +114,10 @@ def temperature_and_weight(replicates: Iterable[int], where: Where) -> Compariso
     both = [kdlearn.SoftLabelsAndGroundTruth(*cell) for cell in product(TEMPERATURES, WEIGHTS)]
     runs: list[Run] = []
     for one, taught in teachers(PLAIN, replicates, **where).items():
-        for width in WIDTHS:
+        for width, seeds in WIDTHS.items():
             options = {"width": width, "lengths": LENGTHS[:3]}
             runs += students(
-                "D temperature and weight", digits(one), [TRUTH, HARD, *both], taught, one, range(2), **options
+                "D temperature and weight", digits(one), [TRUTH, HARD, *both], taught, one, range(seeds), **options
             )
     return carried_out(runs, where)
 
@@ -156,7 +157,7 @@ def cells(replicates: Iterable[int], where: Where, num_cells: int = 5000) -> Com
         one, kind = int(draw.choice(replicates)), str(draw.choice(list(kinds)))
         images = 10 * round(10 ** draw.uniform(np.log10(2), np.log10(120)))
         soft = kdlearn.SoftLabelsAndGroundTruth(float(draw.choice(TEMPERATURES)), float(draw.choice(WEIGHTS)))
-        names = {"images": images, "width": int(draw.choice(WIDTHS)), "kind": kind}
+        names = {"images": images, "width": int(draw.choice(list(WIDTHS))), "kind": kind}
         options = {"lengths": (int(draw.choice(LENGTHS[:3])),), **names}
         runs += students("cells", digits(one), (TRUTH, HARD, soft), kinds[kind][one], one, [cell], **options)
     return carried_out(runs, where)
@@ -219,4 +220,14 @@ GRIDS: Mapping[str, Callable[[Iterable[int], Where], Comparison]] = {
     "mnist": mnist,
     "labels-1200": partial(labels, images=1200),
     "long": long_training,
+}
+
+TITLES = {  # in the column `grid`; of all other names it is "A labels"
+    "controls": "C controls",
+    "teachers": "B teachers",
+    "wrong": "E wrong labels",
+    "temperature": "D temperature and weight",
+    "cells": "cells",
+    "mnist": "MNIST",
+    "long": "long",
 }

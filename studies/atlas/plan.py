@@ -7,10 +7,11 @@ networks on the replicate's 1,200 training images; where no kind is said they sa
 What is told is measured on the 400 test images, read once, by runs that nothing was chosen on.
 
 A labels: nine arms on 20, 60, 240 and 1,200 images, read at 100, 300, 1,000 and 3,000 updates, each arm with a rate of
-    its own at each length: 9 × 80 × (6 + 4 + 3 + 2) seeds × 4 lengths.
+    its own at each length: 9 × 80 × (6 + 2 + 2 + 2) seeds × 4 lengths.
 B teachers: eleven kinds of teacher, 60 images, 1,000 updates; hard labels, T = 1, T = 4: 33 × 80 × 4.
 C controls: one thing of the soft labels at T = 2 is taken away at a time, 60 and 240 images: 14 × 80 × 8.
-D temperature and weight: six temperatures × five weights × three widths, read at 100, 300, 1,000 updates: 96 × 80 × 2.
+D temperature and weight: six temperatures × five weights × three widths, read at 100, 300, 1,000 updates:
+    32 × 80 × (2 + 2 + 1) seeds.
 E wrong labels: 20 and 40 % of all 1,200 labels are wrong, for the teacher too: 8 × 80 × 8.
 cells: 5,000 cells drawn from all axes, three arms each: what the guide learns from.
 MNIST: the same at 14 × 14, a perceptron of 512 units on 5,000 images as teacher: 8 × 80 × 6.
@@ -19,8 +20,9 @@ long: 60 images, up to 10,000 updates: 4 × 80 × 2.
 The order of computing is that of `GRIDS`: what the planned claims need comes first.
 
 Grid C came first, with 8 seeds. Its half widths were 0.2 points, so that before any other grid ran A and B were planned
-with fewer seeds than at first (8, 6, 3, 2 and 8). Grids B, C, D and E were then carried out and read once before the
-others ran; that machine was lost before they were recorded, so all was carried out again, unchanged, from the start.
+with fewer seeds than at first. Grids B, C, D and E were then carried out and read once before the others ran; that
+machine was lost before they were recorded, so all was carried out again from the start. To fit the time of the new one,
+D got one seed instead of two at width 128, A two instead of 4 and 3 on 60 and 240 images; nothing else was changed.
 
 Tuning. In A all arms share the rates 0.001, 0.003, 0.01, 0.03 of Adam, extended once for every arm if a choice lies at
 an end; chosen for each arm, size and length by the mean on the validation images of 8 other replicates × 2 other seeds.
@@ -43,7 +45,8 @@ Pilots told: 16 to 24 replicates of digits with two kinds of teacher at T = 2 (s
 (60 against 240 images) and of what 2 rests on; two replicates, 500 and 501, that tried the code of grid C have shown
 that of 3. 4 and 5 had none.
 
-Command: `make atlas`, or `python studies/atlas/plan.py FOLDER --workers 2`; it goes on where it was stopped.
+Command: `make atlas`, or `python studies/atlas/plan.py FOLDER --workers 2`; it goes on where it was stopped, and
+carries out no grid that atlas.parquet beside this file holds.
 MNIST lies in the folder of the variable KDLEARN_DATA.
 """
 
@@ -53,7 +56,7 @@ from typing import Annotated, Any
 
 import pandas as pd
 import typer
-from grids import GRIDS
+from grids import GRIDS, TITLES
 
 import kdlearn
 from kdlearn import Comparison
@@ -112,21 +115,33 @@ KEPT = [
     "learning_rate",
 ]
 KEPT += ["replicate", "seed", "length", "accuracy", "loss", "agreement", "teacher_accuracy"]
+SCORED = ["images", "strategy", "learning_rate", "replicate", "seed", "length", "score"]
 
 
-def joined(folder: Path, names: list[str]) -> Comparison:
-    """The grids that are done as one record: the loss to four decimals, the rest as it was measured."""
-    tables = [Comparison.load(folder / f"{name}.parquet").table for name in names]
-    table = pd.concat(tables, ignore_index=True)[KEPT]
-    return Comparison(table.assign(loss=table["loss"].round(4)))
+def part_of(table: pd.DataFrame, name: str) -> pd.Series:
+    """Which rows are those of one of `GRIDS`."""
+    title, _, images = TITLES.get(name, "A labels"), *name.rpartition("-")[1:]
+    return (table["grid"] == title) & ((table["images"] == int(images)) if title == "A labels" else True)
 
 
-def tuning_scores(folder: Path) -> pd.DataFrame:
-    """Every candidate's scores on validation, of all sizes of grid A."""
-    sizes = {name: int(name.partition("-")[2]) for name in GRIDS if name.startswith("labels-")}
-    scores = [Comparison.load(folder / f"{name}.parquet").scores.assign(images=size) for name, size in sizes.items()]
-    told = ["images", "strategy", "learning_rate", "replicate", "seed", "length", "score"]
-    return pd.concat(scores, ignore_index=True)[told]
+def with_grid(record: pd.DataFrame, found: Comparison) -> pd.DataFrame:
+    """The record and a further grid: the loss to four decimals, the rest as it was measured."""
+    table = found.table.reindex(columns=KEPT)  # a grid without mixtures has no weight
+    return pd.concat([record, table.assign(loss=table["loss"].round(4))], ignore_index=True)
+
+
+def keep(record: pd.DataFrame, name: str, found: Comparison) -> None:
+    """Write the record, and of a size of grid A every candidate's scores on validation."""
+    Comparison(record).save(HERE / "atlas.parquet")
+    if found.scores is not None:
+        scores, path = found.scores.assign(images=int(name.rpartition("-")[2])), HERE / "tuning.parquet"
+        known = [pd.read_parquet(path)] if path.exists() else []
+        pd.concat([*known, scores[SCORED]], ignore_index=True).to_parquet(path, index=False)
+
+
+def recorded() -> pd.DataFrame:
+    path = HERE / "atlas.parquet"
+    return Comparison.load(path).table if path.exists() else pd.DataFrame(columns=KEPT)
 
 
 def main(
@@ -139,21 +154,22 @@ def main(
     scheduler: Annotated[str | None, typer.Option(help="address of a Dask scheduler")] = None,
     only: Annotated[list[str] | None, typer.Option(help="grids to carry out")] = None,
 ) -> None:
-    """Carry out the grids that are not done yet, and tell the planned claims once all are."""
-    names = only or list(GRIDS)
+    """Carry out the grids that are not recorded yet, and tell the planned claims once all are."""
+    ours = (first, replicates) == (FIRST, REPLICATES)
+    record = recorded() if ours else pd.DataFrame(columns=KEPT)
     with executor_at(scheduler) as executor:
-        how = {"executor": executor} if executor else {"workers": workers}
-        for name in names:
-            if not (folder / f"{name}.parquet").exists():
-                where = {"folder": folder / "work", "progress": True, **how}
-                GRIDS[name](range(first, first + replicates), where).save(folder / f"{name}.parquet")
+        where = {"folder": folder / "work", "progress": True}
+        where |= {"executor": executor} if executor else {"workers": workers}
+        for name in only or GRIDS:
+            if not part_of(record, name).any():
+                found = GRIDS[name](range(first, first + replicates), where)
+                record = with_grid(record, found)
+                if ours:
+                    keep(record, name, found)
                 print(f"{name} is done", flush=True)
-    if only is None:
-        record = joined(folder, names)
-        print(record.planned(planned(record)).to_string(index=False))
-        if (first, replicates) == (FIRST, REPLICATES):
-            record.save(HERE / "atlas.parquet")
-            tuning_scores(folder).to_parquet(HERE / "tuning.parquet", index=False)
+    if all(part_of(record, name).any() for name in GRIDS):
+        whole = Comparison(record)
+        print(whole.planned(planned(whole)).to_string(index=False))
 
 
 if __name__ == "__main__":

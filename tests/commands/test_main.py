@@ -13,7 +13,7 @@ from kdlearn.commands.words import in_words, missing, printable
 from kdlearn.data.files import read_json
 from kdlearn.studies.comparison import Comparison
 
-COMMANDS = ("demo", "start", "explore", "distill", "results", "doctor", "class")
+COMMANDS = ("demo", "start", "explore", "advise", "distill", "results", "doctor", "class")
 
 
 def small_comparison(replicates: int = 6, seeds: int = 2, progress: bool = False) -> Comparison:
@@ -121,7 +121,15 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize(
-    "words", [["--version"], ["doctor"], ["--help"], ["distill", "--help"], ["results", "RESULTS"]]
+    "words",
+    [
+        ["--version"],
+        ["doctor"],
+        ["--help"],
+        ["distill", "--help"],
+        ["results", "RESULTS"],
+        ["advise", "--labelled", "60", "--teacher-accuracy", "96", "--student-accuracy", "84"],
+    ],
 )
 def test_torch_is_loaded_by_what_trains_alone(words, tmp_path):
     small_comparison().save(tmp_path / "comparison.parquet")

@@ -86,3 +86,21 @@ def test_an_ensemble_answers_with_the_mean_of_probabilities(script_of):
     members = [{"train": 2 * torch.randn(20, 5, generator=torch.Generator().manual_seed(k))} for k in range(3)]
     found = script_of("atlas/teachers").mean_of(members)["train"].softmax(1)
     torch.testing.assert_close(found, sum(one["train"].softmax(1) for one in members) / 3)
+
+
+def test_every_row_of_the_record_is_of_one_grid(script_of):
+    plan = script_of("atlas/plan")
+    table = plan.recorded()
+    assert (sum(plan.part_of(table, name).astype(int) for name in plan.GRIDS) == 1).all()
+
+
+def test_a_grid_that_is_recorded_is_not_carried_out_again(script_of, monkeypatch, tmp_path):
+    plan = script_of("atlas/plan")
+    there = plan.recorded()
+    carried_out = []
+    monkeypatch.setattr(plan, "keep", lambda record, name, found: carried_out.append((name, len(record))))
+    again = plan.Comparison(there[plan.part_of(there, "controls")])
+    monkeypatch.setattr(plan, "recorded", lambda: there[~plan.part_of(there, "controls")])
+    monkeypatch.setitem(plan.GRIDS, "controls", lambda replicates, where: again)
+    plan.main(tmp_path, only=["controls", "teachers"], scheduler=None)
+    assert carried_out == [("controls", len(there))]

@@ -74,8 +74,8 @@ def long_sentences() -> list[str]:
     return [
         f"The teacher reaches {100 * teacher['accuracy']:.1f} % in {teacher['seconds']:.0f} seconds, "
         f"ground truth {interval(of(TRUTH, length=LONG))} %.",
-        f"Smoothing adds {gain(SMOOTHED, length=LONG)}, soft labels {gain(SOFT, length=LONG)}, "
-        f"{gain(SOFT, SMOOTHED, length=LONG)} beyond",
+        f"Smoothing adds {gain(SMOOTHED, length=LONG)}, and soft labels add {gain(SOFT, length=LONG)}. "
+        f"Soft labels are {gain(SOFT, SMOOTHED, length=LONG)} beyond smoothing.",
         f"allows {low:+.1f} to {high:+.1f} points",
         f"18 epochs ground truth alone reaches {interval(of(TRUTH, length=ALONE))} %",
     ]
@@ -92,35 +92,36 @@ def sentences() -> list[str]:
     agrees = [f"{of(arm, measure='agreement').mean():.1f} %" for arm in (TRUTH, SOFT)]
     return [
         f"$T = 4$ is worst, {held_out(0, 4)} against {held_out(0, 2)} at $T = 2$",
-        f"from the smoothed one it is best, {held_out(0.1, 4)}.",
-        f"deviation within an image is {spread[0]}, the smoothed one's {spread[1]}:",
+        f"It is best from the smoothed one, {held_out(0.1, 4)}.",
+        f"deviation within an image is {spread[0]}, the smoothed one's {spread[1]}.",
         f"worse classifier ({smoothed} against {plain})",
-        f"Soft labels add {gain(SOFT)}, with ground truth beside them {gain(BOTH)};",
-        f"smoothing adds {gain(SMOOTHED)}, the teacher's hard labels {gain(HARD)}.",
-        f"{gain(SOFT, HARD)} between its soft and its hard labels",
-        f"soft labels are {gain(SOFT, SMOOTHED)} beyond.",
+        f"Soft labels add {gain(SOFT)}. With ground truth beside them they add {gain(BOTH)}.",
+        f"Smoothing adds {gain(SMOOTHED)}, and the teacher's hard labels {gain(HARD)}.",
+        f"Soft and hard labels of this teacher differ by {gain(SOFT, HARD)}",
+        f"Soft labels are {gain(SOFT, SMOOTHED)} beyond smoothing.",
         *long_sentences(),
         "With 500 labels the student alone reaches {}. The teacher's *hard* labels on the other images add {}, "
-        "softness {} more.".format(*few(500)),
-        "With 5,000: {}, then {}, then {}.".format(*few(5000)),
+        "and softness adds {} more.".format(*few(500)),
+        "With 5,000 labels it reaches {}. Hard labels add {}, and softness {} more.".format(*few(5000)),
         f"A student takes {own:.0f} seconds, whatever its labels",
         f"The teacher's share is {share:.0f} seconds, once",
-        f"would take {total['the tutorial']:,.0f} seconds on two cores, preset `cpu` {total['preset cpu']:,.0f} there",
+        f"would take {total['the tutorial']:,.0f} seconds on two cores. "
+        f"Preset `cpu` would take {total['preset cpu']:,.0f} there",
         f"`cpu-quick` took {quick_seconds():,.0f}, a share of {quick_seconds() / total['the tutorial']:.2f}",
-        f"its student of soft labels reaches {of(SOFT, length=QUICK).item():.1f} %",
-        f"errs by {error(TRUTH)} (expected calibration error), on the teacher's hard labels by {error(HARD)}.",
+        f"Its student of soft labels reaches {of(SOFT, length=QUICK).item():.1f} %",
+        f"It is {error(TRUTH)} for the student on ground truth, and {error(HARD)} on the teacher's hard labels.",
         f"Smoothed labels make it {error(SMOOTHED)}, and soft labels {error(SOFT)}",
-        f"its teacher's modesty, {its_error},",
+        f"as modest as its teacher, whose error is {its_error}.",
         f"already makes {repeats[0]} of its mistakes",
-        f"On hard labels it is {repeats[1]}, on soft ones {repeats[2]}.",
-        f"agreement with the teacher rises from {agrees[0]} to {agrees[1]}",
-        f"soft labels added {gain(SOFT)} in nine epochs, the teacher's hard labels {gain(HARD)}; "
-        f"in twelve, with smaller steps, {gain(SOFT, length=LONG)}.",
+        f"With hard labels it is {repeats[1]}, and with soft labels {repeats[2]}.",
+        f"Agreement with the teacher rises from {agrees[0]} to {agrees[1]}",
+        f"soft labels added {gain(SOFT)}, and the teacher's hard labels {gain(HARD)}. "
+        f"In twelve epochs with smaller steps soft labels added {gain(SOFT, length=LONG)}.",
         f"In nine epochs soft labels add {gain(SOFT)}, in twelve with smaller steps {gain(SOFT, length=LONG)}.",
         f"Softness adds {few(500)[2]} more.",
         f"The teacher's hard labels add {few(500)[1]}.",
-        f"It errs by {error(SOFT)}, and the student on ground truth by {error(TRUTH)}.",
-        f"was trained on smoothed labels, and errs by {its_error}.",
+        f"Its calibration error is {error(SOFT)}, and that of the student on ground truth {error(TRUTH)}.",
+        f"was trained on smoothed labels, and its error is {its_error}.",
     ]
 
 

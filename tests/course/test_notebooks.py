@@ -54,6 +54,7 @@ def test_length(cells):
     assert 20 <= len(beside_the_exercises(cells)) <= most
     assert max(len(lines_of_code(cell)) for cell in code(cells)) <= 15
     assert max(words(cell) for cell in cells if cell["cell_type"] == "markdown") <= 100
+    assert max(len(line) for cell in code(cells) for line in source(cell).splitlines()) <= 88
 
 
 @each_notebook

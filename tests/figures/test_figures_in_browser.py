@@ -66,6 +66,15 @@ def book(tmp_path_factory) -> Iterator[str]:
         yield address
 
 
+def move(section) -> None:
+    """Its first slider, or where it has none the last choice of its first list."""
+    slider, choices = section.locator("input[type=range]"), section.locator("select").first
+    if slider.count():
+        press(slider.first, "PageUp")
+    else:
+        choices.select_option(index=choices.locator("option").count() - 1)
+
+
 @pytest.mark.parametrize("host", ["page_of_all", "book"])
 def test_it_lives_without_a_kernel_and_asks_nobody(browser, request, host):
     address = request.getfixturevalue(host)
@@ -73,7 +82,7 @@ def test_it_lives_without_a_kernel_and_asks_nobody(browser, request, host):
     wait_until(lambda: page.locator("section.figure").count() == len(FIGURES))
     for section in page.locator("section.figure").all():
         before = section.inner_text()
-        press(section.locator("input[type=range]").first, "PageUp")
+        move(section)
         assert section.inner_text() != before
     assert not any(note.is_visible() for note in page.get_by_text("To make it live").all())
     assert errors == [] and strangers == []

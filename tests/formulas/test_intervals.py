@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kdlearn import paired_difference
-from kdlearn.formulas.intervals import Interval, crossed_interval, holm, interval, prediction_interval
+from kdlearn.formulas.intervals import (
+    Interval,
+    crossed_interval,
+    half_width_of,
+    holm,
+    interval,
+    prediction_interval,
+    repetitions_for,
+)
 
 values = st.lists(st.integers(-1000, 1000).map(lambda value: value / 10), min_size=2, max_size=12)
 
@@ -157,3 +165,24 @@ def test_holm_keeps_names_and_order():
     for wrong in (-0.1, 1.1, math.nan):
         with pytest.raises(ValueError, match=rf"p_values must lie in \[0, 1\]; got {wrong}"):
             holm([0.5, wrong])
+
+
+@given(st.integers(2, 200), st.floats(0.1, 10))
+def test_the_half_width_of_so_many_values_is_that_of_their_interval(number, spread):
+    values = np.linspace(-1, 1, number)
+    values *= spread / values.std(ddof=1)
+    assert half_width_of(number, spread) == pytest.approx(interval(values).half_width)
+
+
+@given(st.floats(0.3, 5), st.floats(0.1, 5))
+def test_one_repetition_fewer_would_be_too_few(half_width, spread):
+    number = repetitions_for(half_width, spread)
+    assert half_width_of(number, spread) <= half_width
+    assert number == 2 or half_width_of(number - 1, spread) > half_width
+
+
+def test_too_many_repetitions_are_none_and_nothing_is_divided_by_zero():
+    assert repetitions_for(0.001, 10.0, most=50) is None
+    for half_width, spread in ((0.0, 1.0), (1.0, -1.0), (math.nan, 1.0)):
+        with pytest.raises(ValueError, match="must be above 0"):
+            repetitions_for(half_width, spread)

@@ -42,6 +42,14 @@ def test_student_and_baseline_begin_alike_and_a_curve_comes_again():
     assert first[1][0] == clinic.baseline_curve(clinic.FEW, 20, 0)[1][0]
 
 
+def test_the_teacher_does_not_depend_on_what_was_drawn_before():
+    one = clinic.taught(0)
+    clinic.taught.cache_clear()
+    torch.rand(1)
+    again = clinic.taught(0)
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in one.state_dict().items())
+
+
 def test_a_chart_leaves_the_random_numbers_alone():
     before = torch.get_rng_state()
     chart = clinic.chart(clinic.Case("short", updates=5, baseline_updates=5))

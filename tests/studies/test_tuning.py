@@ -41,6 +41,8 @@ def test_ties_within_a_paired_standard_error_go_to_the_smaller_rate_then_to_the_
     assert best(further[::order]).learning_rate == 0.1
     temperatures = [(candidate(0.1, one), close) for one in (8.0, 3.0, 0.4)]
     assert best(temperatures[::order]).temperature == 0.4, "a factor of 2.5, not of 3"
+    decays = [(Candidate(SoftLabels(1.0), Adam(0.1, decay)), close) for decay in (0.1, 0.0)]
+    assert best(decays[::order]).weight_decay == 0
     clear = [(candidate(0.2), close + np.array([0.1, 0.1, 0.11])), (candidate(0.1), close)]
     assert best(clear[::order]).learning_rate == 0.2
 
@@ -112,6 +114,20 @@ def test_a_choice_at_the_end_of_the_rates_extends_them_once_for_every_arm_and_a_
         assert told == (used[name][0] in ends)
 
 
+def test_every_arm_has_every_rate_with_every_weight_decay_those_of_the_extension_too():
+    choice = Choice({"soft labels": [SoftLabels(1.0), SoftLabels(3.0)]}, (1e-7, 1e-6), weight_decays=(0.0, 0.1))
+    scores = compare(choice).scores
+    for name, candidates in (("ground truth", 1), ("soft labels", 2)):
+        of_arm = scores[scores["strategy"] == name]
+        assert of_arm["learning_rate"].nunique() in (3, 4)
+        times = of_arm.groupby(["learning_rate", "weight_decay"]).size()
+        assert set(times) == {2 * candidates} and len(times) == 2 * of_arm["learning_rate"].nunique()
+    alone = compare({}, optimizer=kdlearn.Adam(1e-6, weight_decay=0.1)).scores
+    mine = scores[(scores["strategy"] == "ground truth") & (scores["weight_decay"] == 0.1)]
+    found = mine.loc[mine["learning_rate"] == 1e-6, "loss"]
+    np.testing.assert_allclose(found, alone.loc[alone["strategy"] == "ground truth", "loss"], rtol=1e-5)
+
+
 def test_while_choosing_the_test_split_is_not_read():
     seen = []
 
@@ -175,6 +191,11 @@ REFUSED = {
         {"choose": Choice({}, RATES), "optimizer": torch.optim.SGD},
         TypeError,
         "learning_rates need Adam",
+    ),
+    "weight decays of torch's optimiser": (
+        {"choose": Choice({}, weight_decays=(0.0,)), "optimizer": torch.optim.SGD},
+        TypeError,
+        "weight_decays need Adam",
     ),
 }
 

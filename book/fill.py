@@ -1,0 +1,205 @@
+"""What pages tell in numbers, from the records: each part between `<!-- records: NAME -->` and `<!-- /records -->`.
+
+Command: `python book/fill.py` writes the pages anew; a test asks whether they are what the records give.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evidence import STUDIES, script
+from findings import HEAD, topics
+
+from kdlearn import Comparison, load_atlas
+from kdlearn.commands.advise import advice, sign_of
+from kdlearn.data.files import replacing
+from kdlearn.figures.atlas import KINDS
+from kdlearn.formulas.intervals import Interval
+from kdlearn.studies.guide import GAIN, Case, Guide
+
+BOOK = Path(__file__).parent
+PAGES = (BOOK / "guide.md", BOOK / "atlas.md", BOOK / "what_we_found.md", BOOK.parent / "README.md")
+PART = re.compile(r"(<!-- records: (\w+) -->\n).*?(<!-- /records -->)", re.DOTALL)
+TRUTH, HARD, SOFT = "ground truth", "teacher's hard labels", {"strategy": "soft labels", "temperature": 4.0}
+
+
+def table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    """Plain Markdown, which is read without the book too."""
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|").replace(" ± ", "\u00a0±\u00a0") for cell in row) + " |"
+
+
+# ---- the guide
+
+
+def decisions() -> Iterator[str]:
+    """Grid A, 3,000 updates: a row for each number of labelled images, without and with further ones."""
+    head = ["labelled", "without labels", "hard labels − ground truth", "softness beyond", "together", "so"]
+    rows = load_atlas().table
+    sizes = set(rows.loc[rows["grid"] == "A labels", "images"])
+    pairs = [(20, 20), (60, 60), (240, 240), (1200, 1200), (20, 1200), (60, 1200), (240, 1200)]
+    yield from table(head, (decision(*pair) for pair in pairs if sizes.issuperset(pair)))
+
+
+def decision(labelled: int, images: int) -> list[str]:
+    truth, hard, soft = ({"grid": "A labels", **arm} for arm in of_sizes(labelled, images))
+    atlas = load_atlas()
+    parts = [atlas.difference(*both, length=3000) for both in ((hard, truth), (soft, hard), (soft, truth))]
+    return [f"{labelled:,}", f"{images - labelled:,}", *(f"{one:+.1f}" for one in parts), in_words(*parts)]
+
+
+def of_sizes(labelled: int, images: int) -> tuple[dict[str, Any], ...]:
+    taught = {"images": images}
+    return {"images": labelled, "strategy": TRUTH}, {**taught, "strategy": HARD}, {**taught, **SOFT}
+
+
+def in_words(labels: Interval, softness: Interval, gain: Interval) -> str:
+    """What to do, by the signs."""
+    if sign_of(gain) != "a gain" and sign_of(labels) != "a gain":
+        return "ground truth" if sign_of(gain) == "a loss" else "nothing is seen: ground truth"
+    return {"a gain": "soft labels", "a loss": "hard labels", "either sign": "either"}[sign_of(softness)]
+
+
+def kinds() -> Iterator[str]:
+    """Grid B: soft labels of each kind of teacher over ground truth."""
+    head = ["teacher", "it is right on", "T = 1", "T = 4", "hard labels"]
+    rows = load_atlas().table
+    names = list(dict.fromkeys(rows.loc[(rows["grid"] == "B teachers") & (rows["kind"] != ""), "kind"]))
+    yield from table(head, (kind(name) for name in names))
+
+
+def kind(name: str) -> list[str]:
+    atlas, where = load_atlas(), {"grid": "B teachers", "kind": name}
+    arms = [{"strategy": "soft labels", "temperature": one} for one in (1.0, 4.0)] + [{"strategy": HARD}]
+    truth = {"grid": "B teachers", "strategy": TRUTH}
+    gains = [atlas.difference({**where, **arm}, truth, length=1000) for arm in arms]
+    accuracy = 100 * atlas.rows_of({**where, "strategy": HARD}, 1000, {})["teacher_accuracy"].mean()
+    return [KINDS[name], f"{accuracy:.1f} %", *(f"{one:+.1f}" for one in gains)]
+
+
+def wrong() -> Iterator[str]:
+    """Grid E: a teacher that learned the wrong labels too."""
+    atlas, shares = load_atlas(), (0.2, 0.4)
+    arms = {"hard labels": {"strategy": HARD}, **{f"T = {one:g}": {**SOFT, "temperature": one} for one in (1.0, 4.0)}}
+
+    def gain(arm: dict[str, Any], share: float) -> str:
+        where = {"grid": "E wrong labels", "wrong": share}
+        return f"{atlas.difference({**where, **arm}, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
+
+    yield from table(["wrong", *arms], ([f"{one:.0%}", *(gain(arm, one) for arm in arms.values())] for one in shares))
+
+
+def model() -> Iterator[str]:
+    """A line for each of the two sums."""
+    guide = Guide.load()
+    yield f"Fitted to {guide.fitted['cells']:,} random cells of the atlas by least squares, in points:\n"
+    yield from (f"- {line}" for line in str(guide).splitlines())
+
+
+def steps() -> Iterator[str]:
+    """By the gap, the half width of what is predicted and the spread of single gains."""
+    fitted = Guide.load().fitted
+    head = ["gap up to", "half width of a predicted mean gain", "standard deviation of single students' gains"]
+    widths = fitted["half_widths"][GAIN].items()
+    yield from table(head, ([f"{end} points", f"± {one:.1f}", f"{fitted['spread'][end]:.1f}"] for end, one in widths))
+
+
+def tested() -> Iterator[str]:
+    """Each case that the guide has not seen."""
+    head = ["data", "labelled", "without labels", "gap", "part", "predicted", "measured", "is it inside?"]
+    yield from table(head, (row for case in unseen() for row in lines_of(case)))
+
+
+def unseen() -> list[dict[str, Any]]:
+    others = (Comparison.load(STUDIES / name) for name in ("atlas/held_out.parquet", "cifar10/recorded.parquet"))
+    return script(STUDIES / "atlas/guide.py").unseen(Guide.load(), load_atlas(), *others)
+
+
+def lines_of(tested: Mapping[str, Any]) -> Iterator[list[str]]:
+    """A line a part; where the guide would abstain, what it would have predicted is shown all the same."""
+    case: Case = tested["case"]
+    about = [tested["data"], f"{case.labelled:,}", f"{case.unlabelled:,}", f"{case.teacher - case.student:.1f}"]
+    for part, predicted in tested["predicted"].items():
+        measured = tested["measured"][part]
+        inside = "yes" if predicted.low <= measured.mean <= predicted.high else "**no**"
+        inside += "; it abstains" * any(Guide.load().outside(case))
+        if part == GAIN or case.unlabelled:
+            yield [*about, part, f"{predicted.low:+.1f} to {predicted.high:+.1f}", f"{measured:+.1f}", inside]
+
+
+def example() -> Iterator[str]:
+    """What `kdlearn advise` prints for the page's own case."""
+    yield "```text"
+    yield from advice(Guide.load(), Case(500, 10_000, 92.0, 70.0, "same"), 30)
+    yield "```"
+
+
+# ---- the atlas
+
+
+def grids() -> Iterator[str]:
+    """Grid by grid, what was trained and how often."""
+    head = ["grid", "images", "teachers", "widths", "strategies", "read at", "trainings", "replicates"]
+    rows = load_atlas().table
+    yield from table(head, (grid(str(name), part) for name, part in rows.groupby("grid", sort=False)))
+    yield f"\n{trainings(rows):,} trainings, {len(rows):,} rows."
+
+
+def grid(name: str, rows: Any) -> list[str]:
+    arms = rows[["strategy", "temperature", "soft_weight", "control"]].drop_duplicates()
+    taught = rows.loc[rows["kind"] != "", "kind"].nunique()
+    sizes, widths, lengths = (several(rows[column]) for column in ("images", "width", "length"))
+    replicates = rows["replicate"].nunique()
+    return [name, sizes, f"{taught}", widths, f"{len(arms)}", lengths, f"{trainings(rows):,}", f"{replicates}"]
+
+
+def several(values: Any) -> str:
+    """All of them, or the ends of many."""
+    found = sorted(values.unique())
+    return ", ".join(f"{one:,}" for one in found) if len(found) < 6 else f"{found[0]:,} to {found[-1]:,}"
+
+
+def trainings(rows: Any) -> int:
+    """A student that is read at several lengths is one, but where each length has a learning rate of its own."""
+    told = [name for name in rows if name not in ("length", "accuracy", "loss", "agreement", "teacher_accuracy")]
+    return len(rows[told].drop_duplicates())
+
+
+# ---- what was found
+
+
+def found() -> Iterator[str]:
+    for topic, findings in topics():
+        yield f"## {topic}\n"
+        yield from table(HEAD, (one.row for one in findings))
+        yield ""
+
+
+def front() -> Iterator[str]:
+    """The README's lines."""
+    for _, findings in topics():
+        yield from (f"- {one.told}: {one.front}" for one in findings if one.front)
+
+
+PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
+    one.__name__: one for one in (decisions, kinds, wrong, model, steps, tested, example, grids, found, front)
+}
+
+
+def filled(text: str) -> str:
+    """The page with each part as the records give it; an unknown part is a KeyError."""
+    return PART.sub(lambda part: part[1] + "\n".join([*PARTS[part[2]](), part[3]]), text)
+
+
+def main() -> None:
+    for page in PAGES:
+        text = filled(page.read_text(encoding="utf-8"))
+        with replacing(page) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""What was found: the questions of findings.yaml, answered from the records; no number is typed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from evidence import STUDIES, comparison_or_table, script
+
+from kdlearn.formulas.intervals import Interval, holm, interval
+
+HEAD = ("question", "answer", "difference", "repeated", "what others tell", "do we agree?")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether `more` gives more than `less`: what the record says, and which sign is `expected` (0: none)."""
+
+    question: str
+    more: str
+    less: str
+    found: Interval
+    literature: str
+    expected: int
+    planned: bool = False
+    over: str = "replicates"
+    unit: str = "points"
+    front: str = ""
+
+    @property
+    def sign(self) -> int:
+        """Of the difference; 0 where the interval holds 0. A planned claim that Holm leaves unconfirmed is 0 too."""
+        clear = self.found.p_value < 0.05
+        return (1 if self.found.mean > 0 else -1) if clear else 0
+
+    @property
+    def answer(self) -> str:
+        if self.sign > 0:
+            return f"Yes: {self.more} gave more than {self.less}."
+        if self.sign < 0:
+            return f"No: {self.more} gave less than {self.less}."
+        how = "Not confirmed" if self.planned else "Not seen"
+        return f"{how}: between {self.more} and {self.less}, {self.allowed} are possible."
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.found.low:+.1f} to {self.found.high:+.1f} {self.unit}"
+
+    @property
+    def agreement(self) -> str:
+        if not self.expected:
+            return "others disagree"
+        return {self.expected: "yes", -self.expected: "no", 0: "not seen here"}[self.sign]
+
+    @property
+    def told(self) -> str:
+        return f"{self.found:+.1f} {self.unit}"
+
+    @property
+    def row(self) -> list[str]:
+        often = f"{self.found.degrees_of_freedom + 1:.0f} {self.over}" + self.planned * ", planned"
+        return [self.question, self.answer, self.told, often, self.literature, self.agreement]
+
+
+def topics() -> Iterator[tuple[str, list[Finding]]]:
+    """All that is recorded."""
+    for topic in yaml.safe_load(Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")):
+        yield topic["topic"], [finding(one) for one in topic["findings"] if is_recorded(one)]
+
+
+def is_recorded(one: Mapping[str, Any]) -> bool:
+    """Whether there are rows for both sides: a study may record one grid after the other."""
+    if not path_of(one["record"]).exists() or "claim" in one:
+        return path_of(one["record"]).exists()
+    rows = record_of(one["record"]).table
+    return all((rows[list(side)] == list(side.values())).all(axis=1).any() for side in (one["of"], one["minus"]))
+
+
+def finding(one: Mapping[str, Any]) -> Finding:
+    words = {name: one[name] for name in Finding.__dataclass_fields__ if name in one}
+    if "claim" in one:
+        return Finding(**words, found=claims(one["record"])[one["claim"]], planned=True)
+    return Finding(**words, found=difference(one["record"], one["of"], one["minus"], one["length"]))
+
+
+def difference(record: str, of: Mapping[str, Any], minus: Mapping[str, Any], length: int | list[int]) -> Interval:
+    """At a length, or of two lengths the change."""
+    comparison = record_of(record)
+    if isinstance(length, int):
+        return comparison.difference(of, minus, length=length)
+    late, early = (comparison.each(of, minus, length=one) for one in length)
+    return interval(late - early)
+
+
+def path_of(record: str) -> Path:
+    """`atlas` is the record of that study's plan, `atlas/held_out` a table of its folder."""
+    folder, _, name = record.partition("/")
+    if name:
+        return STUDIES / folder / f"{name}.parquet"
+    return getattr(plan_of(folder), "RECORD", STUDIES / folder / f"{folder}.parquet")
+
+
+@cache
+def plan_of(study: str) -> Any:
+    return script(STUDIES / study / "plan.py")
+
+
+@cache
+def record_of(record: str) -> Any:
+    return comparison_or_table(path_of(record))
+
+
+@cache
+def claims(study: str) -> Mapping[str, Interval]:
+    """A study's planned differences; their p-values are corrected by Holm's procedure."""
+    found = plan_of(study).planned(record_of(study))
+    corrected = holm({name: one.p_value for name, one in found.items()})
+    return {name: one._replace(p_value=corrected[name]) for name, one in found.items()}

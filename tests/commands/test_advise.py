@@ -1,0 +1,124 @@
+"""`kdlearn advise`: signs, abstentions with their reason, what to pilot, how often; with a made-up guide."""
+
+import re
+
+import numpy as np
+import pytest
+from conftest import Command
+from scipy import stats
+
+from kdlearn.commands.advise import advice
+from kdlearn.studies.guide import Case, Guide
+
+SEEN = {"gap": [1.0, 40.0], "student": [50.0, 97.0], "share": [0.0, 0.98]}
+WIDTHS = {part: {"10": 1.0, "100": 2.0} for part in ("labels", "softness", "gain")}
+SOFT = {"constant": -1.0, "gap left": 0.5, "gap left, other views": -0.5}
+MADE_UP = Guide(
+    {
+        "labels": {"gap × share without labels": 0.8},
+        "softness": SOFT,
+        "half_widths": WIDTHS,
+        "spread": {"100": 3.0},
+        "seen": SEEN,
+    }
+)
+CASE = "advise --labelled 60 --teacher-accuracy 96 --student-accuracy 84"
+
+
+@pytest.fixture
+def made_up(monkeypatch) -> Guide:
+    monkeypatch.setattr(Guide, "load", classmethod(lambda cls: MADE_UP))
+    return MADE_UP
+
+
+def told(**case) -> str:
+    settings = {"labelled": 60, "unlabelled": 0, "teacher": 96.0, "student": 84.0, "views": "same"}
+    return "\n".join(advice(MADE_UP, Case(**{**settings, **case}), None))
+
+
+def test_the_sum_is_told_with_its_interval_and_sign(made_up, kdlearn_here: Command):
+    """By hand: 12 points, no further images, so softness gives -1 + 0.5 · 12 = 5 ± 2."""
+    found = kdlearn_here(*CASE.split(), "--teacher-views", "same")
+    assert found.code == 0 and "less the student's is 12.0 points" in found.out
+    assert re.search(r"together\s+\+3\.0 to \+7\.0 points   a gain", found.out)
+    assert "Distil: ask the teacher; learn from its soft labels at T = 4." in found.out
+    assert "hard labels give" not in found.out and '"unlabelled"' not in found.out
+
+
+def test_images_without_labels_close_most_of_the_gap_first():
+    """80 % of 12 points times the share 0.95; softness gives -1 + 0.5 · 2.88."""
+    parts = MADE_UP.parts(Case(60, 1140, 96.0, 84.0, "same"))
+    assert parts["labels"].mean == pytest.approx(9.12) and parts["softness"].mean == pytest.approx(0.44)
+    assert parts["gain"].mean == pytest.approx(9.56)
+    text = told(unlabelled=1140)
+    assert "let the teacher label the 1,140 further images" in text and "the pilot must tell" in text
+    assert '"unlabelled": further_images' in text
+
+
+def test_unknown_views_hold_both_kinds_of_teacher():
+    parts = {views: MADE_UP.parts(Case(60, 0, 96.0, 84.0, views))["gain"] for views in ("same", "others", "unknown")}
+    assert parts["unknown"].low == pytest.approx(parts["others"].low) == -3
+    assert parts["unknown"].high == pytest.approx(parts["same"].high) == 7
+    assert "The guide abstains: the interval holds both signs" in told(views="unknown")
+
+
+@pytest.mark.parametrize(
+    "case, reason",
+    [
+        ({"teacher": 80.0}, "the teacher's accuracy less the student's is -4.0 points; the atlas has seen 1.0 to 40.0"),
+        ({"student": 40.0, "teacher": 70.0}, "the student reaches 40.0 % on ground truth"),
+        ({"unlabelled": 60_000}, "99.9% of the images are without labels"),
+    ],
+)
+def test_outside_what_was_seen_it_abstains_with_the_reason(case, reason):
+    text = " ".join(told(**case).split())
+    assert "The guide abstains" in text and reason in text and "Distil:" not in text and "Pilot first" in text
+
+
+def test_a_loss_is_said():
+    harmful = Guide({**MADE_UP.fitted, "softness": {"constant": -9.0}})
+    assert "Do not distil" in "\n".join(advice(harmful, Case(60, 0, 96.0, 84.0, "same"), None))
+
+
+def test_so_many_pairs_show_it(made_up, kdlearn_here: Command):
+    """Independently: the first number whose interval, by scipy, is half of the 5 points."""
+    widths = [stats.t.ppf(0.975, n - 1) * 3 / np.sqrt(n) for n in range(2, 30)]
+    needed = next(n for n, width in enumerate(widths, start=2) if width <= 2.5)
+    found = kdlearn_here(*CASE.split(), "--teacher-views", "same", "--budget", 12)
+    said = " ".join(found.out.split())
+    assert needed > 5 and f"seen with {needed} pairs" in said and f"{3 * needed} students" in said
+    assert f"12 students is 4 pairs: ± {widths[2]:.1f} points" in found.out
+    assert "no interval at all" in kdlearn_here(*CASE.split(), "--budget", 3).out
+
+
+def test_without_the_students_accuracy_it_says_how_to_measure_it(kdlearn_here: Command):
+    found = kdlearn_here("advise", "--labelled", 500, "--unlabelled", 10000, "--teacher-accuracy", 92)
+    assert found.code == 0 and "First measure the student on ground truth alone" in found.out
+
+
+@pytest.mark.parametrize(
+    "words, named",
+    [
+        ("advise", "--labelled"),
+        ("advise --labelled 60", "--teacher-accuracy"),
+        (CASE.replace("96", "0.96"), "--teacher-accuracy must be in percent"),
+        (CASE.replace("84", "0.84"), "--student-accuracy must be in percent"),
+        (CASE.replace("96", "nan"), "--teacher-accuracy"),
+        (CASE.replace("96", "101"), "--teacher-accuracy"),
+        (CASE.replace("60", "0"), "--labelled"),
+        (f"{CASE} --unlabelled -1", "--unlabelled"),
+        (f"{CASE} --teacher-views shifted", "--teacher-views must be one of same, others, unknown"),
+        (f"{CASE} --temperature 0.5", "--temperature must lie in 1 to 32"),
+        (f"{CASE} --budget 0", "--budget"),
+    ],
+)
+def test_bad_words_are_refused_by_name(kdlearn_here: Command, words, named):
+    found = kdlearn_here(*words.split())
+    assert found.code == 2 and named in found.err and found.err.count("\n") == 1 and not found.out
+
+
+def test_the_committed_guide_answers_the_books_example():
+    """Whatever the coefficients are: finite, and the parts add up."""
+    parts = Guide.load().parts(Case(500, 10_000, 92.0, 70.0, "same"))
+    assert parts["gain"].mean == pytest.approx(parts["labels"].mean + parts["softness"].mean)
+    assert all(np.isfinite(one[:2]).all() and one.half_width >= 0 for one in parts.values())

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from torch import Generator, Tensor
 
 from kdlearn.exercises.answers import Formula, Number, Properties
@@ -28,7 +28,7 @@ def entropy_at(logits: Tensor, temperature: float) -> float:
 
 
 def factor_for(logits: Tensor, wanted: float, temperature: float) -> float:
-    return brentq(lambda factor: entropy_at(factor * logits, temperature) - wanted, 1e-3, 1e3)
+    return root_scalar(lambda one: entropy_at(one * logits, temperature) - wanted, bracket=(1e-3, 1e3)).root
 
 
 def of_mean_label(logits: Tensor, wanted: float, temperature: float) -> float:
@@ -38,7 +38,7 @@ def of_mean_label(logits: Tensor, wanted: float, temperature: float) -> float:
         mean = soft_labels(factor * logits.double(), temperature).mean(0, keepdim=True)
         return float(entropy(mean)) - wanted
 
-    return brentq(too_soft, 1e-3, 1e3) if too_soft(1e3) < 0 else float("nan")
+    return root_scalar(too_soft, bracket=(1e-3, 1e3)).root if too_soft(1e3) < 0 else float("nan")
 
 
 def lost(gains: np.ndarray, pilot: int) -> float:

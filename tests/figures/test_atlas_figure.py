@@ -15,7 +15,7 @@ from test_figures_mended import BLUE, fills
 
 from kdlearn import Comparison
 from kdlearn.figures import Atlas
-from kdlearn.figures.atlas import CHOICES, KINDS
+from kdlearn.figures.atlas import CHOICES, KINDS, measured
 
 REPLICATES = [1, 2, 3, 4]
 
@@ -124,6 +124,7 @@ def test_its_words_are_its_numbers(shown):
 
 
 def test_without_a_record_it_says_how_one_is_made(tmp_path, monkeypatch):
+    measured.cache_clear()
     monkeypatch.setattr("kdlearn.figures.atlas.DATA", tmp_path / "atlas.json")
     with pytest.raises(FileNotFoundError, match=r"python studies/atlas/figure\.py makes it"):
         Atlas()

@@ -18,7 +18,7 @@ def test_the_three_differences_are_what_it_finds():
     cells = ["".join(cell["source"]) for cell in read_json(NOTEBOOK)["cells"]]
     shown = next(place for place, source in enumerate(cells) if source.startswith("Playground("))
     assert cells[shown] == 'Playground(data_set="moons")'
-    recorded = next(source for source in cells[shown:] if source.startswith("*Recorded"))
+    recorded = next(source for source in cells[shown:] if "were recorded.*" in source)
     said = [tuple(map(float, pair)) for pair in re.findall(r"(\d\.\d) ± (\d\.\d)", recorded)]
     state = {**Playground(data_set="moons").state}
     found = node(RUN, [{**state, **change} for change in TRIED.values()])

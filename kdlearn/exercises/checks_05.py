@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import torch
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from torch import Generator, Tensor
 
 from kdlearn.exercises.answers import Formula, Number
@@ -42,7 +42,7 @@ def temperatures_for(logits: Any, target: float) -> Tensor:
 
 def temperature_for(logits: Tensor, target: float) -> float:
     """The one temperature at which the mean entropy of these rows is the target."""
-    return brentq(lambda at: float(entropy(soft_labels(logits, at)).mean()) - target, 1e-2, 1e4)
+    return root_scalar(lambda at: float(entropy(soft_labels(logits, at)).mean()) - target, bracket=(1e-2, 1e4)).root
 
 
 def answers_until_paid(updates: int, batch_size: int, teacher_macs: float, student_macs: float) -> float:

@@ -130,17 +130,17 @@ def with_grid(record: pd.DataFrame, found: Comparison) -> pd.DataFrame:
     return pd.concat([record, table.assign(loss=table["loss"].round(4))], ignore_index=True)
 
 
-def keep(record: pd.DataFrame, name: str, found: Comparison) -> None:
+def keep(where: Path, record: pd.DataFrame, name: str, found: Comparison) -> None:
     """Write the record, and of a size of grid A every candidate's scores on validation."""
-    Comparison(record).save(HERE / "atlas.parquet")
+    Comparison(record).save(where / "atlas.parquet")
     if found.scores is not None:
-        scores, path = found.scores.assign(images=int(name.rpartition("-")[2])), HERE / "tuning.parquet"
+        scores, path = found.scores.assign(images=int(name.rpartition("-")[2])), where / "tuning.parquet"
         known = [pd.read_parquet(path)] if path.exists() else []
         pd.concat([*known, scores[SCORED]], ignore_index=True).to_parquet(path, index=False)
 
 
-def recorded() -> pd.DataFrame:
-    path = HERE / "atlas.parquet"
+def recorded(where: Path = HERE) -> pd.DataFrame:
+    path = where / "atlas.parquet"
     return Comparison.load(path).table if path.exists() else pd.DataFrame(columns=KEPT)
 
 
@@ -155,8 +155,8 @@ def main(
     only: Annotated[list[str] | None, typer.Option(help="grids to carry out")] = None,
 ) -> None:
     """Carry out the grids that are not recorded yet, and tell the planned claims once all are."""
-    ours = (first, replicates) == (FIRST, REPLICATES)
-    record = recorded() if ours else pd.DataFrame(columns=KEPT)
+    home = HERE if (first, replicates) == (FIRST, REPLICATES) else folder
+    record = recorded(home)
     with executor_at(scheduler) as executor:
         where = {"folder": folder / "work", "progress": True}
         where |= {"executor": executor} if executor else {"workers": workers}
@@ -164,8 +164,7 @@ def main(
             if not part_of(record, name).any():
                 found = GRIDS[name](range(first, first + replicates), where)
                 record = with_grid(record, found)
-                if ours:
-                    keep(record, name, found)
+                keep(home, record, name, found)
                 print(f"{name} is done", flush=True)
     if all(part_of(record, name).any() for name in GRIDS):
         whole = Comparison(record)

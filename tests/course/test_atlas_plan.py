@@ -98,9 +98,9 @@ def test_a_grid_that_is_recorded_is_not_carried_out_again(script_of, monkeypatch
     plan = script_of("atlas/plan")
     there = plan.recorded()
     carried_out = []
-    monkeypatch.setattr(plan, "keep", lambda record, name, found: carried_out.append((name, len(record))))
+    monkeypatch.setattr(plan, "keep", lambda where, record, name, found: carried_out.append((name, len(record))))
     again = plan.Comparison(there[plan.part_of(there, "controls")])
-    monkeypatch.setattr(plan, "recorded", lambda: there[~plan.part_of(there, "controls")])
+    monkeypatch.setattr(plan, "recorded", lambda where: there[~plan.part_of(there, "controls")])
     monkeypatch.setitem(plan.GRIDS, "controls", lambda replicates, where: again)
     plan.main(tmp_path, only=["controls", "teachers"], scheduler=None)
     assert carried_out == [("controls", len(there))]

@@ -30,8 +30,9 @@ from kdlearn.formulas.losses import Reduction
 def hint_loss(student_features: Tensor, teacher_features: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     """‖a - b‖² / (2 D) of each row: the student's layer is to say what the teacher's says, number by number.
 
-    Source: Romero et al. 2015 (FitNets, arXiv 1412.6550), equation 3, divided by the number of features D, so that a
-    weight means the same for a wide layer. Their student's features are projected to the teacher's width first.
+    Source: Romero et al. 2015 (FitNets, arXiv 1412.6550), their loss of hint training, divided by the number of
+    features D, so that a weight means the same for a wide layer. Their student's features are projected to the
+    teacher's width first.
 
     Returns:
         A scalar for features `(N, …)` of one shape; one value a row, `(N,)`, for `reduction="none"`.
@@ -46,7 +47,7 @@ def hint_loss(student_features: Tensor, teacher_features: Tensor, *, reduction: 
 def attention_maps(features: Tensor) -> Tensor:
     """Where a layer is active: the mean over channels of its squares, as a vector of length 1.
 
-    Source: Zagoruyko & Komodakis 2017 (arXiv 1612.03928), section 3.1, F²_sum. A map of zeros stays one.
+    Source: Zagoruyko & Komodakis 2017 (arXiv 1612.03928), their F²_sum. A map of zeros stays one.
 
     Returns:
         `(N, places)` for features `(N, channels, places …)`; float32 for half precision.
@@ -63,8 +64,8 @@ def attention_transfer_loss(
 ) -> Tensor:
     """‖A(a) - A(b)‖² of each row: the student is to be active where the teacher is, in whatever channels.
 
-    Source: Zagoruyko & Komodakis 2017 (arXiv 1612.03928), equation 2 with p = 2; the distance is squared, as in their
-    code, so that it has a slope at 0.
+    Source: Zagoruyko & Komodakis 2017 (arXiv 1612.03928), activation-based, of one pair of layers; the distance is
+    squared, as in public code, so that it has a slope at 0.
 
     Returns:
         A scalar for features `(N, channels, places …)` of the same places; `(N,)` for `reduction="none"`.
@@ -129,8 +130,9 @@ def similarity_preserving_loss(
 ) -> Tensor:
     """Σ_j (G_ij of the student - of the teacher)² / N: rows that are alike for the teacher are to be for the student.
 
-    G holds the products of all pairs of rows, each row of it divided by its length.
-    Source: Tung & Mori 2019 (arXiv 1907.09682), section 3.1; the mean over rows is their ‖·‖² / N².
+    G holds the products of all pairs of rows, each row of it divided by its length. Of features that are nowhere
+    negative a row's loss is at most 2 / N, so that a larger batch wants a larger weight.
+    Source: Tung & Mori 2019 (arXiv 1907.09682); the mean over rows is their ‖·‖² / N².
 
     Returns:
         A scalar for features `(N, …)`; one value a row, `(N,)`, for `reduction="none"`.

@@ -67,7 +67,8 @@ class Finding:
 def topics() -> Iterator[tuple[str, list[Finding]]]:
     """All that is recorded."""
     for topic in yaml.safe_load(Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")):
-        yield topic["topic"], [finding(one) for one in topic["findings"] if is_recorded(one)]
+        if findings := [finding(one) for one in topic["findings"] if is_recorded(one)]:
+            yield topic["topic"], findings
 
 
 def is_recorded(one: Mapping[str, Any]) -> bool:

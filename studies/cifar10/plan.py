@@ -41,23 +41,23 @@ Planned, one Holm family of five, two-sided, Student's t over pairs, in points o
 3. soft labels - the teacher's hard labels, 9 epochs (softness);
 4. soft labels - the same entropy spread evenly, 9 epochs (which classes look alike);
 5. soft labels - ground truth, 5,000 labels.
-All else is exploratory: 4 epochs, changes between lengths, smoothed and permuted labels, hard labels, calibration before
-and after temperature scaling, agreement, and mistakes that are repeated. `repeats_teacher` is the share of the teacher's
-wrong answers that a student gives too, `repeats_student` that of a student on ground truth with another seed: what is
-hard for everybody is in both. What the older record found is known; pilots of this plan there were none.
+All else is exploratory: 4 epochs, changes between lengths, smoothed and permuted labels, hard labels, calibration
+before and after temperature scaling, agreement, and mistakes that are repeated. `repeats_teacher` is the share of the
+teacher's wrong answers that a student gives too, `repeats_student` that of a student on ground truth with another seed:
+what is hard for everybody is in both. What the older record found is known; pilots of this plan there were none.
 
 Cost. Updates were timed on a busy core of an AMD EPYC without AMX, in seconds of that core: 2.1 of the teacher, 0.33 of
 a student, 0.67 for the teacher's answers to 500 views (BatchNorm folded into the convolutions and weights in bfloat16
 saved 4 %, and are left out). A pair is reckoned at 2.0 hours of one core: the teacher 0.6, its answers 0.15, sixteen
 students 1.25. The tuning is 3.2, mostly 240 epochs of students. On two cores, one of which waits where only the teacher
-is left to train or to answer, 1.2 and 1.7 hours: six pairs and the tuning take 9 hours. In sittings of three hours these
-are four: the tuning; pairs 0 and 1; 2 and 3; 4 and 5. With AMX the older study's updates took about half as long; eight
+is left to train or to answer, they take 1.2 and 1.7 hours: six pairs and the tuning 9. In sittings of three hours these
+are four: the tuning; pairs 0 and 1; 2 and 3; 4 and 5. With AMX the older study's updates took about half as long: eight
 pairs at three rates are reckoned at 7 hours, three sittings.
 
 Command: `python studies/cifar10/plan.py FOLDER --tuning`, then `--pairs 0 --pairs 1`, and so on; without options all
 that is not recorded yet. Each unit, the tuning or a pair, is written whole into tuning.parquet or pairs.parquet beside
-this file, which can be committed: FOLDER is needed no more then. A unit that was stopped goes on from FOLDER. Images lie
-in the folder of KDLEARN_DATA.
+this file, which can be committed; then FOLDER is not needed any more. A unit that was stopped goes on from FOLDER.
+Images lie in the folder of KDLEARN_DATA.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -11,7 +11,7 @@ Accuracies are of one student each: they show that the same is trained, and rank
 processor, which other work on the machine changes less than those of the clock; both are told.
 
 pip install "kdlearn[torchdistill,course]"
-python benchmarks/peers.py [--images 5000] [--epochs 4]     # CIFAR-10 in the folder of KDLEARN_DATA; two minutes
+python benchmarks/peers.py FOLDER_OF_IMAGES [--images 5000] [--epochs 4]     # 32 × 32 pixels; two minutes for CIFAR-10
 """
 
 import argparse
@@ -32,12 +32,13 @@ from torchvision.transforms import v2
 
 import kdlearn
 from kdlearn import Adam, Dataset, GroundTruth, Machine, SoftLabels, Stream, Views
+from kdlearn.data.dataset import stratified_sample
 from kdlearn.networks import seeded
 from kdlearn.studies.presets import network_named
 from kdlearn.training.machine import best_machine
 
 TEACHER, STUDENT = "airbench:32,64,112", "airbench:16,80,96"
-TEMPERATURE, RATE, BATCH_SIZE, TESTED = 2.0, 1e-3, 100, 2000
+TEMPERATURE, RATE, BATCH_SIZE = 2.0, 1e-3, 100
 
 
 class OneByOne(torch.utils.data.Dataset):
@@ -101,6 +102,13 @@ def trained_teacher(data: Dataset, num_epochs: int, machine: Machine) -> nn.Modu
     return network
 
 
+def some_of(data: Dataset, images: int) -> Dataset:
+    """So many training images, drawn in equal shares of the classes, and as many test images at most."""
+    sizes = {"train": images, "test": min(images, len(data.test.labels) - len(data.class_names))}
+    drawn = {name: stratified_sample(getattr(data, name).labels, size, seed=0) for name, size in sizes.items()}
+    return replace(data, **{name: getattr(data, name).take(rows) for name, rows in drawn.items()})
+
+
 def timed(work: Callable[[], None]) -> tuple[float, float]:
     """Seconds of the processor, and of the clock."""
     begun = process_time(), perf_counter()
@@ -110,12 +118,11 @@ def timed(work: Callable[[], None]) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", help="cifar10, or a folder that holds train/<class>/* and test/<class>/*")
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--epochs", type=int, default=4)
     options = parser.parse_args()
-    whole, machine = kdlearn.load_images("cifar10"), Machine()
-    parts = {"train": whole.train.take(slice(options.images)), "test": whole.test.take(slice(TESTED))}
-    data = replace(whole, **parts)
+    data, machine = some_of(kdlearn.load_images(options.data), options.images), Machine()
     teacher, first = trained_teacher(data, options.epochs, machine), seeded(network_named(STUDENT, data), 0)
     ways = {
         "torchdistill": lambda student: by_torchdistill(teacher, student, data, options.epochs),

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from students import cifar10
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-import kdlearn
 from kdlearn import Dataset
 from kdlearn.data.files import write_json
 
@@ -55,7 +55,7 @@ def at_thresholds(values: Tensor, same: Tensor) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    data = kdlearn.load_images("cifar10")
+    data = cifar10()
     values, rows = nearest(data)
     same = data.train.labels[rows] == data.test.labels
     told = list(at_thresholds(values, same))

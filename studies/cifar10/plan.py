@@ -2,11 +2,12 @@
 
 The older record (README.md, notebook 07) has one teacher at each length, arms with more tuning runs than others, and
 lengths that differ in student, batch and rate too. Here the networks are the same, a pair of a teacher and students is
-repeated, and all else is shared. JPEG copies of CIFAR-10 where KDLEARN_DATA holds such.
+repeated, and all else is shared.
 
 Images. 45,000 to train, 5,000 held out, on which rates are chosen and temperature scaling is fitted; the 10,000 test
 images are read once a pair. Near-duplicates between test and training images (near_duplicates.json) stay in: every arm
-meets them, and a teacher that knows them by heart teaches them.
+meets them, and a teacher that knows them by heart teaches them. KDLEARN_DATA names the folder; where it holds a JPEG
+copy by class, accuracies are not comparable with published ones, and the record, whose `data` says which, is of it.
 
 Networks, of the preset `cpu`: a teacher of 1,972,792 parameters, 12 epochs on ground truth as it is (the older one had
 smoothed labels), and students of 228,984. NesterovSGD, batches of 500, bfloat16. Each length is a run of its own whose
@@ -57,7 +58,6 @@ pairs at three rates are reckoned at 7 hours, three sittings.
 Command: `python studies/cifar10/plan.py FOLDER --tuning`, then `--pairs 0 --pairs 1`, and so on; without options all
 that is not recorded yet. Each unit, the tuning or a pair, is written whole into tuning.parquet or pairs.parquet beside
 this file, which can be committed; then FOLDER is not needed any more. A unit that was stopped goes on from FOLDER.
-Images lie in the folder of KDLEARN_DATA.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -124,7 +124,7 @@ def pair_of(setting: Setting, pair: int, chosen: Choices, where: Where) -> pd.Da
     table = kdlearn.study(runs, **where)  # of what is kept by now
     told = table.reindex(columns=TOLD)  # a study without smoothed labels has no smoothing
     found = pd.DataFrame([measured(logits, *answers[:2], setting.data) for logits in answers])
-    return pd.concat([told, found, table[["seconds"]]], axis=1)
+    return pd.concat([told, found, table[["seconds"]]], axis=1).assign(data=setting.data.key)
 
 
 def recorded(where: Path) -> pd.DataFrame | None:
@@ -148,6 +148,8 @@ def carry_out(home: Path, setting: Setting, chosen: Choices, pairs: Sequence[int
     """The pairs that are not recorded yet, each of which is written into the record when it is done."""
     for pair in pairs:
         record = recorded(home)
+        if record is not None and set(record["data"]) != {setting.data.key}:
+            raise ValueError("the record is of other images, such as the copy that is not JPEG: take those")
         if not is_recorded(record, pair):
             known = [] if record is None else [record]
             whole = pd.concat([*known, pair_of(setting, pair, chosen, where)], ignore_index=True)

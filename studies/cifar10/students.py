@@ -1,8 +1,10 @@
 """The teacher and the students of one pair, and what is tried for each arm. `plan.py` says why."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -82,9 +84,16 @@ class Setting:
         return {"lengths": (updates,), "batch_size": self.batch_size, "sample": sample}
 
 
+def cifar10(num_validation: int = 0) -> Dataset:
+    """As published where KDLEARN_DATA holds it, else a folder of its images by class."""
+    folder = Path(os.environ.get("KDLEARN_DATA", "data"))
+    by_class = (folder / "train").is_dir() and not (folder / "cifar-10-batches-py").is_dir()
+    return kdlearn.load_images(folder if by_class else "cifar10", num_validation=num_validation)
+
+
 def photographs() -> Setting:
     """CIFAR-10, of whose training images 5,000 are held out, and the networks of the preset `cpu`."""
-    data, preset = kdlearn.load_images("cifar10", num_validation=HELD_OUT), PRESETS["cpu"]
+    data, preset = cifar10(HELD_OUT), PRESETS["cpu"]
     return Setting(data, network_named(preset.teacher, data), network_named(preset.student, data))
 
 

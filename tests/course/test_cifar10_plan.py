@@ -13,9 +13,10 @@ from scipy import stats
 from kdlearn import Batch, Comparison, Dataset, Examples, Stream, entropy, soft_labels
 from kdlearn.data.images import stand_in
 from kdlearn.studies.presets import PRESETS, network_named
+from kdlearn.training.loop import fit
 
 SIZES = {"train": 100, "validation": 40, "test": 40}
-RATES = (0.1, 0.2)
+RATES, PERMUTED = (0.1, 0.2), "soft labels, permuted"
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_every_pair_is_a_fresh_one(plan, setting, chosen):
     assert not same_weights(one[0], other[0]) and not same_weights(one[2][0], other[2][0])
     assert not torch.equal(first_batch(one[2][0]), first_batch(other[2][0]))
     assert not torch.equal(one[2][-1].rows, other[2][-1].rows)
-    drawn = [next(run.strategy for run in of[2] if run.strategy.name == plan.PERMUTED) for of in (one, other)]
+    drawn = [next(run.strategy for run in of[2] if run.strategy.name == PERMUTED) for of in (one, other)]
     assert drawn[0] != drawn[1]
 
 
@@ -82,7 +83,7 @@ def test_every_arm_has_as_many_candidates_at_each_length(plan, setting):
     assert set(whole.groupby(["arm", "epochs"]).size()) == {len(RATES)}
     assert set(few.groupby("arm").size()) == {len(RATES) * 2} and not tried.duplicated().any()
     assert whole.groupby("arm")["epochs"].nunique().to_dict() == {
-        plan.TRUTH: 3, plan.HARD: 3, plan.SOFT: 3, plan.EVENLY: 1, plan.PERMUTED: 1, "smoothed ground truth": 1,
+        plan.TRUTH: 3, plan.HARD: 3, plan.SOFT: 3, plan.EVENLY: 1, PERMUTED: 1, "smoothed ground truth": 1,
     }  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def test_the_best_on_held_out_images_is_chosen_and_of_equal_ones_the_smaller_rat
 def test_a_pair_is_measured_whole_and_goes_on_from_its_folder(plan, setting, chosen, tmp_path, trained):
     where = {"folder": tmp_path, "machine": plan.MACHINE}
     with pytest.MonkeyPatch.context() as real:
-        real.setattr("kdlearn.studies.carry_out.fit", plan.kdlearn.training.loop.fit)
+        real.setattr("kdlearn.studies.carry_out.fit", fit)
         table = plan.pair_of(setting, 0, chosen, where)
     pd.testing.assert_frame_equal(plan.pair_of(setting, 0, chosen, where), table)
     assert trained == [] and len(table) == 2 + len(plan.cells(setting))
@@ -124,11 +125,15 @@ def test_each_pair_is_written_when_it_is_done_and_none_is_carried_out_twice(plan
 
     def pair_of(setting, number, chosen, where):
         begun.append(number)
-        return pd.DataFrame({"replicate": [plan.FIRST + number], "accuracy": [0.5 + number / 100]})
+        return pd.DataFrame({"replicate": [plan.FIRST + number], "accuracy": [0.5 + number / 100], "data": "these"})
 
     monkeypatch.setattr(plan, "pair_of", pair_of)
+    monkeypatch.setattr(Dataset, "key", "these")
     plan.carry_out(tmp_path, setting, {}, [1], {})
     plan.carry_out(tmp_path, setting, {}, [0, 1, 2], {})
+    monkeypatch.setattr(Dataset, "key", "others")
+    with pytest.raises(ValueError, match="other images"):
+        plan.carry_out(tmp_path, setting, {}, [3], {})
     assert begun == [1, 0, 2] and Comparison.load(tmp_path / "pairs.parquet").table["accuracy"].tolist() == [
         0.51,
         0.5,

@@ -64,6 +64,7 @@ this file, which can be committed; then FOLDER is not needed any more. A unit th
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,6 +78,7 @@ from students import (
     SOFT,
     TRUTH,
     Candidate,
+    Cell,
     Choices,
     Setting,
     candidates,
@@ -107,17 +109,14 @@ def scored(setting: Setting, rates: Sequence[float], where: Where) -> pd.DataFra
 
 def choices(setting: Setting, scores: pd.DataFrame) -> Choices:
     """The best candidate of each cell; of equal ones that with the smaller rate, then the shorter."""
-    rates = sorted(scores.loc[scores["role"] == "student", "learning_rate"].unique())
-    students = scores[scores["role"] == "student"].set_index(["strategy", "images", "learning_rate", "epochs"])
-    chosen = {}
-    for cell in cells(setting):
-        tried = sorted(candidates(cell, rates))
-        chosen[cell] = max(tried, key=lambda one, cell=cell: score_of(students, cell.strategy, cell.images, one))
-    return chosen
+    students = scores[scores["role"] == "student"]
+    found = students.set_index(["strategy", "images", "learning_rate", "epochs"])["score"].to_dict()
 
+    def score(cell: Cell, one: Candidate) -> float:
+        return found[(cell.strategy, cell.images, *one)]
 
-def score_of(students: pd.DataFrame, strategy: str, images: int, one: Candidate) -> float:
-    return float(students.loc[(strategy, images, *one), "score"])
+    tried = {cell: sorted(candidates(cell, students["learning_rate"].unique().tolist())) for cell in cells(setting)}
+    return {cell: max(some, key=partial(score, cell)) for cell, some in tried.items()}
 
 
 def pair_of(setting: Setting, pair: int, chosen: Choices, where: Where) -> pd.DataFrame:
@@ -126,9 +125,8 @@ def pair_of(setting: Setting, pair: int, chosen: Choices, where: Where) -> pd.Da
     answers = kdlearn.trained_logits(runs, splits=("validation", "test"), **where)
     taught, independent, *_ = answers
     table = kdlearn.study(runs, **where)  # of what is kept by now
-    told = table.reindex(columns=TOLD)  # a study without smoothed labels has no smoothing
     found = pd.DataFrame([measured(logits, taught, independent, setting.data) for logits in answers])
-    return pd.concat([told, found, table[["seconds"]]], axis=1).assign(data=setting.data.key)
+    return pd.concat([table[TOLD], found, table[["seconds"]]], axis=1).assign(data=setting.data.key)
 
 
 def recorded(where: Path) -> pd.DataFrame | None:

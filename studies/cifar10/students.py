@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +38,6 @@ class Permuted(Strategy):
         return kdlearn.soft_label_loss(student_logits, logits, self.temperature, reduction="none")
 
 
-@cache
 def places_of(classes: int, drawn: int) -> Tensor:
     """`(C, C)`: for each arg max, from which class each class takes its logit; the arg max from itself."""
     places, generator = torch.arange(classes).repeat(classes, 1), generator_of(drawn)

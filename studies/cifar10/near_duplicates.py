@@ -4,10 +4,13 @@ Barz and Denzler 2020 (arXiv 1902.00423) looked at the nearest pairs by eye and 
 images averaged to 16 × 16 pixels, each with mean 0 and length 1, so that brightness and contrast do not count; of each
 test image the training image with the largest scalar product, the correlation, as it is or mirrored. Nobody looks at
 the pairs. That both have the same label is a check: of near-duplicates nearly all have. Both shares are told at several
-thresholds, all 60,000 images included. Copies that are shifted or cut are missed.
+thresholds, of all 60,000 images. Copies that are shifted or cut are missed.
+
+Found, in a JPEG copy of the images: 2.1 % of the test images have a training image at a correlation of 0.94 or more,
+and 96 % of these pairs share the label; at 0.92 it is 3.6 %, of which 90 % share it.
 
 Command: `python studies/cifar10/near_duplicates.py` writes near_duplicates.json beside this file, in about a minute on
-a core.
+a core; KDLEARN_DATA as for plan.py.
 """
 
 from collections.abc import Iterator

@@ -5,8 +5,8 @@ lengths that differ in student, batch and rate too. Here the networks are the sa
 repeated, and all else is shared.
 
 Images. 45,000 to train, 5,000 held out, on which rates are chosen and temperature scaling is fitted; the 10,000 test
-images are read once a pair. Near-duplicates between test and training images (near_duplicates.json) stay in: every arm
-meets them, and a teacher that knows them by heart teaches them. KDLEARN_DATA names the folder; where it holds a JPEG
+images are read once a pair. About 2 % of the test images have a near-duplicate among the training images
+(near_duplicates.py). They stay in: every arm meets them, and so did the teacher. KDLEARN_DATA names the folder; where it holds a JPEG
 copy by class, accuracies are not comparable with published ones, and the record, whose `data` says which, is of it.
 
 Networks, of the preset `cpu`: a teacher of 1,972,792 parameters, 12 epochs on ground truth as it is (the older one had

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kdlearn import Batch, Comparison, Dataset, Examples, Stream, entropy, soft_labels
+from kdlearn.data.files import read_json
 from kdlearn.data.images import stand_in
 from kdlearn.studies.presets import PRESETS, network_named
 from kdlearn.training.loop import fit
@@ -220,6 +221,17 @@ def test_copies_that_are_brighter_and_mirrored_are_found_and_noise_is_not(script
     assert rows[:2].tolist() == [7, 31] and (values[:2] > 0.99).all() and (values[2:] < 0.9).all()
     told = list(duplicates.at_thresholds(values, torch.ones(12, dtype=torch.bool)))
     assert {one["share"] for one in told} == {2 / 12} and {one["same_label"] for one in told} == {1.0}
+
+
+def test_the_script_on_near_duplicates_tells_what_was_found(script_of):
+    duplicates = script_of("cifar10/near_duplicates")
+    told = pd.DataFrame(read_json(duplicates.RECORD)["thresholds"]).set_index("correlation")
+    assert tuple(told.index) == duplicates.THRESHOLDS
+    assert told["share"].is_monotonic_decreasing and told["same_label"].is_monotonic_increasing
+    for threshold in (0.94, 0.92):
+        share, same = told.loc[threshold]
+        assert f"{share:.1%}".replace("%", " %") in duplicates.__doc__
+        assert f"{same:.0%}".replace("%", " %") in duplicates.__doc__
 
 
 def test_the_networks_have_the_sizes_that_the_plan_tells(plan):

@@ -6,8 +6,9 @@ repeated, and all else is shared.
 
 Images. 45,000 to train, 5,000 held out, on which rates are chosen and temperature scaling is fitted; the 10,000 test
 images are read once a pair. About 2 % of the test images have a near-duplicate among the training images
-(near_duplicates.py). They stay in: every arm meets them, and so did the teacher. KDLEARN_DATA names the folder; where it holds a JPEG
-copy by class, accuracies are not comparable with published ones, and the record, whose `data` says which, is of it.
+(near_duplicates.py). They stay in: every arm meets them, and so did the teacher. KDLEARN_DATA names the folder; where
+it holds a JPEG copy by class, accuracies are not comparable with published ones. The column `data` of the record says
+which images they were.
 
 Networks, of the preset `cpu`: a teacher of 1,972,792 parameters, 12 epochs on ground truth as it is (the older one had
 smoothed labels), and students of 228,984. NesterovSGD, batches of 500, bfloat16. Each length is a run of its own whose
@@ -29,15 +30,14 @@ Controls at 9: the same entropy spread evenly, which takes away which classes lo
 
 Equal tuning. Each arm at each length has the same candidates, two rates, 0.6 and 1.2 (with AMX three: 0.4, 0.8, 1.6);
 on 5,000 images the two lengths times as many. Chosen by accuracy on the images held out, with a teacher and a student's
-seed that are not reported, the smaller rate where two are equal; the test images are no part of that data set. T = 2 is
-nowhere chosen: of 1, 2 and 4 it was the best for a teacher like this one in the older record, on held-out images after
-three epochs.
-One seed and 5,000 images tell rates apart that differ by a point, not by less; two rates have no inside, so that every
-choice lies at an end of its grid.
+seed that are not reported, the smaller rate where two are equal; the test images are no part of that data set. One
+seed and 5,000 images tell rates apart that differ by a point, not by less; of two rates every choice lies at an end of
+the grid. T = 2 is nowhere chosen: of 1, 2 and 4 it was the best for a teacher like this one in the older record, on
+held-out images after three epochs.
 
-Pairs. Each has a fresh teacher, fresh first weights, order, views and 5,000 images; its arms share them but for the
-teacher. Six on a machine without AMX, eight with (`--number 8`), as is decided before the first. If pairs differ as the
-five seeds of the older record's one teacher did, half widths with six are 0.6 points for 1 and 2, and 0.5 for 3.
+Pairs. Each has a teacher, first weights, order, views and 5,000 images of its own, which all of its arms share. Six on
+a machine without AMX, eight with (`--number 8`), as is decided before the first. If pairs differ as the five seeds of
+the older record's one teacher did, half widths with six are 0.6 points for 1 and 2, and 0.5 for 3.
 
 Planned, one Holm family of five, two-sided, Student's t over pairs, in points of accuracy:
 1. soft labels - ground truth, 9 epochs;

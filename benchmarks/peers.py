@@ -8,7 +8,9 @@ sets do, without worker processes. AdamW at 0.001, batches of 100. torchdistill'
 so its weight is T² here.
 
 Accuracies are of one student each: they show that the same is trained, and rank nothing. Seconds are those of the
-processor, which other work on the machine changes less than those of the clock; both are told.
+processor, which other work on the machine changes less than those of the clock; both are told. In one run on a busy
+core of an AMD EPYC without AMX, 2,000 images of CIFAR-10 and 3 epochs, torchdistill took 14.2 seconds of the processor,
+kdlearn 9.3 in float32 and 6.4 in bfloat16; accuracies were 34.0, 34.2 and 34.7 %.
 
 pip install "kdlearn[torchdistill,course]"
 python benchmarks/peers.py FOLDER_OF_IMAGES [--images 5000] [--epochs 4]     # 32 × 32 pixels; two minutes for CIFAR-10

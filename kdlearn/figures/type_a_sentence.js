@@ -93,7 +93,7 @@ export function TypeASentence(model, element) {
     truth, box("row", ...WHO.map((who, which) => create("p", {}, swatch(who), `The ${who}'s hard label: `, hardLabels[which]))),
     box("stack answer", seconds, box("row", temperature.node, another), box("views", bars.node, box("stack", map.node, leans,
       create("p", { class: "faint" }, `Circles: the soft labels of your sentence. Lines: the teacher's mean soft label of 100 held-out texts of a language, at T = ${at}. `
-        + "The half beside a language shows what it gives the other, where one gives 1 %. Dashed lines join two families."))),
+        + "The half beside a language shows what it gives the other, where either gives 1 % or more. Dashed lines join two families."))),
     create("p", { class: "faint" }, `Of held-out articles in pieces of 25 characters, the student has ${rates("25 characters")}; of 180 everyday sentences ${rates("sentences")}. `
       + "Neither can say “none of these”: Latin gets a label too. One student is no evidence.")), live.node));
 

@@ -185,7 +185,7 @@ def shown(page, who: int) -> list[str]:
 
 
 def test_each_letter_is_answered_with_pythons_soft_label(page, alone):
-    field = page.get_by_label("A sentence")
+    field = page.get_by_role("textbox")
     for letter in ("", *"Où ça ? 😀e\u0301"):
         field.fill("") if letter == "" else field.press_sequentially(letter)
         figure = TypeASentence(text=page.evaluate(f"{STATE}.get('text')"))
@@ -201,7 +201,7 @@ def test_presets_and_temperature_show_what_is_recorded_of_the_teacher(page):
         page.get_by_role("button", name=name, exact=True).click()
         page.get_by_label("Temperature").press("PageUp")
         figure = TypeASentence(**values, temperature=page.evaluate(f"{STATE}.get('temperature')"))
-        assert page.get_by_label("A sentence").input_value() == figure.text
+        assert page.get_by_role("textbox").input_value() == figure.text
         for who, soft in enumerate((figure.soft_labels["teacher"], figure.soft_labels["student"])):
             for text, share in zip(shown(page, who), soft, strict=True):
                 assert float(text.replace("\u00a0%", "") or 0) == pytest.approx(100 * share, abs=0.51)
@@ -213,8 +213,8 @@ def test_another_sentence_comes_to_each_in_turn_with_its_ground_truth(page):
     english = [text for language, text in sentences if language == "English"]
     for _ in sentences:
         page.get_by_role("button", name="Another sentence").click()
-        seen.add(page.get_by_label("A sentence").input_value())
-        place = [text for _, text in sentences].index(page.get_by_label("A sentence").input_value())
+        seen.add(page.get_by_role("textbox").input_value())
+        place = [text for _, text in sentences].index(page.get_by_role("textbox").input_value())
         words = page.locator(".figure").inner_text()
         assert f"Ground truth: {sentences[place][0]}." in words
         assert (english[place % 10] in words) == (place < 180)
@@ -223,7 +223,7 @@ def test_another_sentence_comes_to_each_in_turn_with_its_ground_truth(page):
 
 def test_typed_letters_are_no_shortcuts_of_the_full_screen(page):
     page.get_by_role("button", name="Full screen").click()
-    field = page.get_by_label("A sentence")
+    field = page.get_by_role("textbox")
     field.fill("")
     field.press_sequentially("npn")
     assert field.input_value() == "npn"
@@ -232,10 +232,10 @@ def test_typed_letters_are_no_shortcuts_of_the_full_screen(page):
 
 
 def test_the_address_holds_the_sentence_and_a_picture_shows_it(page, browser):
-    page.get_by_label("A sentence").fill("Où est-il ?")
+    page.get_by_role("textbox").fill("Où est-il ?")
     wait_until(lambda: "text=" in page.url)
     other, errors, _ = looked_at(browser, page.url + "&T=4", page.url.split("#")[0])
-    assert other.get_by_label("A sentence").input_value() == "Où est-il ?" and errors == []
+    assert other.get_by_role("textbox").input_value() == "Où est-il ?" and errors == []
     assert other.evaluate(f"{STATE}.get('temperature')") == 4
     copied = "node => { const copy = node.cloneNode(true); return new XMLSerializer().serializeToString(copy); }"
     assert ">Où est-il ?</textarea>" in other.locator("textarea").evaluate(copied)
@@ -265,7 +265,7 @@ def test_the_sentence_is_seen_while_the_guess_waits(browser, tmp_path):
     TypeASentence(ask=True).save(tmp_path / "figure.html")
     page = browser.new_page()
     page.goto((tmp_path / "figure.html").as_uri())
-    assert page.get_by_label("A sentence").is_visible() and "hard label: Danish" in page.locator("section").inner_text()
+    assert page.get_by_role("textbox").is_visible() and "hard label: Danish" in page.locator("section").inner_text()
     assert not page.locator(".soft").is_visible() and not page.locator(".languages").is_visible()
     page.get_by_role("button", name="Norwegian", exact=True).first.click()
     assert page.locator(".soft").is_visible() and page.locator(".languages").is_visible()

@@ -10,7 +10,6 @@ import torch
 from conftest import install_npm_packages, looked_at, require
 from hypothesis import given
 from hypothesis import strategies as st
-from jupyterlab_in_browser import wait_until
 from safetensors.torch import load_file
 from test_figures_learning import node
 
@@ -205,7 +204,7 @@ def test_presets_and_temperature_show_what_is_recorded_of_the_teacher(page):
         for who, soft in enumerate((figure.soft_labels["teacher"], figure.soft_labels["student"])):
             for text, share in zip(shown(page, who), soft, strict=True):
                 assert float(text.replace("\u00a0%", "") or 0) == pytest.approx(100 * share, abs=0.51)
-        assert page.locator("text.top").inner_text() == figure.languages(figure.student_logits)[0]
+        assert page.locator("text.top").text_content() == figure.languages(figure.student_logits)[0]
 
 
 def test_another_sentence_comes_to_each_in_turn_with_its_ground_truth(page):
@@ -233,8 +232,9 @@ def test_typed_letters_are_no_shortcuts_of_the_full_screen(page):
 
 def test_the_address_holds_the_sentence_and_a_picture_shows_it(page, browser):
     page.get_by_role("textbox").fill("Où est-il ?")
-    wait_until(lambda: "text=" in page.url)
-    other, errors, _ = looked_at(browser, page.url + "&T=4", page.url.split("#")[0])
+    page.wait_for_function("location.hash.includes('text=')")
+    address = page.evaluate("location.href")
+    other, errors, _ = looked_at(browser, f"{address}&T=4", address.split("#")[0])
     assert other.get_by_role("textbox").input_value() == "Où est-il ?" and errors == []
     assert other.evaluate(f"{STATE}.get('temperature')") == 4
     copied = "node => { const copy = node.cloneNode(true); return new XMLSerializer().serializeToString(copy); }"

@@ -106,7 +106,8 @@ export function TypeASentence(model, element) {
     temperature.set(T);
     if (field.value !== text) field.value = text;
     field.textContent = text; // for a picture
-    truth.textContent = place < 0 ? "" : `Ground truth: ${sentences[place][0]}.${place < ALIGNED ? ` In English: ${sentences[place % 10][1]}` : ""}`;
+    truth.hidden = place < 0;
+    truth.textContent = truth.hidden ? "" : `Ground truth: ${sentences[place][0]}.${place < ALIGNED ? ` In English: ${sentences[place % 10][1]}` : ""}`;
     for (const view of [bars, map]) view.show(soft, hard);
     orders.forEach((order, which) => { hardLabels[which].textContent = order ? names[order[0]] : "not asked"; });
     seconds.textContent = `At T = ${formatTemperature(T)} ${soft.map((one, which) => (one ? `the ${WHO[which]} gives ${orders[which].slice(0, 2).map((k) => `${names[k]} ${formatPercent(one[k])}`).join(" and ")}`

@@ -172,6 +172,7 @@ class TypeASentence(Figure):
         from kdlearn.plots import new_axes, probability_bars
 
         ax = probability_bars(self.soft_labels, new_axes(8, 3.4), list(self.families))
-        ax.tick_params(axis="x", rotation=60)
+        for label in ax.get_xticklabels():
+            label.set(rotation=60, ha="right", rotation_mode="anchor")
         ax.set(xlabel="", title=self.text[:80])
         return ax

@@ -62,7 +62,7 @@ function languageMap(families, leanings, places) {
   const node = svg("svg", { class: "languages", role: "img" }, ...halves, ...circles.flat(), ...texts);
   const leansOf = (from) => ranked(names.map((_, to) => (to === from ? -1 : leanings[from * count + to]))).slice(0, 2)
     .map((to) => `${names[to]} ${formatPercent(leanings[from * count + to])}`).join(" and ");
-  node.setAttribute("aria-label", `Map of languages. To which the teacher leans most: ${names.map((name, k) => `${name} to ${leansOf(k)}`).join("; ")}`);
+  node.setAttribute("aria-label", `Map. The teacher leans most from ${names.map((name, k) => `${name} to ${leansOf(k)}`).join("; ")}`);
   const show = (softLabels, hard) => {
     softLabels.forEach((soft, which) => circles[which].forEach((circle, k) => circle.setAttribute("r", `${soft ? 2.4 * Math.sqrt(soft[k]) : 0}em`)));
     texts.forEach((text, k) => text.setAttribute("class", k === hard ? "top" : ""));
@@ -79,10 +79,12 @@ export function TypeASentence(model, element) {
     const told = get("told");
     return told.text === text && told.logits.length ? told.logits : null;
   };
-  const field = create("textarea", { rows: 2, maxLength: model.limits.text.longest, tabIndex: 0, spellcheck: false, "aria-label": "A sentence", oninput: () => {
-    Object.assign(model, { caret: field.selectionEnd, usedAt: performance.now() }); // for when the output is shown again
+  const take = () => {
+    Object.assign(model, { caret: field.selectionEnd, usedAt: performance.now() }); // for the next showing
     model.set("text", field.value);
-  } });
+  };
+  const field = create("textarea", { rows: 2, maxLength: model.limits.text.longest, tabIndex: 0, spellcheck: false, "aria-label": "A sentence",
+    oninput: take, onkeyup: take });
   const another = button("Another sentence", () => model.set("text", sentences[(placeOf() + 75) % sentences.length][1]));
   const temperature = slider({ ...model.limits.temperature, ...bound(model, "temperature"), label: "Temperature", step: 0.005, logarithmic: true,
     marks: [1, 4, 16, 100], format: formatTemperature });

@@ -78,16 +78,16 @@ def sentences() -> list[tuple[str, str]]:
     return [(language, one) for language, some in own.items() for one in some] + list(OTHERS.items())
 
 
-def trained(teacher: Any) -> torch.nn.Module:
+def trained(teacher: Any) -> kdlearn.NgramNetwork:
     data = kdlearn.Dataset(together(pieces("train")), together(pieces("validation")))
-    student, strategy = kdlearn.seeded(STUDENT, 0), kdlearn.SoftLabels(TEMPERATURE)
+    student, strategy = STUDENT(), kdlearn.SoftLabels(TEMPERATURE)  # its first weights are 0
     options = {"optimizer": kdlearn.Adam(RATE), "batch_size": BATCH_SIZE, "num_epochs": EPOCHS, "progress": False}
     kdlearn.distill(teacher, student, data, strategy=strategy, seed=0, **options)
     return student.eval()
 
 
 @torch.no_grad()
-def rounded(student: torch.nn.Module) -> dict[str, Tensor]:
+def rounded(student: kdlearn.NgramNetwork) -> dict[str, Tensor]:
     """A row a language: weights as int8 with a float32 scale, and the bias."""
     weight = student.weight.T
     scale = weight.abs().amax(dim=1) / 127
@@ -96,7 +96,7 @@ def rounded(student: torch.nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def network_of(tensors: Mapping[str, Tensor]) -> torch.nn.Module:
+def network_of(tensors: Mapping[str, Tensor]) -> kdlearn.NgramNetwork:
     """The student of rounded weights."""
     student = STUDENT()
     student.weight.copy_((tensors["0.weight"] * tensors["0.scale"][:, None]).T)

@@ -6,6 +6,7 @@ from .data import Views as Views
 from .data import codes_of as codes_of
 from .data import compose_pictures as compose_pictures
 from .data import hashed_ngrams as hashed_ngrams
+from .data import load_characters as load_characters
 from .data import load_digits as load_digits
 from .data import load_images as load_images
 from .data import load_languages as load_languages
@@ -68,6 +69,7 @@ from .networks import set_weights as set_weights
 from .networks import small_convnet as small_convnet
 from .networks import weights_hash as weights_hash
 from .networks import whiten as whiten
+from .networks.characters import character_transformer as character_transformer
 from .networks.resnet import resnet18 as resnet18
 from .networks.spoken import spoken_student as spoken_student
 from .networks.spoken import spoken_teacher as spoken_teacher

@@ -56,6 +56,9 @@ from .formulas.metrics import macro_f1 as macro_f1
 from .formulas.metrics import macro_recall as macro_recall
 from .formulas.regression import mean_squared_error as mean_squared_error
 from .formulas.regression import regression_distillation_loss as regression_distillation_loss
+from .formulas.token_losses import skewed_kl_loss as skewed_kl_loss
+from .formulas.token_losses import skewed_reverse_kl_loss as skewed_reverse_kl_loss
+from .formulas.token_losses import top_k_loss as top_k_loss
 from .networks import YesOrNo as YesOrNo
 from .networks import airbench as airbench
 from .networks import count_macs as count_macs
@@ -110,6 +113,10 @@ from .training.strategies import StandardisedSoftLabels as StandardisedSoftLabel
 from .training.strategies import Strategy as Strategy
 from .training.strategies import TeachersHardLabels as TeachersHardLabels
 from .training.strategies import TruthWhereKnown as TruthWhereKnown
+from .training.token_strategies import SkewedDivergence as SkewedDivergence
+from .training.token_strategies import SkewedReverseDivergence as SkewedReverseDivergence
+from .training.token_strategies import TeachersSampledLabels as TeachersSampledLabels
+from .training.token_strategies import TopK as TopK
 
 __version__: str
 ENGINE: int

@@ -18,7 +18,7 @@ def load_characters(
 ) -> Dataset:
     """A text as windows of characters, whose labels are the next characters.
 
-    The course's text is 1.1 million characters of Shakespeare's plays, which Karpathy gathered for char-rnn. Get it with
+    The course's text is 1.1 million characters of Shakespeare's plays, gathered by Karpathy for char-rnn. Get it with
     `curl -o tinyshakespeare.txt https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt`;
     `root` is the folder that holds it (by default that in the variable KDLEARN_DATA, or `data`), or the file of a text
     of your own.

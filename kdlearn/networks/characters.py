@@ -64,7 +64,7 @@ def character_transformer(
 
     It has no buffers and no dropout, so that small ones can be trained in a stack. A bias of the keys would change no
     weight of the attention, so queries, keys and values have none.
-    Source: Vaswani et al. 2017 (arXiv 1706.03762), with LayerNorm first (Radford et al. 2019, GPT-2) and learned places.
+    Source: Vaswani et al. 2017 (arXiv 1706.03762); LayerNorm first and learned places as in GPT-2.
 
     Args:
         num_classes: how many characters there are.

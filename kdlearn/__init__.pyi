@@ -84,6 +84,7 @@ from .studies.distill import distill as distill
 from .studies.run import Run as Run
 from .studies.study import study as study
 from .studies.teachers import trained_logits as trained_logits
+from .studies.teachers import trained_networks as trained_networks
 from .studies.tuning import Choice as Choice
 from .training.examine_training import examine_training as examine_training
 from .training.feature_strategies import AttentionTransfer as AttentionTransfer
@@ -100,6 +101,8 @@ from .training.optimizers import NesterovSGD as NesterovSGD
 from .training.regression_strategies import BoundedByTeacher as BoundedByTeacher
 from .training.regression_strategies import TeachersValues as TeachersValues
 from .training.regression_strategies import TrueValues as TrueValues
+from .training.sampled_text import OnPolicy as OnPolicy
+from .training.sampled_text import sampled_text as sampled_text
 from .training.strategies import DecoupledLabels as DecoupledLabels
 from .training.strategies import EvenlySpread as EvenlySpread
 from .training.strategies import GroundTruth as GroundTruth

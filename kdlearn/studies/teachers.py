@@ -1,11 +1,12 @@
-"""What trained networks answer, so that teachers can be made of it: ensembles, labels with their classes permuted."""
+"""Trained networks, and what they answer: of that teachers are made, such as ensembles."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from kdlearn.studies.carry_out import Task, network_of
 from kdlearn.studies.plan import Plan
@@ -37,15 +38,55 @@ def trained_logits(
     >>> logits["train"].shape, logits["test"].shape
     (torch.Size([1200, 10]), torch.Size([400, 10]))
     """
+    return of_trained(answers_of, runs, folder, machine, workers, executor, progress)
+
+
+def trained_networks(
+    runs: Sequence[Run],
+    folder: str | Path | None = None,
+    *,
+    machine: Machine = Machine(),
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> list[nn.Module]:
+    """Train networks, and give them: to ask what no split of the data asks, such as the text that they write.
+
+    Arguments and errors as in `study`; in its folder what is trained already is read.
+
+    Returns:
+        For each run its network, on the machine's device, with the weights after the last of its lengths.
+
+    >>> from kdlearn import load_digits, perceptron
+    >>> [network] = trained_networks([Run(load_digits(), lambda: perceptron(64, 8, 10), lengths=(5,))])
+    >>> network.training
+    True
+    """
+    return of_trained(lambda network, run, machine: network, runs, folder, machine, workers, executor, progress)
+
+
+def of_trained(
+    asked: Callable[[nn.Module, Run, Machine], Any],
+    runs: Sequence[Run],
+    folder: str | Path | None,
+    machine: Machine,
+    workers: int | None,
+    executor: Executor | None,
+    progress: bool,
+) -> list[Any]:
+    """What is asked of each network once it is trained."""
     kept = [replace(run, keep=True) for run in runs]
     plan = plan_of(kept, machine, spread=executor is not None or workers is not None)
-    with carried_out(plan, folder, workers, executor, progress) as (place, _):
-        return [answers_of_trained(run, plan, place) for run in kept]
+    with carried_out(plan, folder, workers, executor, progress) as (place, _), plan.machine.threading():
+        networks = ((trained(run, plan, place), run) for run in kept)
+        return [asked(network, run, plan.machine) for network, run in networks]
 
 
-def answers_of_trained(run: Run, plan: Plan, folder: Path) -> dict[str, Tensor]:
+def trained(run: Run, plan: Plan, folder: Path) -> nn.Module:
     weights = plan.weights[plan.keys.of(run)]
-    network = plan.machine.place(network_of(run, Task("", (), folder, plan.machine), weights))
-    data = run.data.to(plan.machine.device)
-    with plan.machine.threading():
-        return {name: predict(network, data.inputs(name), machine=plan.machine).cpu() for name, _ in data.splits()}
+    return plan.machine.place(network_of(run, Task("", (), folder, plan.machine), weights))
+
+
+def answers_of(network: nn.Module, run: Run, machine: Machine) -> dict[str, Tensor]:
+    data = run.data.to(machine.device)
+    return {name: predict(network, data.inputs(name), machine=machine).cpu() for name, _ in data.splits()}

@@ -55,13 +55,9 @@ def load_characters(
     numbers = {name: number for number, name in enumerate(names)}
     codes = torch.tensor([numbers[one] for one in text])
     trained, tuned = (int(share * len(codes)) for share in (TRAINED, TUNED))
-    parts = {
-        "train": piece_of(codes[:trained], characters, piece),
-        "validation": codes[trained:tuned],
-        "test": codes[tuned:],
-    }
-    splits = {name: windows(part, length, name) for name, part in parts.items()}
-    return Dataset(**splits, class_names=names, name="characters")
+    train = windows(piece_of(codes[:trained], characters, piece), length, "train")
+    validation, test = windows(codes[trained:tuned], length, "validation"), windows(codes[tuned:], length, "test")
+    return Dataset(train, test, validation, class_names=names, name="characters")
 
 
 def path_of(root: Path) -> Path:

@@ -64,7 +64,6 @@ import kdlearn
 from kdlearn import (
     Adam,
     Comparison,
-    Dataset,
     GroundTruth,
     JensenShannon,
     Machine,
@@ -75,7 +74,6 @@ from kdlearn import (
     SkewedReverseDivergence,
     SoftLabels,
     Strategy,
-    Stream,
     TeachersHardLabels,
     TeachersSampledLabels,
     TopK,
@@ -84,8 +82,9 @@ from kdlearn import (
     predict,
     sampled_text,
 )
+from kdlearn.data.batches import Stream
 from kdlearn.data.characters import LENGTH
-from kdlearn.data.dataset import Examples
+from kdlearn.data.dataset import Dataset, Examples
 from kdlearn.data.files import read_table, read_tensors, write_table, write_tensors
 from kdlearn.formulas.intervals import Interval, interval
 from kdlearn.studies.study import the_executor
@@ -216,7 +215,7 @@ def tuned(replicate: int, rates: tuple[float, ...], folder: Path) -> pd.DataFram
     names = {"part": "tuning", "strategy": SMALL_TEACHER}
     small = teacher_of(replicate, text_of(replicate), SMALL_UPDATES, measured_on="validation", names=names)
     of_small = kdlearn.study([small], folder / str(replicate), machine=ONE_CORE)
-    material = Material(replicate, int(of_small.loc[of_small["loss"].idxmin(), "length"]), folder)
+    material = Material(replicate, int(of_small.sort_values("loss")["length"].iloc[0]), folder)
     material.add_written()
     options = {"lengths": LENGTHS, "part": "tuning", "measured_on": "validation"}
     runs = [material.run(name, arm, rate, **options) for name, arm in ARMS.items() for rate in rates]
@@ -235,7 +234,7 @@ def choices(tuning: pd.DataFrame) -> Choices:
     """For each arm, and the piece's teacher, the rate and length with the least mean loss on validation."""
     means = tuning.groupby(["strategy", "learning_rate", "length"])["loss"].mean()
     best = means.groupby("strategy").idxmin()
-    return {name: Chosen(float(rate), int(length)) for name, (_, rate, length) in best.items()}
+    return {str(name): Chosen(float(rate), int(length)) for name, (_, rate, length) in best.items()}
 
 
 def further_rates(tuning: pd.DataFrame) -> tuple[float, ...]:
@@ -291,7 +290,8 @@ def last_quarter(replicate: int, chosen: Choices, folder: Path) -> pd.DataFrame:
 
 def own_text(student: nn.Module, material: Material, epoch: int) -> OnPolicy:
     prompts = material.texts[PIECE].train.inputs[:, :PROMPT]
-    options = {"length": LENGTH, "batch_size": BATCH_SIZE, "num_updates": epoch, "seed": material.replicate}
+    options: dict[str, Any] = {"length": LENGTH, "batch_size": BATCH_SIZE, "num_updates": epoch}
+    options["seed"] = material.replicate
     return OnPolicy(student, material.teacher, prompts, **options)
 
 

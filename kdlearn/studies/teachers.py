@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ def trained_logits(
     runs: Sequence[Run],
     folder: str | Path | None = None,
     *,
+    splits: Sequence[str] | None = None,
     machine: Machine = Machine(),
     workers: int | None = None,
     executor: Executor | None = None,
     progress: bool = False,
 ) -> list[dict[str, Tensor]]:
-    """Train networks, and say for each what it answers on every split of its data, as it is.
+    """Train networks, and say for each what it answers on the `splits` of its data, or on every one, as it is.
 
     Such a mapping can be a run's `teacher`, and so can what is made of several: the mean of an ensemble, labels with
     their classes permuted. Arguments and errors as in `study`; `folder` may be the students' own.
@@ -38,7 +40,10 @@ def trained_logits(
     >>> logits["train"].shape, logits["test"].shape
     (torch.Size([1200, 10]), torch.Size([400, 10]))
     """
-    return of_trained(answers_of, runs, folder, machine, workers, executor, progress)
+    for run in runs:
+        check_splits(run, splits)
+    asked = partial(answers_of, splits=splits)
+    return of_trained(asked, runs, folder, machine, workers, executor, progress)
 
 
 def trained_networks(
@@ -87,6 +92,13 @@ def trained(run: Run, plan: Plan, folder: Path) -> nn.Module:
     return plan.machine.place(network_of(run, Task("", (), folder, plan.machine), weights))
 
 
-def answers_of(network: nn.Module, run: Run, machine: Machine) -> dict[str, Tensor]:
+def check_splits(run: Run, splits: Sequence[str] | None) -> None:
+    there = [name for name, _ in run.data.splits()]
+    if splits is not None and not set(splits) <= set(there):
+        raise ValueError(f"splits must name splits of the data, {', '.join(there)}; got {splits!r}")
+
+
+def answers_of(network: nn.Module, run: Run, machine: Machine, splits: Sequence[str] | None) -> dict[str, Tensor]:
     data = run.data.to(machine.device)
-    return {name: predict(network, data.inputs(name), machine=machine).cpu() for name, _ in data.splits()}
+    names = [name for name, _ in data.splits() if splits is None or name in splits]
+    return {name: predict(network, data.inputs(name), machine=machine).cpu() for name in names}

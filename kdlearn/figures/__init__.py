@@ -10,6 +10,7 @@ from kdlearn.figures.figure import Figure, beside, save
 from kdlearn.figures.loss_explorer import LossExplorer
 from kdlearn.figures.playground import Playground
 from kdlearn.figures.simplex import Simplex
+from kdlearn.figures.speak_a_digit import SpeakADigit
 from kdlearn.figures.temperature_explorer import TemperatureExplorer
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "LossExplorer",
     "Playground",
     "Simplex",
+    "SpeakADigit",
     "TemperatureExplorer",
     "beside",
     "save",

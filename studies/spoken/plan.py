@@ -17,8 +17,8 @@ Planned, one Holm family of four, at 1,000 updates, T = 2, two-sided, Student's 
 3. on 100 recordings: soft labels - the same entropy, spread evenly (which digits sound alike);
 4. on all recordings: soft labels - ground truth.
 All else is exploratory. The first speaker, with a teacher and students of 2 and 3 updates, tried the code; there was no
-pilot. Three seeds, 3,000 updates and 20 epochs of the teacher were planned; before anything was run they were cut to fit
-the machine.
+pilot. Three seeds, 3,000 updates and 20 epochs of the teacher were planned; before anything was run they were cut to
+fit the machine.
 
 Data: `KDLEARN_DATA` names the folder, see `kdlearn.load_spoken_digits`.
 Command: `python studies/spoken/plan.py FOLDER --workers 2` writes comparison.parquet beside this file.

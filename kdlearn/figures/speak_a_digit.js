@@ -120,12 +120,12 @@ function tenRows() {
     numbers[who].textContent = soft ? formatPercent(soft[digit]) : "–";
     numbers[who].className = soft && hardLabel(soft) === digit ? "first" : "";
   }));
-  return { node: box("", box("digit faint", ...whose.map((who) => create("span", {}, swatch(who), who))), ...rows.map(({ node }) => node)), show };
+  return { node: box("", box("whose faint", ...whose.map((who) => create("span", {}, swatch(who), who))), ...rows.map(({ node }) => node)), show };
 }
 
 export function SpeakADigit(model, element) {
   const get = (name) => model.get(name), hear = listener(get("weights")), examples = examplesOf(get("examples"));
-  const said = create("p", { class: "faint", role: "status" }), student = create("p"), teacher = create("p"), live = liveText();
+  const said = create("span", { class: "faint", role: "status" }), student = create("p"), teacher = create("p"), live = liveText();
   const picture = soundPicture(), rows = tenRows(), temperature = temperatureSlider(model, [0.25, 1, 4, 20]);
   const sound = choice({ label: "Sound", options: [], onChange: (at) => at && model.assign({ own: null, sound: Number(at) }) });
   const take = async (name, blobOf) => {
@@ -145,7 +145,7 @@ export function SpeakADigit(model, element) {
     file.value = "";
   } });
   element.append(styleOf("speak_a_digit"), box("stack", box("hearing",
-    box("stack", sound.node, picture.node, box("row tight", record, create("label", { class: "open" }, file, "Open a sound")), said,
+    box("stack", sound.node, picture.node, box("row tight", record, create("label", { class: "open" }, file, "Open a sound"), said),
       create("p", { class: "faint" }, "What you record or open stays in this page: it is not sent, not kept, and in no link.")),
     box("stack answer", student, teacher, temperature.node, rows.node)),
   ...get("notes").map((note, at) => create("p", { class: at ? "faint" : "faint answer" }, note)), live.node));

@@ -4,7 +4,7 @@ import base64
 import json
 import struct
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -69,7 +69,7 @@ class SpeakADigit(Figure):
     """
 
     modules = ("networks", "speak_a_digit")
-    counted = {"sound": "names"}
+    counted: ClassVar[dict[str, str]] = {"sound": "names"}
     sound = traitlets.Int(0).tag(sync=True)
     temperature = Number(1.0, min=0.25, max=20.0).tag(sync=True)
     weights = traitlets.Unicode(read_only=True).tag(sync=True)
@@ -98,7 +98,8 @@ class SpeakADigit(Figure):
     def _guess(self) -> dict[str, Any]:
         order = [int(digit) for digit in np.argsort(-self.logits, kind="stable")]
         return {
-            "question": f"In this sound, {self.names[self.sound]}, the student hears {order[0]}. Which digit is second?",
+            "question": f"{self.names[self.sound]}, and the student hears {order[0]}. Which digit is second in its "
+            "soft label?",
             "options": [str(digit) for digit in sorted((order[1], order[2], order[-1]))],
             "reply": f"{order[1]} is second. The hard label drops this; the soft label keeps it. The student learned "
             "from a teacher's labels of this kind. Say a digit yourself, and see what is second.",
@@ -142,9 +143,9 @@ class SpeakADigit(Figure):
         soft = self.soft_label
         first, second = np.argsort(-soft, kind="stable")[:2]
         return (
-            f"the log-mel spectrogram of a recording, {self.names[self.sound]}; the student's soft label at temperature "
-            f"{self.temperature:.3g} gives {soft[first]:.0%} to {first} and {soft[second]:.0%} to {second}; the "
-            f"teacher's hard label is {self.teacher_logits.argmax()}"
+            f"the log-mel spectrogram of a recording, {self.names[self.sound]}; the student's soft label at "
+            f"temperature {self.temperature:.3g} gives {soft[first]:.0%} to {first} and {soft[second]:.0%} to {second}; "
+            f"the teacher's hard label is {self.teacher_logits.argmax()}"
         )
 
     def draw(self) -> Any:

@@ -4,9 +4,9 @@ Data. The Free Spoken Digit Dataset without theo, whose 500 recordings are the t
 from is heard in 4 copies, each slower or faster by up to a quarter, later by up to 0.2 seconds, and with noise of its
 own loudness: what a microphone records begins late and is never silent.
 
-Networks. The teacher, `spoken_teacher()`, learns the ground truth for 703 updates at the rate 0.001, as many as in
-studies/spoken. The student, `spoken_student()`, learns the teacher's soft labels at T = 2 for 1,687 updates at the rate
-0.003. Its weights are then rounded to int8, with a scale for each output of a layer.
+Networks. The teacher, `spoken_teacher()`, learns the ground truth at the rate 0.001 for 705 updates. The student,
+`spoken_student()`, learns the teacher's soft labels at T = 2, at the rate 0.003, for 1,692 updates. The rates are those
+of studies/spoken. The student's weights are then rounded to int8, with a scale for each output of a layer.
 
 Nothing is claimed: it is one teacher, one student and one speaker left out. studies/spoken compares the labels, and
 leaves each speaker out. Nothing was chosen on theo's recordings for training. The record, which is exploratory, has the
@@ -52,8 +52,11 @@ def recordings() -> dict[str, tuple[list[str], kdlearn.Examples]]:
     split = split_by_speaker(found, LEFT_OUT)
     waves = {name: torch.stack([read_wave(one.path) for one in some]) for name, some in split.items()}
     return {
-        name: ([one.path.name for one in some], kdlearn.Examples(waves[name], torch.tensor([one.digit for one in some])))
-        for name, some in split.items()
+        part: (
+            [one.path.name for one in some],
+            kdlearn.Examples(waves[part], torch.tensor([one.digit for one in some])),
+        )
+        for part, some in split.items()
     }
 
 
@@ -158,7 +161,8 @@ def chosen(labels: Tensor, student: Tensor, teacher: Tensor) -> list[int]:
     share = student.softmax(dim=1).gather(1, heard[:, 1:]).squeeze(1)
     doubt = 1 - teacher.softmax(dim=1).amax(dim=1)
     right, both = heard[:, 0] == labels, taught[:, 0] == labels
-    kinds = 3 * [((share - 0.35).abs(), right & (heard[:, 1] == taught[:, 1]))] + [(share, right)] + 2 * [(doubt, ~right)]
+    torn = right & (heard[:, 1] == taught[:, 1])
+    kinds = 3 * [((share - 0.35).abs(), torn)] + [(share, right)] + 2 * [(doubt, ~right)]
     rows: list[int] = []
     for cost, suitable in kinds:
         new = ~torch.isin(labels, labels[rows])

@@ -5,16 +5,16 @@ import { box, create, follow, liveText, mark, styleOf, swatch } from "./drawing.
 import { formatPercent, formatTemperature, hardLabel, largestOf, ranked, softmax, sum } from "./maths.js";
 import { layersOf, logitsOf, tensorsOf } from "./networks.js";
 
-const RATE = 8000, SAMPLES = 8320, WINDOW = 256, HOP = 128, BANDS = 32, FRAMES = 64;
+const HZ = 8000, SAMPLES = 8320, WINDOW = 256, HOP = 128, BANDS = 32, FRAMES = 64;
 const arrayOf = (length, valueAt) => Float64Array.from({ length }, (_, at) => valueAt(at));
 const COSINES = arrayOf(WINDOW, (n) => Math.cos((2 * Math.PI * n) / WINDOW));
 
 // Triangles whose corners lie evenly on the mel scale: for each band the weights of 129 frequencies.
 function melFilters() {
-  const highest = 2595 * Math.log10(1 + RATE / 1400);
+  const highest = 2595 * Math.log10(1 + HZ / 1400);
   const corners = arrayOf(BANDS + 2, (at) => 700 * (10 ** ((highest * at) / (BANDS + 1) / 2595) - 1));
   return Array.from({ length: BANDS }, (_, band) => arrayOf(WINDOW / 2 + 1, (k) => {
-    const [low, middle, high] = corners.slice(band), frequency = (RATE * k) / WINDOW;
+    const [low, middle, high] = corners.slice(band), frequency = (HZ * k) / WINDOW;
     return Math.max(0, Math.min((frequency - low) / (middle - low), (high - frequency) / (high - middle)));
   }));
 }
@@ -131,7 +131,7 @@ export function SpeakADigit(model, element) {
   const take = async (name, blobOf) => {
     record.disabled = true;
     try {
-      const samples = wordOf((await new OfflineAudioContext(1, 1, RATE).decodeAudioData(await (await blobOf()).arrayBuffer())).getChannelData(0));
+      const samples = wordOf((await new OfflineAudioContext(1, 1, HZ).decodeAudioData(await (await blobOf()).arrayBuffer())).getChannelData(0));
       model.set("own", { name, spectrogram: logMel(samples) });
       said.textContent = "";
     } catch (error) {

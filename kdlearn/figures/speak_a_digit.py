@@ -143,9 +143,9 @@ class SpeakADigit(Figure):
         soft = self.soft_label
         first, second = np.argsort(-soft, kind="stable")[:2]
         return (
-            f"the log-mel spectrogram of a recording, {self.names[self.sound]}; the student's soft label at "
-            f"temperature {self.temperature:.3g} gives {soft[first]:.0%} to {first} and {soft[second]:.0%} to {second}; "
-            f"the teacher's hard label is {self.teacher_logits.argmax()}"
+            f"the log-mel spectrogram of a sound, {self.names[self.sound]}; the student's soft label at temperature "
+            f"{self.temperature:.3g} gives {soft[first]:.0%} to {first} and {soft[second]:.0%} to {second}; the hard "
+            f"label of its teacher is {self.teacher_logits.argmax()}"
         )
 
     def draw(self) -> Any:

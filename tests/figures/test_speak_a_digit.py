@@ -105,6 +105,29 @@ def test_the_examples_are_read_as_they_were_written(plan):
         assert seen["taught"] == figure.teacher_logits.tolist()
 
 
+def test_the_examples_are_of_the_kinds_that_the_plan_tells():
+    figures = [SpeakADigit(sound=place) for place in range(6)]
+    digits = [int(figure.names[place].split()[2]) for place, figure in enumerate(figures)]
+    heard = [np.argsort(-figure.logits) for figure in figures]
+    taught = [np.argsort(-figure.teacher_logits) for figure in figures]
+    assert len(set(digits)) == 6 and [order[0] for order in taught] == digits
+    assert [order[0] == digit for order, digit in zip(heard, digits, strict=True)] == [True] * 4 + [False] * 2
+    for place in range(3):
+        assert heard[place][1] == taught[place][1]
+        assert figures[place].soft_label[heard[place][1]] == pytest.approx(0.35, abs=0.05)
+    assert figures[3].soft_label.max() > 0.999
+
+
+def test_a_copy_is_another_speed_and_later_and_noisy(plan):
+    pulses = torch.zeros(50, SAMPLES)
+    pulses[:, 3990:4010] = torch.hann_window(20)
+    copies = plan.heard(pulses, 0)
+    places = copies.argmax(dim=1)
+    assert (copies.abs().amax(dim=1) == 1).all() and len(places.unique()) > 40
+    assert (4000 / 1.25 - 20 <= places).all() and (places <= 4000 / 0.8 + 1620).all()
+    assert (copies[:, :2000].std(dim=1) > 5e-5).all() and not torch.equal(copies, plan.heard(pulses, 1))
+
+
 # ---- what is told
 
 
@@ -139,7 +162,7 @@ def test_its_words_say_what_is_seen():
     figure = SpeakADigit(temperature=4.0)
     first, second = np.argsort(-figure.soft_label)[:2]
     assert f"{figure.soft_label[first]:.0%} to {first} and {figure.soft_label[second]:.0%} to {second}" in figure.alt
-    assert figure.names[0] in figure.alt and f"hard label is {figure.teacher_logits.argmax()}" in figure.alt
+    assert figure.names[0] in figure.alt and f"label of its teacher is {figure.teacher_logits.argmax()}" in figure.alt
     expected = kdlearn.soft_labels(torch.tensor(figure.logits)[None], temperature=4.0)[0]
     np.testing.assert_allclose(figure.soft_label, expected, rtol=1e-12)
     with pytest.raises(ValueError, match="sound must lie in 0 … 5; got 6"):

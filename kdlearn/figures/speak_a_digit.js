@@ -9,7 +9,7 @@ const HZ = 8000, SAMPLES = 8320, WINDOW = 256, HOP = 128, BANDS = 32, FRAMES = 6
 const arrayOf = (length, valueAt) => Float64Array.from({ length }, (_, at) => valueAt(at));
 const COSINES = arrayOf(WINDOW, (n) => Math.cos((2 * Math.PI * n) / WINDOW));
 
-// Triangles whose corners lie evenly on the mel scale: for each band the weights of 129 frequencies.
+// Triangles whose corners lie evenly on the mel scale, at 129 frequencies.
 function melFilters() {
   const highest = 2595 * Math.log10(1 + HZ / 1400);
   const corners = arrayOf(BANDS + 2, (at) => 700 * (10 ** ((highest * at) / (BANDS + 1) / 2595) - 1));
@@ -34,8 +34,7 @@ export function logMel(samples) {
   return melFilters().flatMap((weights) => frames.map((powers) => Math.log(1e-4 + sum(powers.map((power, k) => weights[k] * power)))));
 }
 
-// 1.04 seconds at a full swing. Of a longer sound those with a word: of the 65 frames in a row with the most energy, the
-// first that together hold 0.5 % of it are left out, except six.
+// 1.04 seconds at a full swing: of a longer sound from six frames before the 65 frames with the most energy hold 0.5 % of it.
 export function wordOf(sound) {
   let start = 0;
   if (sound.length > SAMPLES) {
@@ -132,7 +131,7 @@ export function SpeakADigit(model, element) {
     record.disabled = true;
     try {
       const samples = wordOf((await new OfflineAudioContext(1, 1, HZ).decodeAudioData(await (await blobOf()).arrayBuffer())).getChannelData(0));
-      model.set("own", { name, spectrogram: logMel(samples) });
+      model.set("own", { name, at: get("sound"), spectrogram: logMel(samples) });
       said.textContent = "";
     } catch (error) {
       said.textContent = `${name} was not heard: ${error.message}`;
@@ -152,6 +151,7 @@ export function SpeakADigit(model, element) {
 
   const end = follow(model, ["sound", "own", "temperature"], () => {
     const own = get("own"), T = get("temperature"), at = get("sound"), names = get("names");
+    if (own && own.at !== at) return model.set("own", null);
     const heard = own ?? examples[at], { spectrogram, taught, name = names[at] } = heard;
     heard.logits ??= hear(spectrogram);
     const labels = [heard.logits, taught].map((logits) => logits && softmax(logits, T));

@@ -208,7 +208,8 @@ def test_a_file_is_heard_as_pytorch_hears_it(page, plan, tmp_path):
         for text, share in zip(shown, soft.tolist(), strict=True):
             assert float(text.removesuffix("\u00a0%")) == pytest.approx(100 * share, abs=0.6)
     assert set(page.locator(".digit > span:nth-child(4)").all_inner_texts()) == {"–"}
-    page.locator("select").select_option("1")
+    page.evaluate("location.hash = '#figure=speak-a-digit&sound=1'")
+    wait_until(lambda: page.evaluate(f"{STATE}.own") is None)
     assert page.evaluate(f"[{STATE}.own, {STATE}.sound]") == [None, 1]
     assert "–" not in page.locator(".digit > span:nth-child(4)").all_inner_texts()
 

@@ -111,7 +111,8 @@ def test_the_examples_are_of_the_kinds_that_the_plan_tells():
     heard = [np.argsort(-figure.logits) for figure in figures]
     taught = [np.argsort(-figure.teacher_logits) for figure in figures]
     assert len(set(digits)) == 6 and [order[0] for order in taught] == digits
-    assert [order[0] == digit for order, digit in zip(heard, digits, strict=True)] == [True] * 4 + [False] * 2
+    assert [int(order[0]) for order in heard[:4]] == digits[:4]
+    assert all(order[0] != digit for order, digit in zip(heard[4:], digits[4:], strict=True))
     for place in range(3):
         assert heard[place][1] == taught[place][1]
         assert figures[place].soft_label[heard[place][1]] == pytest.approx(0.35, abs=0.05)
@@ -124,7 +125,7 @@ def test_a_copy_is_another_speed_and_later_and_noisy(plan):
     copies = plan.heard(pulses, 0)
     places = copies.argmax(dim=1)
     assert (copies.abs().amax(dim=1) == 1).all() and len(places.unique()) > 40
-    assert (4000 / 1.25 - 20 <= places).all() and (places <= 4000 / 0.8 + 1620).all()
+    assert places.min() >= 4000 / 1.25 - 20 and places.max() <= 4000 / 0.8 + 1620
     assert (copies[:, :2000].std(dim=1) > 5e-5).all() and not torch.equal(copies, plan.heard(pulses, 1))
 
 

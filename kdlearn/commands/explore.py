@@ -48,6 +48,7 @@ def figures_of_the_course() -> list:
     hardest = np.argsort(np.sort(logits, axis=1)[:, -2:] @ [-1, 1])[:12]
     return [
         figures.DrawADigit(),
+        figures.TypeASentence(),
         figures.TemperatureExplorer(logits[hardest], None, images[hardest], labels[hardest], (logits, labels)),
         figures.LossExplorer(),
         figures.Simplex(),

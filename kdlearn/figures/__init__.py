@@ -12,6 +12,7 @@ from kdlearn.figures.playground import Playground
 from kdlearn.figures.simplex import Simplex
 from kdlearn.figures.speak_a_digit import SpeakADigit
 from kdlearn.figures.temperature_explorer import TemperatureExplorer
+from kdlearn.figures.type_a_sentence import TypeASentence
 
 __all__ = [
     "Atlas",
@@ -23,6 +24,7 @@ __all__ = [
     "Simplex",
     "SpeakADigit",
     "TemperatureExplorer",
+    "TypeASentence",
     "beside",
     "save",
 ]

@@ -16,12 +16,13 @@ from kdlearn.commands.advise import advice, sign_of
 from kdlearn.data.files import replacing
 from kdlearn.figures.atlas import KINDS
 from kdlearn.formulas.intervals import Interval
-from kdlearn.studies.guide import GAIN, Case, Guide
+from kdlearn.studies.guide import GAIN, LABELS, Case, Guide
 
 BOOK = Path(__file__).parent
 PAGES = (BOOK / "guide.md", BOOK / "atlas.md", BOOK / "what_we_found.md", BOOK.parent / "README.md")
 PART = re.compile(r"(<!-- records: (\w+) -->\n).*?(<!-- /records -->)", re.DOTALL)
-TRUTH, HARD, SOFT = "ground truth", "teacher's hard labels", {"strategy": "soft labels", "temperature": 4.0}
+TRUTH, HARD, MIXED = "ground truth", "teacher's hard labels", "soft labels + ground truth"
+SOFT = {"strategy": "soft labels", "temperature": 4.0}
 
 
 def table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
@@ -67,7 +68,9 @@ def kinds() -> Iterator[str]:
     """Grid B: soft labels of each kind of teacher over ground truth."""
     head = ["teacher", "it is right on", "T = 1", "T = 4", "hard labels"]
     rows = load_atlas().table
-    names = list(dict.fromkeys(rows.loc[(rows["grid"] == "B teachers") & (rows["kind"] != ""), "kind"]))
+    names = list(
+        dict.fromkeys(rows.loc[(rows["grid"] == "B teachers") & ~rows["kind"].isin(["", "untrained"]), "kind"])
+    )
     yield from table(head, (kind(name) for name in names))
 
 
@@ -78,6 +81,36 @@ def kind(name: str) -> list[str]:
     gains = [atlas.difference({**where, **arm}, truth, length=1000) for arm in arms]
     accuracy = 100 * atlas.rows_of({**where, "strategy": HARD}, 1000, {})["teacher_accuracy"].mean()
     return [KINDS[name], f"{accuracy:.1f} %", *(f"{one:+.1f}" for one in gains)]
+
+
+def in_short() -> Iterator[str]:
+    """From which gap on the guide tells a gain: of further images, and of soft labels alone."""
+    labels = smallest_gap(lambda gap: Case(500, 10_000, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"), LABELS)
+    softness = smallest_gap(lambda gap: Case(500, 0, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"), GAIN)
+    yield "- **Many pictures have no label**, 20 for each one with: let the teacher label them, if the gap is at"
+    yield f"  least {labels:g} points. Hard or soft, the pilot tells."
+    yield "- **All pictures are labelled**, and the student sees them as its teacher did: learn from soft labels at"
+    yield f"  T = 4, if the gap is at least {softness:g} points. Below that the guide cannot tell the sign: pilot, and"
+    yield "  expect little."
+
+
+def smallest_gap(case: Callable[[float], Case], part: str) -> float:
+    """In half points: from here on the interval is above 0."""
+    gaps = [0.5 * step for step in range(1, 61)]
+    return 0.5 + max((gap for gap in gaps if Guide.load().parts(case(gap))[part].low <= 0), default=0.0)
+
+
+def temperatures() -> Iterator[str]:
+    """Grid D, soft labels alone: a row a width."""
+    atlas, told = load_atlas(), (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+
+    def gain(width: int, temperature: float) -> str:
+        where = {"grid": "D temperature and weight", "width": width}
+        soft = {**where, "strategy": MIXED, "temperature": temperature, "soft_weight": 1.0}
+        return f"{atlas.difference(soft, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
+
+    rows = ([f"{width} units", *(gain(width, one) for one in told)] for width in (8, 32, 128))
+    yield from table(["student", *(f"T = {one:g}" for one in told)], rows)
 
 
 def wrong() -> Iterator[str]:
@@ -185,7 +218,8 @@ def front() -> Iterator[str]:
 
 
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
-    one.__name__: one for one in (decisions, kinds, wrong, model, steps, tested, example, grids, found, front)
+    one.__name__: one
+    for one in (in_short, decisions, kinds, temperatures, wrong, model, steps, tested, example, grids, found, front)
 }
 
 

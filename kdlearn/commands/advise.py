@@ -1,6 +1,6 @@
 """`kdlearn advise`: should I distil, and how? What the atlas's guide says of a case, and what to pilot first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,15 +68,20 @@ def check(teacher: float, student: float | None, temperature: float) -> None:
 
 def advice(guide: "Guide", case: "Case", budget: int | None) -> Iterator[str]:
     """The lines that are told."""
-    outside, parts = list(guide.outside(case)), guide.parts(case)
+    parts = guide.parts(case)
     yield f"The gap: the teacher's accuracy less the student's is {case.teacher - case.student:.1f} points."
-    if outside:
-        yield fill(f"The guide abstains: {'; '.join(outside)}. Pilot all the same: nothing else can tell.", WIDE)
-    else:
-        yield from (f"  {SAID[part]:<28} {told(one)}" for part, one in parts.items() if any(one[:2]))
-        yield decision(case, parts)
+    yield from sums(case, parts)
+    yield fill(decision(case, parts, list(guide.outside(case))), WIDE)
+    if case.views == "others":
+        yield fill(SAME_VIEWS, WIDE)
     yield from pilot(case)
-    yield from repetitions(guide, case, None if outside else parts, budget)
+    yield from repetitions(guide, case, parts["gain"], budget)
+
+
+def sums(case: "Case", parts: "dict[str, Interval]") -> Iterator[str]:
+    """What the model says of each part; where no image is without labels there is one part."""
+    said = SAID if case.unlabelled else {"gain": "its soft labels give"}
+    yield from (f"  {said[part]:<28} {told(parts[part])}" for part in said)
 
 
 def told(one: "Interval") -> str:
@@ -87,51 +92,63 @@ def sign_of(one: "Interval") -> str:
     return "a gain" if one.low > 0 else "a loss" if one.high < 0 else "either sign"
 
 
-def decision(case: "Case", parts: "dict[str, Interval]") -> str:
+def decision(case: "Case", parts: "dict[str, Interval]", outside: Sequence[str]) -> str:
     """What to do, where the signs tell; else that they do not."""
-    gain, softness = sign_of(parts["gain"]), sign_of(parts["softness"])
+    if case.teacher <= case.student:
+        return "The teacher is not better than the student: find a better one, or train on ground truth."
+    if outside:
+        return f"The guide abstains, and what its sums say is a guess: {'; '.join(outside)}. The pilot must tell."
+    labels, softness, gain = (sign_of(parts[part]) for part in ("labels", "softness", "gain"))
     if gain == "a loss":
         return "Do not distil: train on ground truth."
-    if gain == "either sign":
-        return "The guide abstains: the interval holds both signs. The pilot must tell."
-    labels = f"let the teacher label the {case.unlabelled:,} further images" if case.unlabelled else "ask the teacher"
-    how = {
-        "a gain": f"learn from its soft labels at T = {case.temperature:g}",
-        "a loss": "learn from its hard labels, the arg max",
-        "either sign": "whether hard or soft labels are better, the pilot must tell",
-    }
-    return f"Distil: {labels}; {how[softness]}."
+    if case.unlabelled and labels == "a gain":
+        return f"Distil: let the teacher label the {case.unlabelled:,} further images; {HOW[softness].format(case)}."
+    if gain == "a gain":
+        return f"Distil: ask the teacher; {HOW['a gain'].format(case)}{OF_FURTHER * bool(case.unlabelled)}."
+    return "The guide abstains: the interval holds both signs. The pilot must tell."
+
+
+HOW = {
+    "a gain": "learn from its soft labels at T = {0.temperature:g}",
+    "a loss": "learn from its hard labels, the arg max",
+    "either sign": "whether hard or soft labels are better, the pilot must tell",
+}
+OF_FURTHER = "; whether the further images help, the pilot must tell"
+SAME_VIEWS = (
+    "Its teacher saw images that the student does not see, and the atlas's students learned little from such teachers. "
+    "Show the student the same views: views= below."
+)
 
 
 def pilot(case: "Case") -> Iterator[str]:
-    """The first experiment, as code."""
+    """The first experiment, as code; ground truth is added by itself."""
     further = '"unlabelled": further_images, ' * bool(case.unlabelled)
+    views = ", views=kdlearn.Views()" * (case.views == "others")
     yield f"""
-Pilot first: a few seeds, your own teacher, student and test images.
+Pilot first: a few seeds, your own teacher, student and test images; ground truth is added. Lengths are
+numbers of updates: put in those that you train for.
 
 import kdlearn
 arms = [kdlearn.TeachersHardLabels(), kdlearn.SoftLabels({case.temperature})]
 data = {{"train": (images, labels), {further}"test": (test_images, test_labels)}}
-print(kdlearn.compare(student, arms, data, teacher=teacher, seeds=range(5), lengths=(300, 1000)))
+print(kdlearn.compare(student, arms, data, teacher=teacher, seeds=range(5), lengths=(300, 1000){views}))
 """
 
 
-def repetitions(guide: "Guide", case: "Case", parts: "dict[str, Interval] | None", budget: int | None) -> Iterator[str]:
-    """How many pairs of a teacher and a seed show the gain, and what the budget shows."""
+def repetitions(guide: "Guide", case: "Case", gain: "Interval", budget: int | None) -> Iterator[str]:
+    """How many pairs of a teacher and a seed show a gain like the middle of the interval, and what a budget shows."""
     from kdlearn.formulas.intervals import half_width_of, repetitions_for
 
-    spread, gain = guide.spread(case), parts["gain"] if parts else None
-    clear = gain is not None and sign_of(gain) != "either sign"
-    effect = abs(gain.mean) if gain is not None and clear else 1.0
+    spread, effect = guide.spread(case), max(1.0, abs(gain.mean))
     needed = max(FEWEST, repetitions_for(effect / 2, spread) or 0)
-    what, students = "The predicted gain" if clear else "A gain", f"{ARMS * needed} students"
     yield fill(
         f"How often: the gains of single students had a standard deviation of {spread:.1f} points in the atlas. "
-        f"{what} of {effect:.1f} points is seen with {needed} pairs of a teacher and a seed, {students}: their "
-        f"interval is ± {effect / 2:.1f} or less. With one teacher it speaks of this teacher alone.",
+        f"A gain of {effect:.1f} points is seen with {needed} pairs of a teacher and a seed, {ARMS * needed} students: "
+        f"± {half_width_of(needed, spread):.1f} points. With one teacher a pair is a seed, and what is found holds for "
+        "this teacher.",
         WIDE,
     )
     if budget is not None:
         pairs = budget // ARMS
         shown = f"± {half_width_of(pairs, spread):.1f} points" if pairs > 1 else "no interval at all"
-        yield f"Your budget of {budget} students is {pairs} pairs: {shown}."
+        yield f"Your budget of {budget:,} students is {pairs:,} pair{'s' * (pairs != 1)}: {shown}."

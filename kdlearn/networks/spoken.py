@@ -25,7 +25,7 @@ def spoken_teacher(width: int = 32, num_classes: int = 10) -> nn.Sequential:
 
 
 def spoken_student(width: int = 12, num_classes: int = 10) -> nn.Sequential:
-    """Two 3×3 convolutions, of `width` and twice as many channels, and one linear layer: small enough for a page.
+    """Two 3×3 convolutions at every second place, and one linear layer: small and fast enough for a page.
 
     Returns:
         A network from spectrograms `(N, 1, 32, 64)` to logits `(N, num_classes)`, of 4,700 parameters.
@@ -35,13 +35,13 @@ def spoken_student(width: int = 12, num_classes: int = 10) -> nn.Sequential:
     torch.Size([5, 10])
     """
     return nn.Sequential(
-        *convolution(1, width, pool=4),
-        *convolution(width, 2 * width, pool=4),
+        *convolution(1, width, pool=2, stride=2),
+        *convolution(width, 2 * width, pool=2, stride=2),
         nn.Flatten(),
         nn.Linear(2 * width * 2 * 4, num_classes),
     )
 
 
-def convolution(inputs: int, outputs: int, pool: int) -> tuple[nn.Module, ...]:
-    """A 3×3 convolution with ReLU; of `pool` × `pool` places the largest is kept."""
-    return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(pool)
+def convolution(inputs: int, outputs: int, pool: int, stride: int = 1) -> tuple[nn.Module, ...]:
+    """A 3×3 convolution at every `stride`th place, with ReLU; of `pool` × `pool` places the largest is kept."""
+    return nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1), nn.ReLU(), nn.MaxPool2d(pool)

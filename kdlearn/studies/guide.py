@@ -116,7 +116,7 @@ class Guide:
 SAID = {
     "gap": "the teacher's accuracy less the student's is {:.1f} points; the atlas has seen {:.1f} to {:.1f}",
     "student": "the student reaches {:.1f} % on ground truth; in the atlas it reached {:.1f} to {:.1f} %",
-    "share": "{:.1%} of the images are without labels; the atlas has seen {:.0%} to {:.1%}",
+    "share": "{:.2%} of the images are without labels; the atlas has seen {:.0%} to {:.2%}",
 }
 
 

@@ -37,7 +37,7 @@ Planned, one Holm family of five, two-sided, Student's t over the 80 replicates'
 3. C, 60 images: soft labels - the mean soft label of all images of that class: it matters which classes this image
    looks like, not only which classes look alike;
 4. D, 1,000 updates, weight 1: (T = 16 - T = 4) at width 128 - the same at width 8: the larger student profits from the
-   higher temperature (Hinton et al. 2015, section 4, tell so of 300 or more units against 30);
+   higher temperature (Hinton et al. 2015, section 3, tell so of 300 or more units against 30);
 5. E, 40 % wrong: soft labels at T = 4 - hard labels of the same teacher.
 All else that is read from the record is exploratory.
 

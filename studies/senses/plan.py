@@ -6,21 +6,21 @@ sound). How the pairs are made. For each of the 2,250 recordings in training a p
 the 597 pictures of `load_digits` in validation and test, on which the teacher was not trained. The class is used for
 nothing else. In a share of the pairs, the noise, the picture is of another digit, drawn at random.
 
-Arms. `spoken_student()` after 300, 1,000 and 3,000 updates, tested on a speaker who is left out: ground truth of 50
+Arms. `spoken_student()` after 300 and 1,000 updates, tested on a speaker who is left out: ground truth of 50
 labelled recordings, five a digit, which is what the student has without a teacher; ground truth of all 2,250, which
 nobody has here; what the teacher says of the pairs, soft labels at T = 2 and hard labels; soft labels of the pairs
 beside ground truth of the 50; soft labels with noise 0.1, 0.3 and 0.5, and hard labels with the same.
 
 Repetition. Each of the six speakers is left out once, with a teacher, pairs and labelled recordings of its own and
-three seeds: t over six replicates. Nothing is chosen: T = 2 and the rate 0.003 are those of studies/digits.
+two seeds: t over six replicates. Nothing is chosen: T = 2 and the rate 0.003 are those of studies/digits.
 
-Planned, one Holm family of four, at 3,000 updates, two-sided, Student's t over the six replicates:
+Planned, one Holm family of four, at 1,000 updates, two-sided, Student's t over the six replicates:
 1. soft labels of the pairs - ground truth of 50 recordings;
 2. soft labels - hard labels of the pairs (softness of another sense);
 3. soft labels with noise 0.3 - without noise;
 4. (soft labels with noise 0.3 - without) - (hard labels with noise 0.3 - without): is softness less hurt?
 All else is exploratory. The first speaker, with a teacher and students of 2 and 3 updates, tried the code; there was no
-pilot.
+pilot. Three seeds and 3,000 updates were planned; before anything was run they were cut to fit the machine.
 
 Data: `KDLEARN_DATA` names the folder, see `kdlearn.load_spoken_digits`.
 Command: `python studies/senses/plan.py FOLDER --workers 2` writes comparison.parquet beside this file.
@@ -43,7 +43,7 @@ from kdlearn.data.spoken import SPEAKERS
 from kdlearn.formulas.intervals import Interval, interval
 
 RECORD = Path(__file__).with_name("comparison.parquet")
-SEEDS, LENGTHS, LABELLED, NOISES, BATCH_SIZE, RATE = range(3), (300, 1000, 3000), 50, (0.0, 0.1, 0.3, 0.5), 64, 3e-3
+SEEDS, LENGTHS, LABELLED, NOISES, BATCH_SIZE, RATE = range(2), (300, 1000), 50, (0.0, 0.1, 0.3, 0.5), 64, 3e-3
 HARD, SOFT = TeachersHardLabels(), SoftLabels(2.0)
 BESIDE = TruthWhereKnown(SOFT)
 

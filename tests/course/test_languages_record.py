@@ -14,12 +14,12 @@ CELLS = read_json(ROOT / "notebooks" / "11_a_ready_made_teacher.ipynb")["cells"]
 INTERVAL = r"\d+(?:\.\d+)? ± \d+(?:\.\d+)?"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def plan(script_of):
     return script_of("languages/plan")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def record(plan) -> Comparison:
     return Comparison.load(plan.RECORD)
 

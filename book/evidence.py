@@ -70,7 +70,7 @@ def script(path: Path) -> ModuleType:
 def claims_of(plan: ModuleType) -> Iterator[str]:
     path = record_of(plan)
     record = comparison_or_table(path)
-    often = repeated(record if isinstance(record, pd.DataFrame) else record.table)
+    often = getattr(plan, "REPEATED", "") or repeated(record if isinstance(record, pd.DataFrame) else record.table)
     yield f"### {path.parent.name}\n"
     yield f"{often}. Record: `studies/{path.relative_to(STUDIES).as_posix()}`. Runs it again: `{command_of(plan)}`.\n"
     yield from table("evidence", ["claim", "mean and interval", "p, corrected"], *rows_of(plan.planned(record)))

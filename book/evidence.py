@@ -47,10 +47,9 @@ def planned_claims() -> Iterator[str]:
 
 def recorded_plans() -> Iterator[ModuleType]:
     """Plans with planned claims whose record is there."""
-    for path in sorted(STUDIES.glob("*/plan.py")):
-        text = path.read_text(encoding="utf-8")
-        if "def planned(" in text and any(path.parent.glob("*.parquet")):
-            yield script(path)
+    paths = sorted(STUDIES.glob("*/plan.py"))
+    plans = (script(path) for path in paths if "def planned(" in path.read_text(encoding="utf-8"))
+    yield from (plan for plan in plans if record_of(plan).exists())
 
 
 def script(path: Path) -> ModuleType:

@@ -1,12 +1,12 @@
-"""What notebook 05 says of the atlas in numbers is what its cells print of it."""
+"""What notebooks 05 and 10b say of their records in numbers is what their cells print of them."""
 
 import re
 
+import pytest
 from conftest import ROOT
 
 from kdlearn.data.files import read_json
 
-CELLS = read_json(ROOT / "notebooks" / "05_label_strategies.ipynb")["cells"]
 INTERVAL = r"[-+−]?\d+(?:\.\d+)? ± \d+(?:\.\d+)?"
 
 
@@ -15,13 +15,15 @@ def plain(text: str) -> str:
     return re.sub("^[-+−]", "", text)
 
 
-def test_every_interval_in_the_prose_is_printed_by_a_cell():
+@pytest.mark.parametrize("name, least", [("05_label_strategies", 20), ("10b_other_classes_labels_senses", 12)])
+def test_every_interval_in_the_prose_is_printed_by_a_cell(name, least):
+    cells = read_json(ROOT / "notebooks" / f"{name}.ipynb")["cells"]
     printed = "".join(
-        "".join(output.get("text", "")) for cell in CELLS if cell["cell_type"] == "code" for output in cell["outputs"]
+        "".join(output.get("text", "")) for cell in cells if cell["cell_type"] == "code" for output in cell["outputs"]
     )
     shown = {plain(found) for found in re.findall(INTERVAL, printed)}
-    told = [plain(found) for cell in CELLS if cell["cell_type"] == "markdown" for found in quoted(cell)]
-    assert len(told) >= 20 and [one for one in told if one not in shown] == []
+    told = [plain(found) for cell in cells if cell["cell_type"] == "markdown" for found in quoted(cell)]
+    assert len(told) >= least and [one for one in told if one not in shown] == []
 
 
 def quoted(cell: dict) -> list[str]:

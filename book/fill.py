@@ -87,10 +87,11 @@ def in_short() -> Iterator[str]:
     """From which gap on the guide tells a gain: of further images, and of soft labels alone."""
     labels = smallest_gap(lambda gap: Case(500, 10_000, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"), LABELS)
     softness = smallest_gap(lambda gap: Case(500, 0, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"), GAIN)
-    yield f"- **Many pictures have no label** (20 without for each one with): from a gap of {labels:g} points on, let the teacher"
-    yield "  label them. Hard or soft, the pilot tells."
-    yield f"- **All pictures are labelled**, and the student sees them as its teacher did: from a gap of {softness:g} points on, learn"
-    yield "  from soft labels at T = 4. Below that the guide cannot tell the sign: pilot, and expect little."
+    yield "- **Many pictures have no label**, 20 for each one with: let the teacher label them, if the gap is at"
+    yield f"  least {labels:g} points. Hard or soft, the pilot tells."
+    yield "- **All pictures are labelled**, and the student sees them as its teacher did: learn from soft labels at"
+    yield f"  T = 4, if the gap is at least {softness:g} points. Below that the guide cannot tell the sign: pilot, and"
+    yield "  expect little."
 
 
 def smallest_gap(case: Callable[[float], Case], part: str) -> float:

@@ -8,19 +8,19 @@ from kdlearn.exercises.comparisons import of_your_own
 from kdlearn.formulas.many_labels import average_precision
 
 GENERATOR = Generator().manual_seed(10)
-LOGITS = [tuple(3 * torch.randn(2, 6, 4, generator=GENERATOR, dtype=torch.float64)) for _ in range(2)]
-DISTRIBUTIONS = [
-    (*torch.randn(2, 5, classes, generator=GENERATOR, dtype=torch.float64).softmax(dim=-1), torch.arange(classes) % 3 > 0)
-    for classes in (4, 10)
-]
+
+
+def drawn(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=GENERATOR, dtype=torch.float64)
+
+
+LOGITS = [tuple(3 * drawn(2, 6, 4)) for _ in range(2)]
+DISTRIBUTIONS = [(*drawn(2, 5, classes).softmax(dim=-1), torch.arange(classes) % 3 > 0) for classes in (4, 10)]
 MAPS = [
-    (torch.randn(6, len(targets), generator=GENERATOR, dtype=torch.float64).softmax(dim=1), torch.tensor(targets), count)
+    (drawn(6, len(targets)).softmax(dim=1), torch.tensor(targets), count)
     for targets, count in (([0, 1, 1, -1], 2), ([2, -1, 0, 0, 1, 2, -1], 3))
 ]
-RANKINGS = [
-    (torch.randn(size, generator=GENERATOR, dtype=torch.float64), torch.rand(size, generator=GENERATOR) < 0.4)
-    for size in (9, 30)
-]
+RANKINGS = [(drawn(size), torch.rand(size, generator=GENERATOR) < 0.4) for size in (9, 30)]
 
 
 def divergence(p: Tensor, q: Tensor) -> Tensor:
@@ -98,9 +98,7 @@ EXERCISES = {
                 lambda p, q, kept: divergence(p, q) - inside(p, q, kept)
             ),
             "Which of the other classes it is, is thrown away too: the third term of (10b.3)": of_shares,
-            "The part within R has the weight P_R": (
-                lambda p, q, kept: of_shares(p, q, kept) + inside(p, q, ~kept)
-            ),
+            "The part within R has the weight P_R": (lambda p, q, kept: of_shares(p, q, kept) + inside(p, q, ~kept)),
             "The two sides are swapped: KL(q ‖ p)": lambda p, q, kept: thrown_away(q, p, kept),
         },
         "KL(P ‖ Q) + P_R KL(p^R ‖ q^R), which is KL(p ‖ q) less P_K KL(p^K ‖ q^K).",

@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 sys.path += [str(Path(__file__).parents[1] / "tests")]
 from conftest import CHROMIUM, FLAGS
 
-from kdlearn.figures import DarkKnowledge, DrawADigit, Figure, LossExplorer, Simplex, TemperatureExplorer
+from kdlearn.figures import DarkKnowledge, DrawADigit, Figure, LossExplorer, Simplex, TemperatureExplorer, TypeASentence
 
 REDRAW = """() => {
   const section = document.querySelector(".kdlearn-figure").shadowRoot.querySelector("section");
@@ -35,6 +35,7 @@ def figures() -> dict[str, Figure]:
     rows = np.random.default_rng(0).normal(0, 2, (4, 1000))
     return {
         "draw a digit": DrawADigit(),
+        "type a sentence": TypeASentence(),
         "simplex": Simplex(),
         "loss, 5 classes": LossExplorer(),
         "loss, balance": LossExplorer(view="balance"),

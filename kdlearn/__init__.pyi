@@ -6,6 +6,7 @@ from .data import Views as Views
 from .data import codes_of as codes_of
 from .data import compose_pictures as compose_pictures
 from .data import hashed_ngrams as hashed_ngrams
+from .data import load_characters as load_characters
 from .data import load_digits as load_digits
 from .data import load_images as load_images
 from .data import load_languages as load_languages
@@ -55,6 +56,9 @@ from .formulas.metrics import macro_f1 as macro_f1
 from .formulas.metrics import macro_recall as macro_recall
 from .formulas.regression import mean_squared_error as mean_squared_error
 from .formulas.regression import regression_distillation_loss as regression_distillation_loss
+from .formulas.token_losses import skewed_kl_loss as skewed_kl_loss
+from .formulas.token_losses import skewed_reverse_kl_loss as skewed_reverse_kl_loss
+from .formulas.token_losses import top_k_loss as top_k_loss
 from .networks import YesOrNo as YesOrNo
 from .networks import airbench as airbench
 from .networks import count_macs as count_macs
@@ -68,6 +72,7 @@ from .networks import set_weights as set_weights
 from .networks import small_convnet as small_convnet
 from .networks import weights_hash as weights_hash
 from .networks import whiten as whiten
+from .networks.characters import character_transformer as character_transformer
 from .networks.resnet import resnet18 as resnet18
 from .networks.spoken import spoken_student as spoken_student
 from .networks.spoken import spoken_teacher as spoken_teacher
@@ -79,6 +84,7 @@ from .studies.distill import distill as distill
 from .studies.run import Run as Run
 from .studies.study import study as study
 from .studies.teachers import trained_logits as trained_logits
+from .studies.teachers import trained_networks as trained_networks
 from .studies.tuning import Choice as Choice
 from .training.examine_training import examine_training as examine_training
 from .training.feature_strategies import AttentionTransfer as AttentionTransfer
@@ -95,6 +101,8 @@ from .training.optimizers import NesterovSGD as NesterovSGD
 from .training.regression_strategies import BoundedByTeacher as BoundedByTeacher
 from .training.regression_strategies import TeachersValues as TeachersValues
 from .training.regression_strategies import TrueValues as TrueValues
+from .training.sampled_text import OnPolicy as OnPolicy
+from .training.sampled_text import sampled_text as sampled_text
 from .training.strategies import DecoupledLabels as DecoupledLabels
 from .training.strategies import EvenlySpread as EvenlySpread
 from .training.strategies import GroundTruth as GroundTruth
@@ -108,6 +116,10 @@ from .training.strategies import StandardisedSoftLabels as StandardisedSoftLabel
 from .training.strategies import Strategy as Strategy
 from .training.strategies import TeachersHardLabels as TeachersHardLabels
 from .training.strategies import TruthWhereKnown as TruthWhereKnown
+from .training.token_strategies import SkewedDivergence as SkewedDivergence
+from .training.token_strategies import SkewedReverseDivergence as SkewedReverseDivergence
+from .training.token_strategies import TeachersSampledLabels as TeachersSampledLabels
+from .training.token_strategies import TopK as TopK
 
 __version__: str
 ENGINE: int

@@ -41,11 +41,18 @@ def figures_of_the_course() -> list:
     """Each figure with the numbers that the notebooks use: a teacher's on digits, those first that it finds hardest."""
     import numpy as np
 
-    from kdlearn.figures import Atlas, DarkKnowledge, DrawADigit, LossExplorer, Playground, Simplex, TemperatureExplorer
+    from kdlearn import figures
 
     with np.load(notebooks_folder() / "digits_logits.npz") as file:
         logits, labels, images = (file[name] for name in ("teacher_logits", "labels", "images"))
     hardest = np.argsort(np.sort(logits, axis=1)[:, -2:] @ [-1, 1])[:12]
-    explorer = TemperatureExplorer(logits[hardest], None, images[hardest], labels[hardest], (logits, labels))
-    knowledge = DarkKnowledge(logits[:60], labels[:60], images[:60])
-    return [DrawADigit(), explorer, LossExplorer(), Simplex(), knowledge, Playground(), Atlas()]
+    return [
+        figures.DrawADigit(),
+        figures.TypeASentence(),
+        figures.TemperatureExplorer(logits[hardest], None, images[hardest], labels[hardest], (logits, labels)),
+        figures.LossExplorer(),
+        figures.Simplex(),
+        figures.DarkKnowledge(logits[:60], labels[:60], images[:60]),
+        figures.Playground(),
+        figures.Atlas(),
+    ]

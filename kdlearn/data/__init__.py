@@ -15,6 +15,7 @@ else:
         __name__,
         submod_attrs={
             "batches": ["Batch", "Stream"],
+            "characters": ["load_characters"],
             "composed": ["compose_pictures"],
             "dataset": ["Dataset", "Examples", "Normalise", "stratified_sample"],
             "digits": ["load_digits"],

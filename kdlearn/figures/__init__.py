@@ -11,6 +11,7 @@ from kdlearn.figures.loss_explorer import LossExplorer
 from kdlearn.figures.playground import Playground
 from kdlearn.figures.simplex import Simplex
 from kdlearn.figures.temperature_explorer import TemperatureExplorer
+from kdlearn.figures.type_a_sentence import TypeASentence
 
 __all__ = [
     "Atlas",
@@ -21,6 +22,7 @@ __all__ = [
     "Playground",
     "Simplex",
     "TemperatureExplorer",
+    "TypeASentence",
     "beside",
     "save",
 ]

@@ -143,7 +143,7 @@ class Figure(anywidget.AnyWidget):
 
     def save(self, path: str | Path) -> None:
         """Write one HTML file that needs nothing else: no network, no kernel, no server."""
-        save([self], path, title=" ".join(re.findall("[A-Z][a-z]+", type(self).__name__)).capitalize())
+        save([self], path, title=" ".join(re.findall("[A-Z][a-z]*", type(self).__name__)).capitalize())
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         html = self.element(f"{self.picture()}\n<p>{LIVE}</p>") + script(self)

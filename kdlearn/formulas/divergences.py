@@ -5,6 +5,8 @@ With p = softmax(teacher_logits / T), q = softmax(student_logits / T), r = log q
     KL(p ‖ q)   Σ p (log p - log q)                             = Σ p f(r)     slope  (q - p) / T
     KL(q ‖ p)   Σ q (log q - log p)                             = Σ q f(-r)    slope  q (r - KL(q ‖ p)) / T
     JS          β KL(p ‖ m) + (1 - β) KL(q ‖ m),  m = β p + (1 - β) q          slope  (1 - β) q (ℓ - Σ q ℓ) / T
+    KL(p ‖ m)   as KL(p ‖ q)                             slope  (1 - β) q (Σ q g - g) / T,  g = p / m
+    KL(q ‖ m)   as KL(q ‖ p)                             slope  q (h - Σ q h) / T,  h = ℓ - (1 - β) q / m
 
 with ℓ = log q - log m. The second form is the first plus Σ (q - p) = 0: its terms are positive, so nothing cancels,
 where the first loses all digits as q comes near p. What must be had exactly is r and q - p: `Comparison`.
@@ -168,6 +170,26 @@ def jensen_shannon(
     from_q = bregman(q.detach(), log_m_over_q.detach(), -share * change.detach())
     value = (share * from_p + (1 - share) * from_q).sum(dim=-1)
     return with_slope(student_logits, value, (1 - share) * centred_under(q, -log_m_over_q) / temperature)
+
+
+def skewed_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor, share: float | Tensor) -> Tensor:
+    """KL(p ‖ m), `(...)`, with m = share · p + (1 - share) · q."""
+    _, ratio, change, p = compare(student_logits, teacher_logits, temperature)
+    q, log_m_over_p = softmax(student_logits, temperature), log_mixture(ratio, 1 - share)
+    value = bregman(p, log_m_over_p.detach(), (1 - share) * change.detach()).sum(dim=-1)
+    slope = (1 - share) * centred_under(q, -torch.expm1(-log_m_over_p))
+    return with_slope(student_logits, value, slope / temperature)
+
+
+def skewed_reverse_kl(
+    student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor, share: float | Tensor
+) -> Tensor:
+    """KL(q ‖ m), `(...)`, with m = share · q + (1 - share) · p."""
+    _, ratio, change, _ = compare(student_logits, teacher_logits, temperature)
+    q, log_m_over_q = softmax(student_logits, temperature), log_mixture(-ratio, 1 - share)
+    value = bregman(q.detach(), log_m_over_q.detach(), -(1 - share) * change.detach()).sum(dim=-1)
+    slope = centred_under(q, -log_m_over_q - share * torch.expm1(-log_m_over_q))
+    return with_slope(student_logits, value, slope / temperature)
 
 
 def decoupled(

@@ -1,10 +1,11 @@
 """Every block of Python in the book's own pages runs as it stands, one after the other, without a warning of ours."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, require
 
 PAGES = sorted(path for path in (ROOT / "book").glob("*.md") if "```python" in path.read_text(encoding="utf-8"))
 
@@ -21,11 +22,14 @@ def code_of(page: Path) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     """As a script of its own: workers find its functions, and a key its source, as they would for a reader's."""
+    if "from transformers import" in code_of(page):
+        there = find_spec("transformers") and find_spec("accelerate")
+        require(bool(there), "this page is about transformers: python -m pip install transformers accelerate")
     script = tmp_path / f"{page.stem}.py"
     script.write_text(code_of(page), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), {"__name__": page.stem})
 
 
-def test_all_ten_pages_have_code():
-    assert len(PAGES) == 10 and all(len(re.findall("\n\n+", code_of(page))) > 2 for page in PAGES)
+def test_all_eleven_pages_have_code():
+    assert len(PAGES) == 11 and all(len(re.findall("\n\n+", code_of(page))) > 2 for page in PAGES)

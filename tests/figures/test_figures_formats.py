@@ -9,7 +9,7 @@ from conftest import ROOT
 from test_figures_learning import node
 
 import kdlearn
-from kdlearn.figures import DrawADigit, LossExplorer, TemperatureExplorer
+from kdlearn.figures import DrawADigit, LossExplorer, TemperatureExplorer, TypeASentence
 from kdlearn.formulas import theory
 
 VALUES = [*np.random.default_rng(0).normal(0, 30, 400).tolist(), 0.0, -0.0, -0.001, 0.005, 0.125, 99.995, -1e-09]
@@ -48,7 +48,8 @@ def test_ranks_are_those_of_a_stable_sort():
 
 
 def test_ranges_come_from_the_python_traits():
-    for figure, ends in ((TemperatureExplorer([1.0, 2.0]), (0.1, 100)), (DrawADigit(), (0.25, 20))):
+    ranges = {TemperatureExplorer([1.0, 2.0]): (0.1, 100), DrawADigit(): (0.25, 20), TypeASentence(): (1, 100)}
+    for figure, ends in ranges.items():
         assert tuple(figure.limits()["temperature"][end] for end in ("min", "max")) == ends
 
 

@@ -1,4 +1,6 @@
-"""Logits of trained networks, from which teachers are made."""
+"""Trained networks and their logits, from which teachers are made."""
+
+from dataclasses import replace
 
 import pandas as pd
 import torch
@@ -27,3 +29,15 @@ def test_students_of_the_logits_are_those_of_the_run(tmp_path):
             for told in (teacher, logits)
         ]
         pd.testing.assert_frame_equal(*(table.drop(columns=SAME) for table in tables))
+
+
+def test_the_networks_are_those_that_were_measured(tmp_path):
+    data = digits()
+    runs = [Run(data, STUDENT, lengths=(10, 20), seed=seed) for seed in (1, 2)]
+    measured = kdlearn.study([replace(run, keep=True) for run in runs], tmp_path)
+    before = sorted(tmp_path.rglob("*.*"))
+    for run, network in zip(runs, kdlearn.trained_networks(runs, tmp_path), strict=True):
+        logits = predict(network, data.inputs("test"))
+        row = measured[(measured["seed"] == run.seed) & (measured["length"] == 20)].iloc[0]
+        assert kdlearn.accuracy(logits, data.test.labels) == row["accuracy"]
+    assert sorted(tmp_path.rglob("*.*")) == before, "nothing is trained twice"

@@ -1,0 +1,188 @@
+"""Losses of language models against their definitions on probabilities, autograd and the mean over many draws."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck, gradgradcheck
+from torch.func import grad_and_value, vmap
+
+from kdlearn import kl_divergence, skewed_kl_loss, skewed_reverse_kl_loss, top_k_loss
+
+LOSSES = {
+    "skewed": lambda s, t, T=3.0, **how: skewed_kl_loss(s, t, T, 0.3, **how),
+    "skewed reverse": lambda s, t, T=3.0, **how: skewed_reverse_kl_loss(s, t, T, 0.3, **how),
+    "bucket": lambda s, t, T=3.0, **how: top_k_loss(s, t, 2, T, **how),
+    "nothing": lambda s, t, T=3.0, **how: top_k_loss(s, t, 2, T, tail="nothing", **how),
+}
+each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+each_temperature = pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+DRAWS = 40_000
+
+
+def drawn(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    student, teacher = torch.randn(2, *(shape or (7, 5)), generator=generator, dtype=torch.float64)
+    return student.to(dtype), (3 * teacher).to(dtype)
+
+
+def distributions(student: Tensor, teacher: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    return (teacher / temperature).softmax(-1), (student / temperature).softmax(-1)
+
+
+def divergence(p: Tensor, q: Tensor) -> Tensor:
+    return (p * (p / q).log()).sum(-1)
+
+
+@each_temperature
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.9])
+def test_skewed_divergences_are_those_to_the_mixture(temperature, share):
+    student, teacher = drawn()
+    p, q = distributions(student, teacher, temperature)
+    forward, reverse = divergence(p, share * p + (1 - share) * q), divergence(q, share * q + (1 - share) * p)
+    for loss, expected in ((skewed_kl_loss, forward), (skewed_reverse_kl_loss, reverse)):
+        found = loss(student, teacher, temperature, share, reduction="none")
+        torch.testing.assert_close(found, temperature**2 * expected)
+
+
+def test_skewed_divergences_are_bounded_where_the_others_are_not():
+    student, teacher = torch.tensor([[1e4, 0.0]]), torch.tensor([[0.0, 1e4]])
+    for loss in (skewed_kl_loss, skewed_reverse_kl_loss):
+        assert loss(student, teacher, 1.0, 0.1).item() == pytest.approx(math.log(10))
+
+
+@each_temperature
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_top_k_by_its_definition(temperature, k):
+    student, teacher = drawn()
+    for z, v in zip(student, teacher, strict=True):
+        p, q = distributions(z, v, temperature)
+        likeliest = sorted(range(5), key=lambda place: -p[place])[:k]
+        p_k, q_k = p[likeliest], q[likeliest]
+        rest = (1 - p_k.sum()) * ((1 - p_k.sum()) / (1 - q_k.sum())).log()
+        expected = {"bucket": (p_k * (p_k / q_k).log()).sum() + rest, "nothing": divergence(p_k / p_k.sum(), q_k)}
+        for tail, value in expected.items():
+            found = top_k_loss(z[None], v[None], k, temperature, tail=tail)
+            torch.testing.assert_close(found, temperature**2 * value)
+
+
+def test_what_a_bucket_leaves_out_is_the_divergence_within_the_tail():
+    student, teacher = drawn(200, 6)
+    order = teacher.argsort(-1, descending=True)
+    p, q = (one.gather(-1, order) for one in distributions(student, teacher, 1.0))
+    left = p[:, 3:].sum(-1)
+    within = divergence(p[:, 3:] / left[:, None], q[:, 3:] / q[:, 3:].sum(-1, True))
+    found = top_k_loss(student, teacher, 3, reduction="none")
+    torch.testing.assert_close(kl_divergence(student, teacher) - found, left * within)
+
+
+def test_the_teacher_itself_is_pushed_away_where_the_tail_is_nothing():
+    _, teacher = drawn()
+    for tail, smallest in (("bucket", 0.0), ("nothing", 0.01)):
+        student = teacher.clone().requires_grad_()
+        top_k_loss(student, teacher, 2, tail=tail).backward()
+        assert (student.grad.abs().amax() > smallest) == (smallest > 0)
+    p = teacher.softmax(-1)
+    kept = p >= p.topk(2).values[:, -1:]
+    best = torch.where(kept, teacher, -60.0).requires_grad_()  # the two likeliest in the same ratio, and nothing else
+    loss = top_k_loss(best, teacher, 2, tail="nothing")
+    loss.backward()
+    assert loss < 1e-9 and best.grad.abs().amax() < 1e-9
+
+
+@pytest.mark.parametrize("k", [0, 1, 3])
+def test_a_drawn_tail_has_no_bias_and_a_variance_in_closed_form(k):
+    student, teacher = drawn(1, 5, seed=1)
+    p, q = (one[0].sort(descending=True) for one in distributions(student, teacher, 2.0))
+    p, q = p.values, distributions(student, teacher, 2.0)[1][0][p.indices]
+    rest, ratio = p[k:].sum(), (p / q).log()[k:]
+    shares = p[k:] / rest
+    variance = rest**2 * ((shares * ratio.square()).sum() - (shares * ratio).sum() ** 2)
+    many = student.expand(DRAWS, 5).clone().requires_grad_()
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        values = top_k_loss(many, teacher.expand(DRAWS, 5), k, 2.0, tail="sampled", reduction="none") / 4
+    assert values.var().item() == pytest.approx(variance.item(), rel=0.05)
+    error = (variance / DRAWS).sqrt().item()
+    assert values.mean().item() == pytest.approx(kl_divergence(student, teacher, 2.0).item(), abs=4 * error)
+    values.sum().backward()
+    errors = many.grad.std(0) / math.sqrt(DRAWS)
+    expected = (distributions(student, teacher, 2.0)[1] - distributions(student, teacher, 2.0)[0])[0] / 2
+    assert ((many.grad.mean(0) - expected).abs() <= 4 * errors + 1e-12).all()
+
+
+def test_with_every_class_in_the_tail_the_gradient_is_that_of_a_drawn_label():
+    student, teacher = drawn(300, 5)
+    student.requires_grad_()
+    top_k_loss(student, teacher, 0, tail="sampled", reduction="none").sum().backward()
+    minus_labels = student.grad - student.detach().softmax(-1)
+    torch.testing.assert_close(minus_labels.sort(-1).values, torch.tensor([-1.0, 0, 0, 0, 0]).double().expand(300, 5))
+
+
+@each_loss
+def test_first_and_second_derivatives_against_finite_differences(loss):
+    student, teacher = drawn(2, 5)
+    assert gradcheck(lambda s: loss(s, teacher), (student.requires_grad_(),))
+    assert gradgradcheck(lambda s: loss(s, teacher), (student,))
+
+
+@each_loss
+def test_derivatives_of_nearly_equal_logits(loss):
+    _, teacher = drawn(3, 5)
+    student = teacher + 1e-3 * torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert gradcheck(lambda s: 1e3 * loss(s, teacher), (student.requires_grad_(),), eps=1e-5, atol=1e-6)
+
+
+@each_loss
+def test_the_teacher_gets_no_gradient(loss):
+    student, teacher = (one.requires_grad_() for one in drawn())
+    loss(student, teacher).backward()
+    assert teacher.grad is None and student.grad.abs().sum() > 0
+
+
+@each_loss
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+@pytest.mark.parametrize("temperature", [0.01, 1.0, 1e4])
+def test_float32_is_right_for_extreme_logits_and_temperatures(loss, scale, temperature):
+    student, teacher = (scale * one for one in drawn(50, 6, dtype=torch.float32))
+    teacher = student + 0.5 * (teacher - student)
+    found, expected = student.clone().requires_grad_(), student.double().requires_grad_()
+    values = [loss(one, teacher.to(one.dtype), temperature) for one in (found, expected)]
+    for value in values:
+        value.backward()
+    torch.testing.assert_close(values[0].double(), values[1], rtol=1e-3, atol=1e-30)
+    assert (found.grad - expected.grad).norm() <= 1e-3 * expected.grad.norm() + 1e-30
+
+
+@each_loss
+def test_a_value_a_token_and_padding_is_not_felt(loss):
+    student, teacher = drawn(3, 4, 5)
+    mask = torch.arange(12).view(3, 4) % 3 > 0
+    values = loss(student, teacher, reduction="none")
+    torch.testing.assert_close(values.flatten(), loss(*(o.flatten(0, 1) for o in (student, teacher)), reduction="none"))
+    dirty = [torch.where(mask[..., None], one, math.nan) for one in (student, teacher)]
+    torch.testing.assert_close(loss(*dirty, mask=mask), values[mask].mean())
+
+
+@each_loss
+def test_under_vmap_with_a_temperature_for_each_student(loss):
+    students, teachers = drawn(3, 7, 5, dtype=torch.float32)
+    temperatures = torch.tensor([0.5, 2.0, 40.0])
+    both = grad_and_value(lambda s, t, T: loss(s, t, T))
+    found = vmap(both)(students, teachers, temperatures)
+    for place, temperature in enumerate(temperatures.tolist()):
+        expected = both(students[place], teachers[place], temperature)
+        torch.testing.assert_close((found[0][place], found[1][place]), expected, rtol=3e-4, atol=1e-6)
+
+
+def test_what_cannot_be_taken_is_refused():
+    student, teacher = drawn()
+    for loss in (skewed_kl_loss, skewed_reverse_kl_loss):
+        with pytest.raises(ValueError, match="share must be below 1"):
+            loss(student, teacher, 1.0, 1.0)
+    with pytest.raises(ValueError, match="tail must be one of bucket, nothing, sampled; got 'none'"):
+        top_k_loss(student, teacher, 2, tail="none")
+    for k, tail, least in ((0, "bucket", 1), (5, "sampled", 0), (2.0, "nothing", 1)):
+        with pytest.raises(ValueError, match=f"k must be a whole number in {least} … 4"):
+            top_k_loss(student, teacher, k, tail=tail)

@@ -16,7 +16,16 @@ from playwright.sync_api import sync_playwright
 sys.path += [str(Path(__file__).parents[1] / "tests")]
 from conftest import CHROMIUM, FLAGS
 
-from kdlearn.figures import DarkKnowledge, DrawADigit, Figure, LossExplorer, Simplex, TemperatureExplorer, TypeASentence
+from kdlearn.figures import (
+    DarkKnowledge,
+    DrawADigit,
+    Figure,
+    LossExplorer,
+    Simplex,
+    SpeakADigit,
+    TemperatureExplorer,
+    TypeASentence,
+)
 
 REDRAW = """() => {
   const section = document.querySelector(".kdlearn-figure").shadowRoot.querySelector("section");
@@ -35,6 +44,7 @@ def figures() -> dict[str, Figure]:
     rows = np.random.default_rng(0).normal(0, 2, (4, 1000))
     return {
         "draw a digit": DrawADigit(),
+        "speak a digit": SpeakADigit(),
         "type a sentence": TypeASentence(),
         "simplex": Simplex(),
         "loss, 5 classes": LossExplorer(),

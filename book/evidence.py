@@ -47,10 +47,9 @@ def planned_claims() -> Iterator[str]:
 
 def recorded_plans() -> Iterator[ModuleType]:
     """Plans with planned claims whose record is there."""
-    for path in sorted(STUDIES.glob("*/plan.py")):
-        text = path.read_text(encoding="utf-8")
-        if "def planned(" in text and any(path.parent.glob("*.parquet")):
-            yield script(path)
+    paths = sorted(STUDIES.glob("*/plan.py"))
+    plans = (script(path) for path in paths if "def planned(" in path.read_text(encoding="utf-8"))
+    yield from (plan for plan in plans if record_of(plan).exists())
 
 
 def script(path: Path) -> ModuleType:
@@ -70,7 +69,7 @@ def script(path: Path) -> ModuleType:
 def claims_of(plan: ModuleType) -> Iterator[str]:
     path = record_of(plan)
     record = comparison_or_table(path)
-    often = repeated(record if isinstance(record, pd.DataFrame) else record.table)
+    often = getattr(plan, "REPEATED", "") or repeated(record if isinstance(record, pd.DataFrame) else record.table)
     yield f"### {path.parent.name}\n"
     yield f"{often}. Record: `studies/{path.relative_to(STUDIES).as_posix()}`. Runs it again: `{command_of(plan)}`.\n"
     yield from table("evidence", ["claim", "mean and interval", "p, corrected"], *rows_of(plan.planned(record)))

@@ -28,6 +28,7 @@ class Finding:
     over: str = "replicates"
     unit: str = "points"
     front: str = ""
+    often: str = ""  # where an interval is over two things at once
 
     @property
     def sign(self) -> int:
@@ -60,7 +61,8 @@ class Finding:
 
     @property
     def row(self) -> list[str]:
-        often = f"{self.found.degrees_of_freedom + 1:.0f} {self.over}" + self.planned * ", planned"
+        often = self.often or f"{self.found.degrees_of_freedom + 1:.0f} {self.over}"
+        often += self.planned * ", planned"
         return [self.question, self.answer, self.told, often, self.literature, self.agreement]
 
 

@@ -55,4 +55,5 @@ def figures_of_the_course() -> list:
         figures.DarkKnowledge(logits[:60], labels[:60], images[:60]),
         figures.Playground(),
         figures.Atlas(),
+        figures.SpeakADigit(),
     ]

@@ -10,6 +10,7 @@ from kdlearn.figures.figure import Figure, beside, save
 from kdlearn.figures.loss_explorer import LossExplorer
 from kdlearn.figures.playground import Playground
 from kdlearn.figures.simplex import Simplex
+from kdlearn.figures.speak_a_digit import SpeakADigit
 from kdlearn.figures.temperature_explorer import TemperatureExplorer
 from kdlearn.figures.type_a_sentence import TypeASentence
 
@@ -21,6 +22,7 @@ __all__ = [
     "LossExplorer",
     "Playground",
     "Simplex",
+    "SpeakADigit",
     "TemperatureExplorer",
     "TypeASentence",
     "beside",

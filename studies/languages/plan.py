@@ -81,6 +81,7 @@ RECORD, LEANINGS, SENTENCES = (
     Path(__file__).with_name(name) for name in ("comparison.parquet", "leanings.parquet", "sentences.json")
 )
 REPLICATES, SEEDS, BATCH_SIZE, FEW, MANY, OWN_SNIPPETS = range(5000, 5006), range(2), 32, 20, 400, 20
+REPEATED = "24 languages × 6 draws of articles, 2 seeds each, one teacher"
 UPDATES = {5: 200, FEW: 400, 100: 600, MANY: 800}  # of so many snippets a language
 TEMPERATURES, SMOOTHINGS = (1.0, 2.0, 4.0, 8.0, 16.0), (0.05, 0.1, 0.2, 0.4, 0.6)
 RATES, DECAYS = (0.03, 0.1, 0.3), (0.0, 0.1)

@@ -8,6 +8,7 @@ from kdlearn import Comparison
 SIGNS = {  # of the planned claims in their order; 0 where Holm's correction leaves it open
     "many_labels": [1, 1, 1, 1],
     "spoken": [0, 0, 0, 0],
+    "senses": [1, 0, -1, 0],
 }
 ARMS = {"many_labels": 2 * 6, "spoken": 2 * 5, "senses": 11}
 each_record = pytest.mark.parametrize("study", SIGNS)

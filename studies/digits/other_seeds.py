@@ -1,4 +1,4 @@
-"""Do notebooks 00, 00b, 04 and 08 hold what they assert with other splits, teachers and seeds?
+"""Do notebooks 00, 00b, 04, 08 and 10b hold what they assert with other splits, teachers and seeds?
 
 `python studies/digits/other_seeds.py 1 2 3` runs each with these numbers for its SEED, a minute a notebook, and stops
 at the first cell that fails. Nothing is written.
@@ -26,7 +26,7 @@ def run(path: Path, seed: int) -> None:
 
 if __name__ == "__main__":
     for seed in map(int, sys.argv[1:]):
-        for pattern in ("00_*", "00b_*", "04_*", "08_*"):
+        for pattern in ("00_*", "00b_*", "04_*", "08_*", "10b_*"):
             (path,) = FOLDER.glob(f"{pattern}.ipynb")
             run(path, seed)
             print(f"{path.stem} holds with SEED = {seed}", flush=True)

@@ -1,4 +1,4 @@
-"""What notebooks 05 and 10 say of their records in numbers is what their cells print of them."""
+"""What notebooks 05, 10 and 10b say of their records in numbers is what their cells print of them."""
 
 import re
 
@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from kdlearn.data.files import read_json
 
-FEWEST = {"05_label_strategies": 20, "10_features_and_relations": 5}
+FEWEST = {"05_label_strategies": 20, "10_features_and_relations": 5, "10b_other_classes_labels_senses": 20}
 INTERVAL = r"[-+−]?\d+(?:\.\d+)? ± \d+(?:\.\d+)?"
 
 

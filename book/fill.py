@@ -4,12 +4,14 @@ Command: `python book/fill.py` writes the pages anew; a test asks whether they a
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from evidence import STUDIES, script
 from findings import HEAD, topics
+from smaller import smaller, smaller_planned, smaller_times
+from tables import table
 
 from kdlearn import Comparison, load_atlas
 from kdlearn.commands.advise import advice, sign_of
@@ -19,18 +21,16 @@ from kdlearn.formulas.intervals import Interval
 from kdlearn.studies.guide import GAIN, LABELS, Case, Guide
 
 BOOK = Path(__file__).parent
-PAGES = (BOOK / "guide.md", BOOK / "atlas.md", BOOK / "what_we_found.md", BOOK.parent / "README.md")
+PAGES = (
+    BOOK / "guide.md",
+    BOOK / "atlas.md",
+    BOOK / "what_we_found.md",
+    BOOK / "pruning_and_quantisation.md",
+    BOOK.parent / "README.md",
+)
 PART = re.compile(r"(<!-- records: (\w+) -->\n).*?(<!-- /records -->)", re.DOTALL)
 TRUTH, HARD, MIXED = "ground truth", "teacher's hard labels", "soft labels + ground truth"
 SOFT = {"strategy": "soft labels", "temperature": 4.0}
-
-
-def table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
-    """Plain Markdown, which is read without the book too."""
-    yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
-    for row in rows:
-        yield "| " + " | ".join(cell.replace("|", "\\|").replace(" ± ", "\u00a0±\u00a0") for cell in row) + " |"
 
 
 # ---- the guide
@@ -219,7 +219,10 @@ def front() -> Iterator[str]:
 
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     one.__name__: one
-    for one in (in_short, decisions, kinds, temperatures, wrong, model, steps, tested, example, grids, found, front)
+    for one in (
+        *(in_short, decisions, kinds, temperatures, wrong, model, steps, tested, example),
+        *(grids, found, front, smaller, smaller_planned, smaller_times),
+    )
 }
 
 

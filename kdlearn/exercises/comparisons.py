@@ -27,5 +27,6 @@ def seen(answer: Any) -> SimpleNamespace:
     from kdlearn.studies.comparison import Comparison
 
     is_comparison = isinstance(answer, Comparison)
-    runs = answer.table.groupby("strategy").size().to_dict() if is_comparison else {}
+    repeated = answer.table[["strategy", "replicate", "seed"]].drop_duplicates() if is_comparison else None
+    runs = {} if repeated is None else repeated.groupby("strategy").size().to_dict()
     return SimpleNamespace(is_comparison=is_comparison, runs=runs)

@@ -159,7 +159,8 @@ def seen(cases: pd.DataFrame) -> dict[str, list[float]]:
 def guide_of(record: Comparison) -> Guide:
     """All that the guide holds, to a hundredth of a point."""
     cells = cells_of(record)
-    cases = cases_of(cells[cells["kind"] != "untrained"])
+    cells = cells[cells["kind"] != "untrained"]
+    cases = cases_of(cells)
     about = {"half_widths": half_widths(cases), "spread": spreads(cases), "seen": seen(cases), "cells": len(cells)}
     return Guide(rounded({**fitted(cases).fitted, **about}))
 

@@ -81,7 +81,7 @@ def test_three_data_sets_are_tested(script_of):
     assert f"{row['measured']['labels']:+.1f}" == "+37.4 ± 2.6" and row["case"].teacher == pytest.approx(89.17)
 
 
-PAGES = ("book/guide.md", "book/atlas.md", "book/what_we_found.md", "README.md")
+PAGES = ("book/guide.md", "book/atlas.md", "book/what_we_found.md", "book/pruning_and_quantisation.md", "README.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -9,7 +9,7 @@ from kdlearn import Comparison
 from kdlearn.data.files import read_json, read_table
 from kdlearn.data.languages import LANGUAGES
 
-CONFIRMED = {"soft labels, few snippets", "a cooled teacher", "which languages are alike", "more than smoothing"}
+CONFIRMED = {"soft labels, few snippets", "a raised temperature", "which languages are alike", "more than smoothing"}
 CELLS = read_json(ROOT / "notebooks" / "11_a_ready_made_teacher.ipynb")["cells"]
 INTERVAL = r"\d+(?:\.\d+)? ± \d+(?:\.\d+)?"
 
@@ -49,6 +49,27 @@ def test_every_arm_was_tuned_alike(plan, record):
     assert (tried["weight_decay"] == len(plan.DECAYS)).all()
     assert tried["learning_rate"].groupby(level="size").nunique().max() == 1
     assert not set(scores["replicate"]) & set(plan.REPLICATES)
+
+
+def test_arms_with_a_temperature_or_a_smoothing_had_five_times_the_candidates(plan, record):
+    candidates = record.scores.groupby(["size", "strategy"])["candidate"].nunique().unstack()
+    assert (candidates[[plan.SOFT, plan.EVENLY, plan.SMOOTHED]].T == [50, 50, 50, 40]).all(axis=None)
+    assert (candidates[[plan.TRUTH, plan.HARD, plan.AS_THEY_COME]].T == [10, 10, 10, 8]).all(axis=None)
+
+
+def test_each_size_has_one_length_and_a_number_of_epochs_of_its_own(plan, record):
+    lengths = record.table[record.table["strategy"] == plan.SOFT].groupby("part")["length"].unique()
+    found = {size: lengths[f"{size} snippets"].tolist() for size in plan.UPDATES}
+    assert found == {size: [updates] for size, updates in plan.UPDATES.items()}
+    epochs = [updates * plan.BATCH_SIZE / (size * len(LANGUAGES)) for size, updates in plan.UPDATES.items()]
+    assert epochs == pytest.approx([53.3, 26.7, 8, 2.67], rel=0.01)
+
+
+def test_the_rate_of_ground_truth_is_the_smallest_tried_for_all_but_the_largest_size(plan, record):
+    chosen = record.table[record.table["strategy"] == plan.TRUTH].groupby("part")["learning_rate"].first()
+    smallest = record.scores["learning_rate"].min()
+    at_the_end = [chosen[f"{size} snippets"] == pytest.approx(smallest) for size in plan.UPDATES]
+    assert at_the_end == [True, True, True, False]
 
 
 def test_it_confirms_those_of_its_planned_claims_that_the_course_tells(plan, record):

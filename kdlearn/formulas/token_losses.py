@@ -104,13 +104,13 @@ def top_k_loss(
     By the chain rule KL(p ‖ q) is the KL of "which of K, or another" and p_R times the KL among the others, the tail.
     What becomes of the tail:
 
-    "bucket": the first part alone. Their sum is learned, how they share it is not; never more than KL, 0 for q = p.
-    "nothing": the teacher's probabilities of K are made to sum to 1, as if no other class existed. Smallest for a
-        student that gives the tail nothing: even q = p has a loss, -log(1 - p_R).
-    "sampled": one of them is drawn from the teacher, with torch's random numbers, and stands for all. Its mean over
-        draws is KL, and so is its gradient's; single values vary, and can be negative. With k = 0 every class is in the
-        tail: the gradient is that of a hard label drawn from the teacher. It needs the whole p when answers are stored,
-        and is not for `vmap`.
+    - "bucket": the first part alone. Their sum is learned, how they share it is not; never more than KL, 0 for q = p.
+    - "nothing": the teacher's probabilities of K are made to sum to 1, as if no other class existed. Smallest for a
+      student that gives the tail nothing: even q = p has a loss, -log(1 - p_R).
+    - "sampled": one of them is drawn from the teacher, with torch's random numbers, and stands for all. Its mean over
+      draws is KL, and so is its gradient's; single values vary, and can be negative. With k = 0 every class is in the
+      tail: the gradient is that of a hard label drawn from the teacher. It needs the whole p when answers are stored,
+      and is not for `vmap`.
 
     Source: for "sampled" Anshumann et al. 2025 (Sparse Logit Sampling, arXiv 2503.16870), who draw all classes.
 

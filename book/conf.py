@@ -135,6 +135,12 @@ def named_defaults(app: Sphinx, what: str, name: str, found: Any, options: Any, 
     return given and re.sub(r"<(?:function )?(\w+)>", r"\1", given), result
 
 
+def drop_source_maps(app: Sphinx, error: Exception | None) -> None:
+    """The theme's maps back to its sources serve its makers, and weigh 3.5 MB."""
+    for path in Path(app.outdir).rglob("*.map"):
+        path.unlink()
+
+
 def setup(app: Sphinx) -> None:
     app.add_directive("mermaid", Mermaid)
     app.add_directive("interactive", Interactive)
@@ -145,3 +151,4 @@ def setup(app: Sphinx) -> None:
     app.connect("html-page-context", add_search_script)
     app.connect("doctree-read", anchor_equations)
     app.connect("autodoc-process-signature", named_defaults)
+    app.connect("build-finished", drop_source_maps)

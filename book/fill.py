@@ -96,8 +96,8 @@ def in_short() -> Iterator[str]:
 
 def smallest_gap(case: Callable[[float], Case], part: str) -> float:
     """In half points: from here on the interval is above 0."""
-    gaps = [0.5 * step for step in range(1, 61)]
-    return 0.5 + max((gap for gap in gaps if Guide.load().parts(case(gap))[part].low <= 0), default=0.0)
+    guide, gaps = Guide.load(), [0.5 * step for step in range(1, 61)]
+    return 0.5 + max((gap for gap in gaps if guide.parts(case(gap))[part].low <= 0), default=0.0)
 
 
 def temperatures() -> Iterator[str]:

@@ -138,14 +138,15 @@ def carried_out(
     """The whole study; nothing is chosen where there are no rates. `where` as in `kdlearn.study`, `folder` too."""
     replicates, where = list(replicates), {"machine": kdlearn.Machine(threads=1), **where}
     folder = where.pop("folder", None)
-    told = told_of([*replicates, *range(max(replicates) + 1, max(replicates) + 1 + TUNING * bool(rates))], folder, where)
+    tuning = range(max(replicates) + 1, max(replicates) + 1 + TUNING) if rates else ()
+    told = told_of([*replicates, *tuning], folder, where)
     names = [ONE, LONG, *map(str, arms())]
     students = Students(
         STUDENT, {TRUTH: GroundTruth(), **dict.fromkeys(names, SoftLabels(2.0))}, digits,
         lambda replicate, data: told[replicate], SEEDS, lengths, replicates, TRUTH, kdlearn.accuracy, Adam(3e-3),
         BATCH_SIZE, IMAGES, None, "float32",
     )  # fmt: skip
-    candidates = dict.fromkeys(names, [SoftLabels(temperature) for temperature in TEMPERATURES])
+    candidates = {name: [SoftLabels(temperature) for temperature in TEMPERATURES] for name in names}
     chosen, scores = students.choose(Choice(candidates, rates, replicates=TUNING) if rates else None, folder, where)
     table = kdlearn.study(list(students.runs(chosen)), folder, **where)
     return Comparison(table.drop(columns=["rows", "parameters", "seconds"]), scores=scores)

@@ -13,6 +13,11 @@ from safetensors.numpy import load
 from kdlearn.figures.figure import FOLDER, Figure
 from kdlearn.figures.values import Number, log_softmax
 
+STAYS = "What you record or open stays in this page: it is not sent, not kept, and in no link."
+TEACHER = (
+    "The teacher has 618,000 parameters. The student answers one of ten digits whatever it hears, a tone or a cough "
+    "too: a sure answer is no sign that a digit was said. The page refuses only a sound that is too quiet."
+)
 SOURCE = (
     "The sounds to choose from are spectrograms of recordings by theo, of the Free Spoken Digit Dataset (Jackson et "
     "al.), rounded to a byte a place; like it they are licensed under CC BY-SA 4.0."
@@ -81,7 +86,7 @@ class SpeakADigit(Figure):
         self.set_trait("weights", base64.b64encode(weights()).decode())
         self.set_trait("examples", base64.b64encode(examples()).decode())
         self.set_trait("names", json.loads(told_by(examples())["names"]))
-        self.set_trait("notes", [accuracies(), SOURCE])
+        self.set_trait("notes", [STAYS, accuracies(), TEACHER, SOURCE])
         super().__init__(**state)
 
     @traitlets.validate("sound")

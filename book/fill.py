@@ -10,6 +10,7 @@ from typing import Any
 
 from evidence import STUDIES, script
 from findings import HEAD, topics
+from several_teachers import several_planned, several_teachers
 from smaller import smaller, smaller_planned, smaller_times
 from tables import table
 
@@ -26,6 +27,7 @@ PAGES = (
     BOOK / "atlas.md",
     BOOK / "what_we_found.md",
     BOOK / "pruning_and_quantisation.md",
+    BOOK / "several_teachers.md",
     BOOK.parent / "README.md",
 )
 PART = re.compile(r"(<!-- records: (\w+) -->\n).*?(<!-- /records -->)", re.DOTALL)
@@ -221,7 +223,7 @@ PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     one.__name__: one
     for one in (
         *(in_short, decisions, kinds, temperatures, wrong, model, steps, tested, example),
-        *(grids, found, front, smaller, smaller_planned, smaller_times),
+        *(grids, found, front, smaller, smaller_planned, smaller_times, several_teachers, several_planned),
     )
 }
 

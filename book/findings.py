@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from evidence import STUDIES, comparison_or_table, script
+from tables import table
 
 from kdlearn.formulas.intervals import Interval, holm, interval
 
@@ -121,3 +122,9 @@ def claims(study: str) -> Mapping[str, Interval]:
     found = plan_of(study).planned(record_of(study))
     corrected = holm({name: one.p_value for name, one in found.items()})
     return {name: one._replace(p_value=corrected[name]) for name, one in found.items()}
+
+
+def planned_table(study: str) -> Iterator[str]:
+    """A row a planned difference."""
+    rows = ([name, f"{one:+.1f}", f"{one.p_value:.2g}"] for name, one in claims(study).items())
+    yield from table(["planned", "points", "p, by Holm"], rows)

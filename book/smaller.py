@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from evidence import STUDIES, script
-from findings import record_of
+from evidence import STUDIES
+from findings import planned_table, record_of
 from tables import table
 
 from kdlearn.data.files import read_json
@@ -37,13 +37,7 @@ def accuracy_of(where: dict[str, Any], strategy: str) -> str:
 
 def smaller_planned() -> Iterator[str]:
     """The five differences that were planned."""
-    record = record_of("smaller")
-    differences = script(STUDIES / "smaller/plan.py").planned(record)
-    corrected = record.planned(differences)["holm"]
-    rows = zip(differences.items(), corrected, strict=True)
-    yield from table(
-        ["planned", "points", "p, by Holm"], ([name, f"{one:+.1f}", f"{p:.2g}"] for (name, one), p in rows)
-    )
+    yield from planned_table("smaller")
 
 
 def smaller_times() -> Iterator[str]:

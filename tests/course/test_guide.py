@@ -81,7 +81,8 @@ def test_three_data_sets_are_tested(script_of):
     assert f"{row['measured']['labels']:+.1f}" == "+37.4 ± 2.6" and row["case"].teacher == pytest.approx(89.17)
 
 
-PAGES = ("book/guide.md", "book/atlas.md", "book/what_we_found.md", "book/pruning_and_quantisation.md", "README.md")
+NAMES = ("guide", "atlas", "what_we_found", "pruning_and_quantisation", "several_teachers")
+PAGES = (*(f"book/{name}.md" for name in NAMES), "README.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

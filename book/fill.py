@@ -4,7 +4,7 @@ Command: `python book/fill.py` writes the pages anew; a test asks whether they a
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,15 +114,47 @@ def temperatures() -> Iterator[str]:
 
 
 def wrong() -> Iterator[str]:
-    """Grid E: a teacher that learned the wrong labels too."""
-    atlas, shares = load_atlas(), (0.2, 0.4)
-    arms = {"hard labels": {"strategy": HARD}, **{f"T = {one:g}": {**SOFT, "temperature": one} for one in (1.0, 4.0)}}
+    """Grid E, and the article's record: a teacher that learned the wrong labels too."""
+    article = Comparison.load(STUDIES / "article/comparison.parquet")
+    places = [(load_atlas(), share, 1000, {"grid": "E wrong labels", "wrong": share}) for share in (0.2, 0.4)]
+    places += [(article, 0.3, length, {"data": "30 % wrong labels"}) for length in (300, 3000)]
+    head = ["wrong", "updates", "hard labels", *(f"soft labels, T = {one:g}" for one in WRONG_AT)]
+    yield from table(head, (wrong_row(*place) for place in sorted(places, key=lambda place: place[1:3])))
 
-    def gain(arm: dict[str, Any], share: float) -> str:
-        where = {"grid": "E wrong labels", "wrong": share}
-        return f"{atlas.difference({**where, **arm}, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
 
-    yield from table(["wrong", *arms], ([f"{one:.0%}", *(gain(arm, one) for arm in arms.values())] for one in shares))
+WRONG_AT = (1.0, 2.0, 4.0)
+
+
+def wrong_row(record: Comparison, share: float, length: int, where: dict[str, Any]) -> list[str]:
+    """Empty where a temperature was not measured."""
+    measured = record.named(where)["temperature"].unique()
+
+    def gain(arm: dict[str, Any]) -> str:
+        if arm.get("temperature", measured[-1]) not in measured:
+            return ""
+        return f"{record.difference({**where, **arm}, {**where, 'strategy': TRUTH}, length=length):+.1f}"
+
+    arms = [{"strategy": HARD}, *({**SOFT, "temperature": one} for one in WRONG_AT)]
+    return [f"{share:.0%}", f"{length:,}", *(gain(arm) for arm in arms)]
+
+
+def lengths() -> Iterator[str]:
+    """Grids A and long: a row a size and temperature, a column a length, and what the guide predicts of long ones."""
+    rows = list(script(STUDIES / "atlas/guide.py").by_length(Guide.load(), load_atlas()))
+    told = sorted({one["case"].updates for one in rows})
+    arms = {(one["case"].labelled, one["grid"], one["case"].temperature): {} for one in rows}
+    for one in rows:
+        arms[one["case"].labelled, one["grid"], one["case"].temperature][one["case"].updates] = one
+    head = ["labelled", "rate", "T", *(f"{length:,} updates" for length in told), "predicted from 1,000 on"]
+    shown = {arm: by for arm, by in arms.items() if arm[1] == "long" or arm[2] in (1.0, 4.0)}
+    yield from table(head, (length_row(*arm, by, told) for arm, by in shown.items()))
+
+
+def length_row(labelled: int, grid: str, temperature: float, by: Mapping[int, Any], told: Sequence[int]) -> list[str]:
+    gains = [f"{by[length]['measured']:+.1f}" if length in by else "" for length in told]
+    predicted = by[1000]["predicted"]
+    about = [f"{labelled:,}", "0.003" if grid == "long" else "its own", f"{temperature:g}"]
+    return [*about, *gains, f"{predicted.low:+.1f} to {predicted.high:+.1f}"]
 
 
 def model() -> Iterator[str]:
@@ -220,7 +252,7 @@ def front() -> Iterator[str]:
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     one.__name__: one
     for one in (
-        *(in_short, decisions, kinds, temperatures, wrong, model, steps, tested, example),
+        *(in_short, decisions, kinds, temperatures, lengths, wrong, model, steps, tested, example),
         *(grids, found, front, smaller, smaller_planned, smaller_times),
     )
 }

@@ -157,7 +157,7 @@ def test_answers_follow_from_the_interval(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "book")
     from findings import Finding
 
-    def answer(mean: float, p: float, expected: int, planned: bool = False) -> list[str]:
+    def answer(mean: float, p: float, expected: int | str, planned: bool = False) -> list[str]:
         one = Finding("Is it?", "this", "that", Interval(mean, 1.0, p, 9.0), "x", expected, planned)
         return [one.answer, one.row[3], one.agreement]
 
@@ -165,6 +165,8 @@ def test_answers_follow_from_the_interval(monkeypatch):
     assert answer(-2, 0.01, 1, planned=True) == ["No: this gave less than that.", "10 replicates, planned", "no"]
     assert answer(0.5, 0.3, 1)[0] == "Not seen: between this and that, -0.5 to +1.5 points are possible."
     assert answer(0.5, 0.3, -1)[2] == "not seen here" and answer(2, 0.01, 0)[2] == "others disagree"
+    assert [answer(2, p, "nothing")[2] for p in (0.3, 0.01)] == ["yes", "no"]
+    assert answer(2, 0.01, "not asked")[2] == "not asked elsewhere"
     assert answer(2, 0.2, 1, planned=True)[0].startswith("Not confirmed: between this and that, +1.0 to +3.0")
 
 
@@ -173,4 +175,18 @@ def test_every_question_is_asked_once_and_has_its_literature():
     questions = [one for topic in topics for one in topic["findings"]]
     words = [(one["more"], one["less"]) for one in questions]
     assert len(set(words)) == len(words) > 25 and sum("front" in one for one in questions) <= 8
-    assert all(one["literature"] and one["expected"] in (-1, 0, 1) for one in questions)
+    assert all(one["literature"] and one["expected"] in (-1, 0, 1, "nothing", "not asked") for one in questions)
+
+
+def test_no_planned_claim_of_a_record_is_left_out(monkeypatch):
+    """But those on the article: they have a table of their own."""
+    monkeypatch.syspath_prepend(ROOT / "book")
+    from evidence import comparison_or_table, record_of, recorded_plans
+
+    topics = yaml.safe_load((ROOT / "book/findings.yaml").read_text(encoding="utf-8"))
+    asked = {(one["record"], one["claim"]) for topic in topics for one in topic["findings"] if "claim" in one}
+    recorded = {record_of(plan).parent.name: plan for plan in recorded_plans()}
+    del recorded["article"]
+    planned = {name: plan.planned(comparison_or_table(record_of(plan))) for name, plan in recorded.items()}
+    assert {"atlas", "smaller", "senses", "languages"} <= set(planned)
+    assert {(name, claim) for name, claims in planned.items() for claim in claims} <= asked

@@ -87,7 +87,7 @@ def test_it_answers_up_to_the_length_before_the_first_that_is_mispredicted(last,
 
 
 def test_gains_of_every_length_that_it_answers_for_lie_in_its_intervals(script_of):
-    rows = list(script_of("atlas/guide").by_length(Guide.load(), load_atlas()))
+    rows = list(script_of("atlas/predicted").by_length(Guide.load(), load_atlas()))
     shortest, longest = Guide.load().fitted["seen"]["length"]
     told = [one for one in rows if shortest <= one["case"].updates <= longest]
     assert len({one["case"].updates for one in told}) >= 3 and shortest == 300 and longest >= 3000
@@ -131,7 +131,7 @@ def test_the_committed_guide_is_what_the_record_gives(script_of):
 
 
 def test_three_data_sets_are_tested(script_of):
-    script = script_of("atlas/guide")
+    script = script_of("atlas/predicted")
     names = ("atlas/atlas", "atlas/held_out", "cifar10/recorded")
     rows = script.unseen(Guide.load(), *(Comparison.load(ROOT / f"studies/{name}.parquet") for name in names))
     seen = {"MNIST"} & set(Comparison.load(ROOT / "studies/atlas/atlas.parquet").table["grid"])

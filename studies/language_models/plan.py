@@ -367,13 +367,13 @@ def tune(folder: Path, workers: int) -> pd.DataFrame:
     return tuning
 
 
-def each(record: pd.DataFrame, strategy: str, measure: str = "loss") -> pd.Series:
+def each(record: Comparison, strategy: str, measure: str = "loss") -> pd.Series:
     """A value a replicate of an arm at its own rate and length."""
-    rows = record[(record["part"] == ARMS_PART) & (record["strategy"] == strategy)]
+    rows = record.table[(record.table["part"] == ARMS_PART) & (record.table["strategy"] == strategy)]
     return rows.set_index("replicate")[measure].sort_index()
 
 
-def planned(record: pd.DataFrame) -> Mapping[str, Interval]:
+def planned(record: Comparison) -> Mapping[str, Interval]:
     """The five planned differences, in nats a character."""
 
     def difference(one: str, other: str, measure: str = "loss") -> Interval:
@@ -399,7 +399,8 @@ def main(folder: Path, workers: int = 2) -> None:
             record = keep(record, found)
             print(f"{part}, replicate {found['replicate'].iloc[0]} is done", flush=True)
     print(record.groupby(["part", "strategy", "length"], sort=False)[["loss", "teachers_nats"]].mean().round(3))
-    print(Comparison(record, "loss", share=False).planned(planned(record)).to_string(index=False))
+    whole = Comparison(record, "loss", share=False)
+    print(whole.planned(planned(whole)).to_string(index=False))
 
 
 if __name__ == "__main__":

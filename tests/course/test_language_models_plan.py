@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from kdlearn import character_transformer, count_parameters, hard_label_loss, predict
+from kdlearn import Comparison, character_transformer, count_parameters, hard_label_loss, predict
 
 
 @pytest.fixture
@@ -43,7 +43,8 @@ def test_every_unit_of_work_does_what_it_says(plan, tmp_path):
     }  # fmt: skip
     last = record.groupby(["part", "strategy", "replicate"]).tail(1)
     assert last[["loss", "accuracy", "teachers_nats", "own_nats"]].notna().all(axis=None)
-    assert len(plan.planned(record)) == 5 and all(one.half_width > 0 for one in plan.planned(record).values())
+    found = plan.planned(Comparison(record, "loss", share=False))
+    assert len(found) == 5 and all(one.half_width > 0 for one in found.values())
     first = record.set_index(["part", "strategy"]).loc[(plan.ARMS_PART, plan.TRUTH)].iloc[0]
     assert (first["learning_rate"], first["length"]) == chosen[plan.TRUTH]
 

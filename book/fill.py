@@ -10,7 +10,7 @@ from typing import Any
 
 from findings import HEAD, topics
 from guide_page import decisions, example, in_short, kinds, lengths, model, steps, temperatures, tested, wrong
-from several_teachers import several_planned, several_teachers
+from several_teachers import several_cut, several_planned, several_teachers
 from smaller import smaller, smaller_planned, smaller_times
 from tables import table
 
@@ -80,7 +80,7 @@ PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     one.__name__: one
     for one in (
         *(in_short, decisions, kinds, temperatures, lengths, wrong, model, steps, tested, example),
-        *(grids, found, front, smaller, smaller_planned, smaller_times, several_teachers, several_planned),
+        *(grids, found, front, smaller, smaller_planned, smaller_times, several_teachers, several_planned, several_cut),
     )
 }
 

@@ -30,5 +30,20 @@ def numbers_of(arm: str, one: str) -> list[str]:
     return [*taught, f"{student:.1f}", beyond]
 
 
+def several_cut() -> Iterator[str]:
+    """At T = 4: what is lost where small probabilities are raised."""
+    plan, record = script(STUDIES / STUDY / "plan.py"), record_of(STUDY)
+    taught = {plan.ONE: plan.ONE, "mean of three, probabilities": str(plan.Arm(plan.ALIKE, plan.PROBABILITIES))}
+
+    def right(arm: str) -> str:
+        return f"{100 * record.named(arm)['accuracy'].mean():.1f}"
+
+    def row(told: str, name: str) -> list[str]:
+        as_it_is, cut = (f"{name}, {how}" for how in (plan.AS_IT_IS, plan.CUT))
+        return [told, right(as_it_is), right(cut), f"{record.difference(cut, as_it_is):+.1f}"]
+
+    yield from table(["teacher, T = 4", "as it is", "cut", "difference"], (row(*one) for one in taught.items()))
+
+
 def several_planned() -> Iterator[str]:
     yield from planned_table(STUDY)

@@ -75,8 +75,8 @@ def soft_labels(logits: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
 def logits_from(probabilities: Tensor, eps: float = 1e-6) -> Tensor:
     """log max(p, eps) of distributions `(..., C)`: logits for a teacher that gives probabilities.
 
-    Each row is divided by its sum first. softmax undoes the logarithm, at temperature 1 exactly. An ensemble is the
-    mean of its teachers' probabilities.
+    Each row is divided by its sum first. softmax undoes the logarithm, at temperature 1 exactly. Several teachers
+    whose logits are there are averaged by `mean_of_teachers`, without an eps.
 
     `eps`, above 0 and below 1 / C, stands in for a probability of 0, whose logit would be
     minus infinity, and it matters at high temperatures: a class with eps gets eps^(1 / T) of the share of a sure one,

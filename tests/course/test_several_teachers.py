@@ -61,6 +61,12 @@ def test_softened_before_is_a_loss_for_each_teacher(plan, answers):
     torch.testing.assert_close(*slopes)
 
 
+def test_the_cut_raises_small_probabilities_alone(plan):
+    z = torch.tensor([[20.0, 2.0, 0.0, -5.0]])
+    p = plan.cut({"train": z})["train"].softmax(dim=-1)
+    assert p[0, 1:].tolist() == pytest.approx([1e-6 if one < 1e-6 else one for one in z.softmax(-1)[0, 1:].tolist()])
+
+
 def test_the_members_are_those_that_the_plan_tells(plan):
     runs = plan.teachers(1)
     assert [run.lengths for run in runs] == [(300,), (300,), (300,), (100,), (20,), (900,)]
@@ -89,6 +95,7 @@ RECORD = Comparison.load(ROOT / "studies/several_teachers/comparison.parquet")
 
 def test_every_planned_student_is_there_once(plan):
     table, arms = RECORD.table, {plan.TRUTH, plan.ONE, plan.LONG, *map(str, plan.arms())}
+    arms |= {f"{name}, {how}" for name in (plan.ONE, "alike: probabilities") for how in (plan.AS_IT_IS, plan.CUT)}
     assert not table.duplicated(["strategy", "replicate", "seed"]).any() and set(table["strategy"]) == arms
     assert len(table) == len(arms) * len(plan.REPLICATES) * len(plan.SEEDS)
     assert set(table["replicate"]) == set(plan.REPLICATES) and set(table["length"]) == set(plan.LENGTHS)
@@ -101,6 +108,13 @@ def test_every_arm_with_a_teacher_had_as_many_candidates(plan):
     tried = taught.groupby("strategy")[["learning_rate", "temperature"]].apply(lambda rows: {*map(tuple, rows.values)})
     assert len({frozenset(some) for some in tried}) == 1 and len(tried.iloc[0]) >= 8
     assert set(taught["replicate"]).isdisjoint(plan.REPLICATES) and set(taught["seed"]).isdisjoint(plan.SEEDS)
+
+
+def test_raising_small_probabilities_harms_as_the_page_tells(plan):
+    for name in (plan.ONE, "alike: probabilities"):
+        assert RECORD.difference(f"{name}, {plan.CUT}", f"{name}, {plan.AS_IT_IS}").high < 0
+    one, mean = ([f"{name}, {how}" for how in (plan.AS_IT_IS, plan.CUT)] for name in (plan.ONE, "alike: probabilities"))
+    assert RECORD.difference(mean[0], one[0]).low > 0 > RECORD.difference(mean[1], one[0]).high
 
 
 def test_the_planned_claims_are_as_the_page_tells(plan):

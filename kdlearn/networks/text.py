@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from kdlearn.data.ngrams import BUCKETS, WIDTHS, hashed_ngrams
+from kdlearn.data.ngrams import BUCKETS, NOTHING, WIDTHS, hashed_ngrams
 
 
 class NgramNetwork(nn.Module):
@@ -31,3 +31,50 @@ class NgramNetwork(nn.Module):
         shares = there / there.sum(dim=-1, keepdim=True).clamp_min(1).sqrt()
         rows = embedding(places.clamp_max(self.buckets - 1), self.weight)
         return (shares.unsqueeze(-2) @ rows).squeeze(-2) + self.bias
+
+
+class TextEncoder(nn.Module):
+    """A Transformer whose every place sees the whole text, as BERT's do; the logits are read from the places' mean.
+
+    It takes code points `(N, time)` int64, as `codes_of` gives them, and leaves their filling out. It has no dropout.
+    Source: Devlin et al. 2019 (arXiv 1810.04805), in small, without pre-training; LayerNorm first.
+
+    Args:
+        num_classes: how many logits.
+        width: numbers a place; `heads` divides it.
+        depth: how many blocks of attention and two linear layers.
+        length: characters of a text, at most.
+        characters: code points from `characters - 1` on are one character together.
+
+    >>> from kdlearn import codes_of
+    >>> TextEncoder(num_classes=24)(codes_of(["to be", "or not"], 25)).shape
+    torch.Size([2, 24])
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        width: int = 16,
+        depth: int = 1,
+        heads: int = 4,
+        length: int = 25,
+        characters: int = 640,
+    ) -> None:
+        super().__init__()
+        self.characters, self.places = nn.Embedding(characters, width), nn.Embedding(length, width)
+        options = {"dropout": 0.0, "activation": "gelu", "batch_first": True, "norm_first": True}
+        self.blocks = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, heads, 4 * width, **options) for _ in range(depth)
+        )
+        self.logits = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, num_classes))
+        for table in (self.characters, self.places):
+            nn.init.normal_(table.weight, std=0.02)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        places = torch.arange(codes.shape[-1], device=codes.device)
+        filling = (codes == NOTHING) & (places > 0)  # an empty text has one place, so that its mean is a number
+        states = self.characters(codes.clamp_max(self.characters.num_embeddings - 1)) + self.places(places)
+        for block in self.blocks:
+            states = block(states, src_key_padding_mask=filling)
+        there = (~filling).unsqueeze(-1)
+        return self.logits((states * there).sum(dim=-2) / there.sum(dim=-2))

@@ -4,8 +4,8 @@ The case is one that is often named, a BERT for a teacher and a smaller Transfor
 laptop. Both are `kdlearn.TextEncoder`, whose every place sees the whole text; nothing is pre-trained. The task is that
 of studies/languages: which of 24 languages is a snippet of 25 characters, of the Universal Declaration of Human Rights?
 
-The teacher, of width 48 and two blocks, has 89,736 parameters and reads all 400 snippets of each language with their
-ground truth: 800 updates of 32, rate 0.003. The student, of width 16 and one block, has 14,360, 6.2 times fewer. It
+The teacher, of width 48 and two blocks, has 89,448 parameters and reads all 400 snippets of each language with their
+ground truth: 800 updates of 32, rate 0.003. The student, of width 16 and one block, has 14,312, 6.2 times fewer. It
 reads 20 snippets of each language, which are a part of the teacher's; the teacher answers on these alone.
 
 Arms, after 200 and 400 updates of 32, which are 13 and 27 epochs: ground truth; the teacher's hard labels; its soft
@@ -27,7 +27,9 @@ Planned, one Holm family of three, two-sided, accuracy after 400 updates:
 3. soft labels - the same entropy, spread evenly (which languages are alike).
 All else is exploratory. A pilot, one split (901), one seed, on validation, with a teacher of 800 updates that was right
 on 64 %: after 400 updates at the rate 0.01 ground truth had 39 %, soft labels at T = 1 53 % and at T = 4 57 %. It set
-the teacher's rate and size, and the lengths: ground truth had 40 % after 200 updates. Of 2 and 3 there was none.
+the teacher's rate and size, and the lengths: ground truth had 40 % after 200 updates. Of 2 and 3 there was none. Its
+blocks were torch's, with some more biases, of networks that cannot be stacked; a first run of the study with them was
+stopped as too slow, and nothing of it was read.
 
 Data: `KDLEARN_DATA` names the folder, see `kdlearn.load_languages`.
 Command: `python studies/encoders/plan.py FOLDER --workers 1` writes comparison.parquet beside this file.

@@ -32,7 +32,9 @@ blocks were torch's, with some more biases, of networks that cannot be stacked; 
 stopped as too slow, and nothing of it was read.
 
 Data: `KDLEARN_DATA` names the folder, see `kdlearn.load_languages`.
-Command: `python studies/encoders/plan.py FOLDER --workers 1` writes comparison.parquet beside this file.
+Command: `python studies/encoders/plan.py FOLDER --workers 1` writes comparison.parquet beside this file; it took 55
+minutes beside other work on two shared cores of an AMD EPYC without AMX (recorded 2026-11-26), in which it had a core
+for a few minutes.
 """
 
 from collections.abc import Mapping

@@ -222,6 +222,16 @@ def test_what_the_slides_compute_is_what_numpy_finds():
     assert found["teacher_images"] == 1200, "as the study's plan says"
 
 
+def test_the_slide_of_the_guide_shows_what_the_command_prints(kdlearn_here):
+    shown = measured.guide_of(measured.CASE)
+    _, *words = shown["command"].replace("\\\n", "").split()
+    printed = " ".join(kdlearn_here(*words).out.split())
+    assert len(shown["parts"]) == 3
+    for said, between, sign in shown["parts"]:
+        assert f"{said} {between} points {sign}".replace("−", "-") in printed
+    assert shown["decision"] in printed
+
+
 def lengths_of(student: torch.Tensor, teacher: torch.Tensor, T: float) -> float:
     """Mean length of the gradient of KL on the student's logits, by autograd."""
     z = student.clone().requires_grad_()

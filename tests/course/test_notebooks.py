@@ -94,6 +94,13 @@ def test_its_first_code_cell_installs_on_colab_and_does_nothing_elsewhere(cells,
 
 
 @each_notebook
+def test_it_names_no_command_that_only_the_repository_has(cells):
+    """A wheel brings the notebooks, and neither a Makefile nor the scripts."""
+    told = "\n".join(source(cell) for cell in cells)
+    assert not re.search(r"`make [a-z]+|^make [a-z]+$|python (studies|book|teaching|benchmarks)/", told, re.MULTILINE)
+
+
+@each_notebook
 def test_exercises_have_a_hint_and_a_folded_solution(cells):
     start = next(index for index, cell in enumerate(cells) if "**Exercise 1." in source(cell))
     exercises = "\n".join(source(cell) for cell in cells[start:] if cell["cell_type"] == "markdown")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, install_npm_packages, looked_at
+from conftest import ROOT, install_npm_packages, looked_at, made_once
 
 from kdlearn import Comparison
 from kdlearn.figures import LossExplorer
@@ -50,12 +50,10 @@ TEXTS = """section => {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     install_npm_packages()
-    out = tmp_path_factory.mktemp("slides")
-    teaching.write_decks(out)
-    return out
+    return made_once(tmp_path_factory, "slides", teaching.write_decks)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def opened(folder, browser) -> Iterator[Any]:
     pages = []
 

@@ -5,6 +5,7 @@ Command: `python book/fill.py` writes the pages anew; a test asks whether they a
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,19 @@ TRUTH, HARD, MIXED = "ground truth", "teacher's hard labels", "soft labels + gro
 SOFT = {"strategy": "soft labels", "temperature": 4.0}
 
 
+@cache
+def atlas() -> Comparison:
+    """The record of the atlas, read once for all parts."""
+    return load_atlas()
+
+
 # ---- the guide
 
 
 def decisions() -> Iterator[str]:
     """Grid A, 3,000 updates: a row for each number of labelled images, without and with further ones."""
     head = ["labelled", "without labels", "hard labels − ground truth", "softness beyond", "together", "so"]
-    rows = load_atlas().table
+    rows = atlas().table
     sizes = set(rows.loc[rows["grid"] == "A labels", "images"])
     pairs = [(20, 20), (60, 60), (240, 240), (1200, 1200), (20, 1200), (60, 1200), (240, 1200)]
     yield from table(head, (decision(*pair) for pair in pairs if sizes.issuperset(pair)))
@@ -47,8 +54,7 @@ def decisions() -> Iterator[str]:
 
 def decision(labelled: int, images: int) -> list[str]:
     truth, hard, soft = ({"grid": "A labels", **arm} for arm in of_sizes(labelled, images))
-    atlas = load_atlas()
-    parts = [atlas.difference(*both, length=3000) for both in ((hard, truth), (soft, hard), (soft, truth))]
+    parts = [atlas().difference(*both, length=3000) for both in ((hard, truth), (soft, hard), (soft, truth))]
     return [f"{labelled:,}", f"{images - labelled:,}", *(f"{one:+.1f}" for one in parts), in_words(*parts)]
 
 
@@ -67,7 +73,7 @@ def in_words(labels: Interval, softness: Interval, gain: Interval) -> str:
 def kinds() -> Iterator[str]:
     """Grid B: soft labels of each kind of teacher over ground truth."""
     head = ["teacher", "it is right on", "T = 1", "T = 4", "hard labels"]
-    rows = load_atlas().table
+    rows = atlas().table
     names = list(
         dict.fromkeys(rows.loc[(rows["grid"] == "B teachers") & ~rows["kind"].isin(["", "untrained"]), "kind"])
     )
@@ -75,11 +81,11 @@ def kinds() -> Iterator[str]:
 
 
 def kind(name: str) -> list[str]:
-    atlas, where = load_atlas(), {"grid": "B teachers", "kind": name}
+    where = {"grid": "B teachers", "kind": name}
     arms = [{"strategy": "soft labels", "temperature": one} for one in (1.0, 4.0)] + [{"strategy": HARD}]
     truth = {"grid": "B teachers", "strategy": TRUTH}
-    gains = [atlas.difference({**where, **arm}, truth, length=1000) for arm in arms]
-    accuracy = 100 * atlas.rows_of({**where, "strategy": HARD}, 1000, {})["teacher_accuracy"].mean()
+    gains = [atlas().difference({**where, **arm}, truth, length=1000) for arm in arms]
+    accuracy = 100 * atlas().rows_of({**where, "strategy": HARD}, 1000, {})["teacher_accuracy"].mean()
     return [KINDS[name], f"{accuracy:.1f} %", *(f"{one:+.1f}" for one in gains)]
 
 
@@ -102,12 +108,12 @@ def smallest_gap(case: Callable[[float], Case], part: str) -> float:
 
 def temperatures() -> Iterator[str]:
     """Grid D, soft labels alone: a row a width."""
-    atlas, told = load_atlas(), (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+    told = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
     def gain(width: int, temperature: float) -> str:
         where = {"grid": "D temperature and weight", "width": width}
         soft = {**where, "strategy": MIXED, "temperature": temperature, "soft_weight": 1.0}
-        return f"{atlas.difference(soft, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
+        return f"{atlas().difference(soft, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
 
     rows = ([f"{width} units", *(gain(width, one) for one in told)] for width in (8, 32, 128))
     yield from table(["student", *(f"T = {one:g}" for one in told)], rows)
@@ -115,12 +121,12 @@ def temperatures() -> Iterator[str]:
 
 def wrong() -> Iterator[str]:
     """Grid E: a teacher that learned the wrong labels too."""
-    atlas, shares = load_atlas(), (0.2, 0.4)
+    shares = (0.2, 0.4)
     arms = {"hard labels": {"strategy": HARD}, **{f"T = {one:g}": {**SOFT, "temperature": one} for one in (1.0, 4.0)}}
 
     def gain(arm: dict[str, Any], share: float) -> str:
         where = {"grid": "E wrong labels", "wrong": share}
-        return f"{atlas.difference({**where, **arm}, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
+        return f"{atlas().difference({**where, **arm}, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
 
     yield from table(["wrong", *arms], ([f"{one:.0%}", *(gain(arm, one) for arm in arms.values())] for one in shares))
 
@@ -148,7 +154,7 @@ def tested() -> Iterator[str]:
 
 def unseen() -> list[dict[str, Any]]:
     others = (Comparison.load(STUDIES / name) for name in ("atlas/held_out.parquet", "cifar10/recorded.parquet"))
-    return script(STUDIES / "atlas/guide.py").unseen(Guide.load(), load_atlas(), *others)
+    return script(STUDIES / "atlas/guide.py").unseen(Guide.load(), atlas(), *others)
 
 
 def lines_of(tested: Mapping[str, Any]) -> Iterator[list[str]]:
@@ -176,7 +182,7 @@ def example() -> Iterator[str]:
 def grids() -> Iterator[str]:
     """Grid by grid, what was trained and how often."""
     head = ["grid", "images", "teachers", "widths", "strategies", "read at", "trainings", "replicates"]
-    rows = load_atlas().table
+    rows = atlas().table
     yield from table(head, (grid(str(name), part) for name, part in rows.groupby("grid", sort=False)))
     yield f"\n{trainings(rows):,} trainings, {len(rows):,} rows."
 

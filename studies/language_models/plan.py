@@ -17,18 +17,19 @@ Measured: nats a character on the test (`loss`), which is minus the student's lo
 student continues 512 windows of the test after 16 characters by 48: `teachers_nats` is what the teacher finds in them,
 minus its log-likelihood of the student's text, and `own_nats` what the student itself finds, its entropy.
 
-Choice. For each arm the learning rate of Adam (0.001, 0.003, 0.01) and the number of updates (188, 375, 750 or 1,500,
-which are 100 times through the piece) with the least loss on validation of another piece with a teacher of its own. So
-every arm is stopped on validation, ground truth too. A rate at an end extends the grid there once, for every arm.
-`tuning.parquet` holds every score. The test is read once, by fresh runs.
+Choice. For each arm the learning rate of Adam (0.001, 0.003, 0.01) and the number of updates (188, 375 or 750, which
+are 50 times through the piece) with the least loss on validation of another piece with a teacher of its own. So every
+arm is stopped on validation, ground truth too. `tuning.parquet` holds every score. The test is read once, by fresh
+runs. Two things were cut after tuning and before the test was read, to fit the machine: 1,500 updates, which most arms
+on soft labels would have taken, and a further rate at an end of the grid that an arm had chosen.
 
 Repetition. Five replicates, each with a piece, a teacher and a seed of its own; intervals are Student's t over the five
 paired differences. They hold for other pieces, teachers and seeds, and for this text and these two sizes.
 
-Beside it, exploratory. The last quarter: a student of soft labels goes on for the last 375 of 1,500 updates by forward
-or reverse KL, on the piece or on text that it writes itself while it is trained (on-policy, GKD); the rate is that of
-soft labels. Whole text: ground truth and soft labels on all that the teacher read, up to 3,000 updates, at the rates of
-the piece; with `seconds`, the teacher's too, for a comparison at equal time.
+Beside it, exploratory. The last quarter: a student of soft labels goes on for the last 180 of 750 updates by forward or
+reverse KL, on the piece or on text that it writes itself while it is trained (on-policy, GKD); the rate is that of soft
+labels. Whole text: ground truth and soft labels on all that the teacher read, up to 3,000 updates, at the rates of the
+piece; with `seconds`, the teacher's too, for a comparison at equal time.
 
 Planned, one Holm family of five, two-sided; each arm at its own rate and length:
 1. loss: soft labels - ground truth;
@@ -45,7 +46,7 @@ Command: `python studies/language_models/plan.py FOLDER --workers 2`. It writes 
 beside this file after each unit of work, which is a part of the study on one replicate, and goes on from what they
 hold, so that it can be stopped at any time. Reckoned from a few updates on one core of an AMD EPYC without AMX, an
 update of the student takes 0.028 s, of the teacher 0.165 s: at most 3.3 hours of one core in all, of which tuning
-0.9, the arms 1.8, the last quarter 0.4 and the whole text 0.2. Before anything was run it was cut to this from 5.3
+0.9, the arms 1.6, the last quarter 0.3 and the whole text 0.5. Before anything was run it was cut to this from 5.3
 hours: six replicates, two pieces for tuning and twice the length on the whole text.
 """
 
@@ -97,7 +98,8 @@ WINDOWS, APART, BATCH_SIZE = 480, 4, 32  # of a piece; every fourth piece of the
 STUDENT, TEACHER = character_transformer, partial(character_transformer, width=128, depth=3)
 TEACHER_UPDATES, SMALL_UPDATES, TEACHER_RATE = 2000, (100, 200, 300, 400), 1e-3
 RATES, LENGTHS, WHOLE_LENGTHS = (0.001, 0.003, 0.01), (188, 375, 750, 1500), (375, 750, 1500, 3000)
-LAST_EPOCHS = 25  # of 15 updates: a quarter of the longest
+LONGEST = 750  # of what is chosen
+LAST_EPOCHS = 12  # of 15 updates: a quarter of the longest
 PROMPT, SAMPLES, MORE = 16, 512, 4
 ONE_CORE = Machine(threads=1)
 
@@ -233,17 +235,10 @@ Choices = Mapping[str, Chosen]
 
 def choices(tuning: pd.DataFrame) -> Choices:
     """For each arm, and the piece's teacher, the rate and length with the least mean loss on validation."""
-    means = tuning.groupby(["strategy", "learning_rate", "length"])["loss"].mean()
+    allowed = tuning[tuning["length"] <= LONGEST]
+    means = allowed.groupby(["strategy", "learning_rate", "length"])["loss"].mean()
     best = means.groupby("strategy").idxmin()
     return {str(name): Chosen(float(rate), int(length)) for name, (_, rate, length) in best.items()}
-
-
-def further_rates(tuning: pd.DataFrame) -> tuple[float, ...]:
-    """One more rate at each end of the grid at which an arm's choice lies."""
-    found = choices(tuning[tuning["strategy"].isin(ARMS) & tuning["learning_rate"].isin(RATES)])
-    picked = {one.rate for one in found.values()}
-    ends = [(RATES[0], RATES[0] ** 2 / RATES[1]), (RATES[-1], RATES[-1] ** 2 / RATES[-2])]
-    return tuple(round(beyond, 6) for end, beyond in ends if end in picked)
 
 
 def arms(replicate: int, chosen: Choices, folder: Path) -> pd.DataFrame:
@@ -270,7 +265,7 @@ def last_quarter(replicate: int, chosen: Choices, folder: Path) -> pd.DataFrame:
     material, rate = Material(replicate, chosen[SMALL_TEACHER].length, folder), chosen[SOFT].rate
     data = material.texts[PIECE]
     epoch = len(Stream(data.train, BATCH_SIZE, seed=replicate))
-    begun = (LENGTHS[-1] - LAST_EPOCHS * epoch,)
+    begun = (LONGEST - LAST_EPOCHS * epoch,)
     [student] = kdlearn.trained_networks(
         [material.run(SOFT, ARMS[SOFT], rate, begun, LAST_PART)], material.folder, machine=ONE_CORE
     )
@@ -284,7 +279,7 @@ def last_quarter(replicate: int, chosen: Choices, folder: Path) -> pd.DataFrame:
         logits, labels = predict(network, data.test.inputs), data.test.labels
         told = {"loss": hard_label_loss(logits, labels).item(), "accuracy": kdlearn.accuracy(logits, labels)}
         names = {"part": LAST_PART, "strategy": name, "text": "own" if own else PIECE, "teacher": LARGE_TEACHER}
-        repeated = {"learning_rate": rate, "replicate": replicate, "seed": 0, "length": LENGTHS[-1]}
+        repeated = {"learning_rate": rate, "replicate": replicate, "seed": 0, "length": LONGEST}
         rows.append({**names, **repeated, **told, **material.of_samples(network)})
     return pd.DataFrame(rows)
 
@@ -358,22 +353,19 @@ def carried_out(
 def tune(folder: Path, workers: int) -> pd.DataFrame:
     """Every score, of which those that are recorded are not computed again."""
     tuning = recorded(TUNING, SCORED)
-    for extending in (False, True):
-        rates = further_rates(tuning) if extending else RATES
-        there = {(one, rate) for one, rate in zip(tuning["replicate"], tuning["learning_rate"], strict=True)}
-        asked = [(one, rates, folder) for one in TUNED_ON if any((one, rate) not in there for rate in rates)]
-        for found in carried_out(tuned, asked, workers):
-            tuning = keep_scores(tuning, found)
+    asked = [(one, RATES, folder) for one in TUNED_ON if one not in set(tuning["replicate"])]
+    for found in carried_out(tuned, asked, workers):
+        tuning = keep_scores(tuning, found)
     return tuning
 
 
-def each(record: pd.DataFrame, strategy: str, measure: str = "loss") -> pd.Series:
+def each(record: Comparison, strategy: str, measure: str = "loss") -> pd.Series:
     """A value a replicate of an arm at its own rate and length."""
-    rows = record[(record["part"] == ARMS_PART) & (record["strategy"] == strategy)]
+    rows = record.table[(record.table["part"] == ARMS_PART) & (record.table["strategy"] == strategy)]
     return rows.set_index("replicate")[measure].sort_index()
 
 
-def planned(record: pd.DataFrame) -> Mapping[str, Interval]:
+def planned(record: Comparison) -> Mapping[str, Interval]:
     """The five planned differences, in nats a character."""
 
     def difference(one: str, other: str, measure: str = "loss") -> Interval:
@@ -399,7 +391,8 @@ def main(folder: Path, workers: int = 2) -> None:
             record = keep(record, found)
             print(f"{part}, replicate {found['replicate'].iloc[0]} is done", flush=True)
     print(record.groupby(["part", "strategy", "length"], sort=False)[["loss", "teachers_nats"]].mean().round(3))
-    print(Comparison(record, "loss", share=False).planned(planned(record)).to_string(index=False))
+    whole = Comparison(record, "loss", share=False)
+    print(whole.planned(planned(whole)).to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from kdlearn import character_transformer, count_parameters, hard_label_loss, predict
+from kdlearn import Comparison, character_transformer, count_parameters, hard_label_loss, predict
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def plan(script_of, monkeypatch, tmp_path):
     (tmp_path / "tinyshakespeare.txt").write_text(text)
     monkeypatch.setenv("KDLEARN_DATA", str(tmp_path))
     small = {
-        "LENGTH": 8, "WINDOWS": 6, "PROMPT": 2, "SAMPLES": 4, "RATES": (0.01, 0.03), "LENGTHS": (1, 2),
+        "LENGTH": 8, "WINDOWS": 6, "PROMPT": 2, "SAMPLES": 4, "RATES": (0.01, 0.03), "LENGTHS": (1, 2, 3), "LONGEST": 2,
         "WHOLE_LENGTHS": (1, 2), "SMALL_UPDATES": (1, 2), "TEACHER_UPDATES": 3, "LAST_EPOCHS": 1,
         "STUDENT": partial(character_transformer, 23, width=8, depth=1, length=8),
         "TEACHER": partial(character_transformer, 23, width=12, depth=1, length=8),
@@ -30,7 +30,7 @@ def plan(script_of, monkeypatch, tmp_path):
 
 def test_every_unit_of_work_does_what_it_says(plan, tmp_path):
     scores = plan.keep_scores(plan.recorded(plan.TUNING, plan.SCORED), plan.tuned(6006, (0.01, 0.03), tmp_path / "w"))
-    assert len(scores) == 2 + len(plan.ARMS) * 2 * 2 and scores["loss"].between(0, 10).all()
+    assert len(scores) == 2 + len(plan.ARMS) * 2 * 3 and scores["loss"].between(0, 10).all()
     chosen = plan.choices(scores)
     assert set(chosen) == {*plan.ARMS, plan.SMALL_TEACHER}
     record = plan.recorded(plan.RECORD, plan.KEPT)
@@ -43,7 +43,8 @@ def test_every_unit_of_work_does_what_it_says(plan, tmp_path):
     }  # fmt: skip
     last = record.groupby(["part", "strategy", "replicate"]).tail(1)
     assert last[["loss", "accuracy", "teachers_nats", "own_nats"]].notna().all(axis=None)
-    assert len(plan.planned(record)) == 5 and all(one.half_width > 0 for one in plan.planned(record).values())
+    found = plan.planned(Comparison(record, "loss", share=False))
+    assert len(found) == 5 and all(one.half_width > 0 for one in found.values())
     first = record.set_index(["part", "strategy"]).loc[(plan.ARMS_PART, plan.TRUTH)].iloc[0]
     assert (first["learning_rate"], first["length"]) == chosen[plan.TRUTH]
 
@@ -71,18 +72,13 @@ def test_nats_are_of_what_follows_the_prompt_alone(plan):
     assert plan.nats_of(network, text) == pytest.approx(sum(places) / 6, rel=1e-5)
 
 
-def test_a_choice_at_an_end_extends_the_grid_there(plan):
-    def scores(best: float, strategy: str) -> list[dict]:
-        return [
-            {"strategy": strategy, "learning_rate": rate, "replicate": 6006, "length": n, "loss": abs(rate - best) + n}
-            for rate in plan.RATES
-            for n in plan.LENGTHS
-        ]
-
-    table = pd.DataFrame([*scores(0.01, plan.SOFT), *scores(0.01, plan.TRUTH)])
-    assert plan.choices(table)[plan.SOFT] == (0.01, 1) and plan.further_rates(table) == (round(0.01**2 / 0.03, 6),)
-    both = pd.concat([table, pd.DataFrame(scores(0.03, plan.REVERSE))])
-    assert plan.further_rates(both) == (round(0.01**2 / 0.03, 6), 0.09)
+def test_the_best_rate_and_length_are_chosen_among_those_that_fit_the_machine(plan):
+    scores = [
+        {"strategy": plan.SOFT, "learning_rate": rate, "replicate": 6006, "length": n, "loss": abs(rate - 0.03) - n}
+        for rate in plan.RATES
+        for n in plan.LENGTHS
+    ]
+    assert plan.choices(pd.DataFrame(scores))[plan.SOFT] == (0.03, plan.LONGEST)
 
 
 def test_what_is_recorded_is_not_carried_out_again(plan, monkeypatch, tmp_path):
@@ -100,7 +96,7 @@ def test_what_is_recorded_is_not_carried_out_again(plan, monkeypatch, tmp_path):
             {"part": part, "strategy": one, "learning_rate": rate, "length": 1, "seed": 0, "text": "", "teacher": ""}
             | {"replicate": replicate, "loss": 1.0 + rate + replicate % 7, "teachers_nats": 1.0}
             for one in [*plan.ARMS, plan.SMALL_TEACHER]
-            for rate in ((0.01, 0.03, round(0.01**2 / 0.03, 6)) if part == "tuning" else (0.01,))
+            for rate in (plan.RATES if part == "tuning" else (0.01,))
         ]
         return pd.DataFrame(rows)
 
@@ -125,4 +121,4 @@ def test_what_the_plan_tells_of_its_sizes_is_so(script_of):
     pieces = [plan.APART * (one - plan.REPLICATES[0]) for one in (*plan.REPLICATES, *plan.TUNED_ON)]
     assert len(set(pieces)) == 6 and (max(pieces) + 1) * (plan.WINDOWS * plan.LENGTH + 1) < 0.9 * 1_115_394
     epoch = round(plan.WINDOWS / plan.BATCH_SIZE)
-    assert plan.LAST_EPOCHS * epoch == plan.LENGTHS[-1] / 4 and 100 * epoch == plan.LENGTHS[-1]
+    assert plan.LAST_EPOCHS * epoch == 180 and 50 * epoch == plan.LONGEST

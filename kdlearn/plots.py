@@ -84,8 +84,8 @@ def lines_with_bands(
     """
     for (name, values), (colour, marker, *style) in zip(curves.items(), looks, strict=False):
         means = np.array([value.mean if isinstance(value, Interval) else value for value in values])
-        look = {"color": colour, "marker": marker, "linestyle": style[0] if style else "-"}
-        ax.plot(x, means, markersize=4, markevery=max(1, len(means) // 12), label=name, **look)
+        line, every = style[0] if style else "-", max(1, len(means) // 12)
+        ax.plot(x, means, line, color=colour, marker=marker, markersize=4, markevery=every, label=name)
         bands = [value for value in values if isinstance(value, Interval)]
         if bands:
             half = np.array([value.half_width for value in bands])

@@ -5,21 +5,15 @@ Command: `python book/fill.py` writes the pages anew; a test asks whether they a
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evidence import STUDIES, script
 from findings import HEAD, topics
+from guide_page import atlas, decisions, example, in_short, kinds, lengths, model, steps, temperatures, tested, wrong
 from smaller import smaller, smaller_planned, smaller_times
 from tables import table
 
-from kdlearn import Comparison, load_atlas
-from kdlearn.commands.advise import advice, sign_of
 from kdlearn.data.files import replacing
-from kdlearn.figures.atlas import KINDS
-from kdlearn.formulas.intervals import Interval
-from kdlearn.studies.guide import GAIN, LABELS, Case, Guide
 
 BOOK = Path(__file__).parent
 PAGES = (
@@ -30,150 +24,6 @@ PAGES = (
     BOOK.parent / "README.md",
 )
 PART = re.compile(r"(<!-- records: (\w+) -->\n).*?(<!-- /records -->)", re.DOTALL)
-TRUTH, HARD, MIXED = "ground truth", "teacher's hard labels", "soft labels + ground truth"
-SOFT = {"strategy": "soft labels", "temperature": 4.0}
-
-
-@cache
-def atlas() -> Comparison:
-    """The record of the atlas, read once for all parts."""
-    return load_atlas()
-
-
-# ---- the guide
-
-
-def decisions() -> Iterator[str]:
-    """Grid A, 3,000 updates: a row for each number of labelled images, without and with further ones."""
-    head = ["labelled", "without labels", "hard labels − ground truth", "softness beyond", "together", "so"]
-    rows = atlas().table
-    sizes = set(rows.loc[rows["grid"] == "A labels", "images"])
-    pairs = [(20, 20), (60, 60), (240, 240), (1200, 1200), (20, 1200), (60, 1200), (240, 1200)]
-    yield from table(head, (decision(*pair) for pair in pairs if sizes.issuperset(pair)))
-
-
-def decision(labelled: int, images: int) -> list[str]:
-    truth, hard, soft = ({"grid": "A labels", **arm} for arm in of_sizes(labelled, images))
-    parts = [atlas().difference(*both, length=3000) for both in ((hard, truth), (soft, hard), (soft, truth))]
-    return [f"{labelled:,}", f"{images - labelled:,}", *(f"{one:+.1f}" for one in parts), in_words(*parts)]
-
-
-def of_sizes(labelled: int, images: int) -> tuple[dict[str, Any], ...]:
-    taught = {"images": images}
-    return {"images": labelled, "strategy": TRUTH}, {**taught, "strategy": HARD}, {**taught, **SOFT}
-
-
-def in_words(labels: Interval, softness: Interval, gain: Interval) -> str:
-    """What to do, by the signs."""
-    if sign_of(gain) != "a gain" and sign_of(labels) != "a gain":
-        return "ground truth" if sign_of(gain) == "a loss" else "nothing is seen: ground truth"
-    return {"a gain": "soft labels", "a loss": "hard labels", "either sign": "either"}[sign_of(softness)]
-
-
-def kinds() -> Iterator[str]:
-    """Grid B: soft labels of each kind of teacher over ground truth."""
-    head = ["teacher", "it is right on", "T = 1", "T = 4", "hard labels"]
-    rows = atlas().table
-    names = list(
-        dict.fromkeys(rows.loc[(rows["grid"] == "B teachers") & ~rows["kind"].isin(["", "untrained"]), "kind"])
-    )
-    yield from table(head, (kind(name) for name in names))
-
-
-def kind(name: str) -> list[str]:
-    where = {"grid": "B teachers", "kind": name}
-    arms = [{"strategy": "soft labels", "temperature": one} for one in (1.0, 4.0)] + [{"strategy": HARD}]
-    truth = {"grid": "B teachers", "strategy": TRUTH}
-    gains = [atlas().difference({**where, **arm}, truth, length=1000) for arm in arms]
-    accuracy = 100 * atlas().rows_of({**where, "strategy": HARD}, 1000, {})["teacher_accuracy"].mean()
-    return [KINDS[name], f"{accuracy:.1f} %", *(f"{one:+.1f}" for one in gains)]
-
-
-def in_short() -> Iterator[str]:
-    """From which gap on the guide tells a gain: of further images, and of soft labels alone."""
-    labels = smallest_gap(lambda gap: Case(500, 10_000, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"), LABELS)
-    softness = smallest_gap(lambda gap: Case(500, 0, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"), GAIN)
-    yield "- **Many pictures have no label**, 20 for each one with: let the teacher label them, if the gap is at"
-    yield f"  least {labels:g} points. Hard or soft, the pilot tells."
-    yield "- **All pictures are labelled**, and the student sees them as its teacher did: learn from soft labels at"
-    yield f"  T = 4, if the gap is at least {softness:g} points. Below that the guide cannot tell the sign: pilot, and"
-    yield "  expect little."
-
-
-def smallest_gap(case: Callable[[float], Case], part: str) -> float:
-    """In half points: from here on the interval is above 0."""
-    guide, gaps = Guide.load(), [0.5 * step for step in range(1, 61)]
-    return 0.5 + max((gap for gap in gaps if guide.parts(case(gap))[part].low <= 0), default=0.0)
-
-
-def temperatures() -> Iterator[str]:
-    """Grid D, soft labels alone: a row a width."""
-    told = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-
-    def gain(width: int, temperature: float) -> str:
-        where = {"grid": "D temperature and weight", "width": width}
-        soft = {**where, "strategy": MIXED, "temperature": temperature, "soft_weight": 1.0}
-        return f"{atlas().difference(soft, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
-
-    rows = ([f"{width} units", *(gain(width, one) for one in told)] for width in (8, 32, 128))
-    yield from table(["student", *(f"T = {one:g}" for one in told)], rows)
-
-
-def wrong() -> Iterator[str]:
-    """Grid E: a teacher that learned the wrong labels too."""
-    shares = (0.2, 0.4)
-    arms = {"hard labels": {"strategy": HARD}, **{f"T = {one:g}": {**SOFT, "temperature": one} for one in (1.0, 4.0)}}
-
-    def gain(arm: dict[str, Any], share: float) -> str:
-        where = {"grid": "E wrong labels", "wrong": share}
-        return f"{atlas().difference({**where, **arm}, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
-
-    yield from table(["wrong", *arms], ([f"{one:.0%}", *(gain(arm, one) for arm in arms.values())] for one in shares))
-
-
-def model() -> Iterator[str]:
-    """A line for each of the two sums."""
-    guide = Guide.load()
-    yield f"Fitted to {guide.fitted['cells']:,} random cells of the atlas by least squares, in points:\n"
-    yield from (f"- {line}" for line in str(guide).splitlines())
-
-
-def steps() -> Iterator[str]:
-    """By the gap, the half width of what is predicted and the spread of single gains."""
-    fitted = Guide.load().fitted
-    head = ["gap up to", "half width of a predicted mean gain", "standard deviation of single students' gains"]
-    widths = fitted["half_widths"][GAIN].items()
-    yield from table(head, ([f"{end} points", f"± {one:.1f}", f"{fitted['spread'][end]:.1f}"] for end, one in widths))
-
-
-def tested() -> Iterator[str]:
-    """Each case that the guide has not seen."""
-    head = ["data", "labelled", "without labels", "gap", "part", "predicted", "measured", "is it inside?"]
-    yield from table(head, (row for case in unseen() for row in lines_of(case)))
-
-
-def unseen() -> list[dict[str, Any]]:
-    others = (Comparison.load(STUDIES / name) for name in ("atlas/held_out.parquet", "cifar10/recorded.parquet"))
-    return script(STUDIES / "atlas/guide.py").unseen(Guide.load(), atlas(), *others)
-
-
-def lines_of(tested: Mapping[str, Any]) -> Iterator[list[str]]:
-    """A line a part; where the guide would abstain, what it would have predicted is shown all the same."""
-    case: Case = tested["case"]
-    about = [tested["data"], f"{case.labelled:,}", f"{case.unlabelled:,}", f"{case.teacher - case.student:.1f}"]
-    for part, predicted in tested["predicted"].items():
-        measured = tested["measured"][part]
-        inside = "yes" if predicted.low <= measured.mean <= predicted.high else "**no**"
-        inside += "; it abstains" * any(Guide.load().outside(case))
-        if part == GAIN or case.unlabelled:
-            yield [*about, part, f"{predicted.low:+.1f} to {predicted.high:+.1f}", f"{measured:+.1f}", inside]
-
-
-def example() -> Iterator[str]:
-    """What `kdlearn advise` prints for the page's own case."""
-    yield "```text"
-    yield from advice(Guide.load(), Case(500, 10_000, 92.0, 70.0, "same"), 30)
-    yield "```"
 
 
 # ---- the atlas
@@ -226,7 +76,7 @@ def front() -> Iterator[str]:
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     one.__name__: one
     for one in (
-        *(in_short, decisions, kinds, temperatures, wrong, model, steps, tested, example),
+        *(in_short, decisions, kinds, temperatures, lengths, wrong, model, steps, tested, example),
         *(grids, found, front, smaller, smaller_planned, smaller_times),
     )
 }

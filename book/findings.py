@@ -12,18 +12,19 @@ from evidence import STUDIES, comparison_or_table, script
 from kdlearn.formulas.intervals import Interval, holm, interval
 
 HEAD = ("question", "answer", "difference", "repeated", "what others tell", "do we agree?")
+WITHOUT_SIGN = {0: "others disagree", "not asked": "not asked elsewhere"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether `more` gives more than `less`: what the record says, and which sign is `expected` (0: none)."""
+    """Whether `more` gives more than `less`: what the record says, and what is `expected` (0: others disagree)."""
 
     question: str
     more: str
     less: str
     found: Interval
     literature: str
-    expected: int
+    expected: int | str
     planned: bool = False
     over: str = "replicates"
     unit: str = "points"
@@ -51,8 +52,10 @@ class Finding:
 
     @property
     def agreement(self) -> str:
-        if not self.expected:
-            return "others disagree"
+        if self.expected in WITHOUT_SIGN:
+            return WITHOUT_SIGN[self.expected]
+        if self.expected == "nothing":
+            return "no" if self.sign else "yes"
         return {self.expected: "yes", -self.expected: "no", 0: "not seen here"}[self.sign]
 
     @property

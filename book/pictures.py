@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fill import unseen
+from guide_page import unseen
 
 from kdlearn import Comparison
 from kdlearn.plots import BLUE, lines_with_bands, new_axes

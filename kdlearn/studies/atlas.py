@@ -1,5 +1,10 @@
 """The atlas: the course's record of when distillation helps."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
 from kdlearn.studies.comparison import Comparison
 from kdlearn.studies.records import recorded
 
@@ -23,3 +28,42 @@ def load_atlas() -> Comparison:
     True
     """
     return Comparison.load(recorded("atlas") / "atlas.parquet")
+
+
+def planned_differences(record: Comparison) -> Mapping[str, pd.Series]:
+    """The five differences that `studies/atlas/plan.py` planned, by the claim's name: points, a value a replicate.
+
+    Their intervals are one family, which `record.planned` corrects by Holm's procedure.
+    """
+    hard_labels, both = "teacher's hard labels", "soft labels + ground truth"
+
+    def arm(grid: str, strategy: str, **told: Any) -> dict[str, Any]:
+        return {"grid": grid, "strategy": strategy, **told}
+
+    def softness(images: int) -> pd.Series:
+        sides = (
+            arm("A labels", "soft labels", temperature=4.0, images=images),
+            arm("A labels", hard_labels, images=images),
+        )
+        return record.each(*sides, length=3000)
+
+    def hotter(width: int) -> pd.Series:
+        alone = {"soft_weight": 1.0, "width": width}
+        sides = [arm("D temperature and weight", both, temperature=at, **alone) for at in (16.0, 4.0)]
+        return record.each(*sides, length=1000)
+
+    small, shifted = (arm("B teachers", "soft labels", temperature=4.0, kind=of) for of in ("small", "shifted, long"))
+    whole, mean = (
+        arm("C controls", "soft labels", images=60, control=name) for name in ("the teacher's", "class mean")
+    )
+    soft, hard = (
+        arm("E wrong labels", "soft labels", temperature=4.0, wrong=0.4),
+        arm("E wrong labels", hard_labels, wrong=0.4),
+    )
+    return {
+        "softness gives more on 20 images than on 240": softness(20) - softness(240),
+        "a less accurate teacher teaches better": record.each(small, shifted, length=1000),
+        "what this image looks like": record.each(whole, mean, length=1000),
+        "a larger student profits from a higher temperature": hotter(128) - hotter(8),
+        "softness with 40 % wrong labels": record.each(soft, hard, length=1000),
+    }

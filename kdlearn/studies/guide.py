@@ -2,12 +2,18 @@
 
 The gain over ground truth has two parts, each a sum of a few terms: what the teacher's hard labels give, and what their
 softness gives beyond them. `studies/atlas/guide.py` fits the coefficients to the atlas and writes guide.json.
+
+Of wrong labels the records hold a few comparisons on one data set, and no model can be fitted to them: they are told as
+they were measured.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from kdlearn.data.files import read_json
 from kdlearn.formulas.intervals import Interval
@@ -16,7 +22,7 @@ FITTED = Path(__file__).with_name("guide.json")
 SAME, OTHERS, UNKNOWN = "same", "others", "unknown"
 VIEWS = (SAME, OTHERS, UNKNOWN)
 LABELS, SOFTNESS, GAIN = "labels", "softness", "gain"
-CONSTANT = "constant"
+CONSTANT, WRONG = "constant", "wrong"
 
 Columns = Mapping[str, Any]
 TERMS: Mapping[str, Mapping[str, Callable[[Columns], Any]]] = {
@@ -27,6 +33,7 @@ TERMS: Mapping[str, Mapping[str, Callable[[Columns], Any]]] = {
         "gap left, T < 2": lambda case: case["left"] * (case["temperature"] < 2),
         "gap left, 2 ≤ T < 4": lambda case: case["left"] * ((case["temperature"] >= 2) & (case["temperature"] < 4)),
         "gap left, other views": lambda case: case["left"] * case["others"],
+        "log10 of 1,000 / updates, if fewer": lambda case: np.log10(1000 / np.minimum(case["length"], 1000)),
     },
 }
 
@@ -36,7 +43,8 @@ class Case:
     """A reader's own case; accuracies in percent, the student's on ground truth of the labelled images alone.
 
     `views`: "same" where the student sees images as its teacher saw them, "others" where only the teacher saw them
-    shifted, cropped or turned, else "unknown".
+    shifted, cropped or turned, else "unknown". `updates`: how long the student trains; None where it is not known.
+    `wrong`: the share of the labels that are wrong, which the teacher learned too.
 
     >>> Case(labelled=500, unlabelled=9500, teacher=92.0, student=70.0).columns["share"]
     0.95
@@ -48,13 +56,16 @@ class Case:
     student: float
     views: str = UNKNOWN
     temperature: float = 4.0
+    updates: int | None = None
+    wrong: float = 0.0
 
     @property
     def columns(self) -> dict[str, float]:
         """What the terms read: gap in points, share of the images without labels, the student, and the labels' kind."""
         share = self.unlabelled / (self.labelled + self.unlabelled)
-        kind = {"temperature": self.temperature, "others": float(self.views == OTHERS)}
-        return {"gap": self.teacher - self.student, "share": share, "student": self.student, **kind}
+        kind = {"temperature": self.temperature, "others": float(self.views == OTHERS), WRONG: self.wrong}
+        told = {} if self.updates is None else {"length": self.updates}
+        return {"gap": self.teacher - self.student, "share": share, "student": self.student, **kind, **told}
 
 
 @dataclass(frozen=True)
@@ -80,11 +91,15 @@ class Guide:
 
     def parts(self, case: Case) -> dict[str, Interval]:
         """The same of a case, each with the interval of the mean gain in a group that the model has not seen."""
-        if case.views == UNKNOWN:
-            both = [self.parts(replace(case, views=views)) for views in (SAME, OTHERS)]
-            return {part: around(*(one[part] for one in both)) for part in both[0]}
-        means = self.means(case.columns)
-        return {part: Interval(mean, self.half_width(part, case)) for part, mean in means.items()}
+        means = [self.means(one.columns) for one in self.all_told(case)]
+        widths = {part: self.half_width(part, case) for part in (LABELS, SOFTNESS, GAIN)}
+        return {part: around(*(Interval(one[part], width) for one in means)) for part, width in widths.items()}
+
+    def all_told(self, case: Case) -> Iterator[Case]:
+        """The case; where views or updates are not told, one with each end of what they may be."""
+        views = (SAME, OTHERS) if case.views == UNKNOWN else (case.views,)
+        updates = self.fitted["seen"]["length"] if case.updates is None else (case.updates,)
+        yield from (replace(case, views=one, updates=another) for one, another in product(views, updates))
 
     def half_width(self, part: str, case: Case) -> float:
         """Of the interval for a new group; the labels' part of no further images is 0."""
@@ -96,6 +111,11 @@ class Guide:
         """Standard deviation, in points, of the gain of one student of one teacher on one split."""
         return at_gap(self.fitted["spread"], case.columns["gap"])
 
+    @property
+    def compared(self) -> list[Mapping[str, Any]]:
+        """Of wrong labels each share and length that was measured: the gap, the parts as intervals, the spread."""
+        return [{**one, **{part: Interval(*one[part]) for part in (LABELS, SOFTNESS)}} for one in self.fitted[WRONG]]
+
     def __str__(self) -> str:
         """Both sums, a line each."""
         return "\n".join(f"{part} = {' '.join(self.printed(part))}" for part in (LABELS, SOFTNESS))
@@ -105,18 +125,27 @@ class Guide:
             yield f"{size:+.2f}" if name == CONSTANT else f"{size:+.2f} × ({name})"
 
     def outside(self, case: Case) -> Iterator[str]:
-        """What of the case the atlas has not seen."""
-        columns = case.columns
-        for name, said in SAID.items():
-            low, high = self.fitted["seen"][name]
-            if not low <= columns[name] <= high:
-                yield said.format(columns[name], low, high)
+        """What of the case has not been seen."""
+        for name, (low, high) in (self.seen_wrong if case.wrong else self.fitted["seen"]).items():
+            value = case.columns.get(name, low)  # what is not told is within
+            if not low <= value <= high:
+                yield SAID[name].format(value, low, high)
+
+    @property
+    def seen_wrong(self) -> dict[str, tuple[float, float]]:
+        """Between which values the comparisons of wrong labels lie; all images were labelled, with the same views."""
+        columns = {name: [one[name] for one in self.fitted[WRONG]] for name in ("gap", WRONG, "length")}
+        ends = {name: (min(values), max(values)) for name, values in columns.items()}
+        return {**ends, "share": (0.0, 0.0), "others": (0.0, 0.0)}
 
 
 SAID = {
-    "gap": "the teacher's accuracy less the student's is {:.1f} points; the atlas has seen {:.1f} to {:.1f}",
-    "student": "the student reaches {:.1f} % on ground truth; in the atlas it reached {:.1f} to {:.1f} %",
-    "share": "{:.2%} of the images are without labels; the atlas has seen {:.0%} to {:.2%}",
+    "gap": "the teacher's accuracy less the student's is {:.1f} points; measured were {:.1f} to {:.1f}",
+    "student": "the student reaches {:.1f} % on ground truth; measured were {:.1f} to {:.1f} %",
+    "share": "{:.2%} of the images are without labels; measured were {:.0%} to {:.2%}",
+    "length": "the student trains for {:,} updates; measured were {:,} to {:,}",
+    WRONG: "{:.0%} of the labels are wrong; measured were {:.0%} to {:.0%}",
+    "others": "the teacher saw other views; where labels are wrong, none such was measured",
 }
 
 

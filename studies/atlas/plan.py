@@ -46,61 +46,45 @@ Pilots told: 16 to 24 replicates of digits with two kinds of teacher at T = 2 (s
 that of 3. 4 and 5 had none.
 
 Command: `make atlas`, or `python studies/atlas/plan.py FOLDER --workers 2`; it goes on where it was stopped, and
-carries out no grid that atlas.parquet beside this file holds.
+carries out no grid that atlas.parquet beside this file holds. With `--claims --first 80 --replicates 3` it asks the
+planned claims of three other replicates, and leaves the record as it is.
 MNIST lies in the folder of the variable KDLEARN_DATA.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 import typer
 from grids import GRIDS, TITLES
 
-import kdlearn
 from kdlearn import Comparison
 from kdlearn.commands.scheduler import executor_at
 from kdlearn.formulas.intervals import Interval, interval
+from kdlearn.studies.atlas import planned_differences
 
 HERE = Path(__file__).parent
 FIRST, REPLICATES = 1000, 80
+CLAIMED = ("controls", "teachers", "wrong", "temperature", "labels-20", "labels-240")  # what the planned claims need
 
 
 def planned(record: Comparison) -> Mapping[str, Interval]:
     """The five planned differences, in points."""
-
-    def arm(grid: str, strategy: str, **told: Any) -> dict[str, Any]:
-        return {"grid": grid, "strategy": strategy, **told}
-
-    def softness(images: int) -> pd.Series:
-        sides = arm("A labels", "soft labels", temperature=4.0, images=images), arm("A labels", HARD, images=images)
-        return record.each(*sides, length=3000)
-
-    def hotter(width: int) -> pd.Series:
-        both = [
-            arm("D temperature and weight", BOTH, soft_weight=1.0, temperature=at, width=width) for at in (16.0, 4.0)
-        ]
-        return record.each(*both, length=1000)
-
-    small, shifted = (arm("B teachers", "soft labels", temperature=4.0, kind=of) for of in ("small", "shifted, long"))
-    whole, mean = (
-        arm("C controls", "soft labels", images=60, control=name) for name in ("the teacher's", "class mean")
-    )
-    soft, hard = (
-        arm("E wrong labels", "soft labels", temperature=4.0, wrong=0.4),
-        arm("E wrong labels", HARD, wrong=0.4),
-    )
-    return {
-        "softness gives more on 20 images than on 240": interval(softness(20) - softness(240)),
-        "a less accurate teacher teaches better": record.difference(small, shifted, length=1000),
-        "what this image looks like": record.difference(whole, mean, length=1000),
-        "a larger student profits from a higher temperature": interval(hotter(128) - hotter(8)),
-        "softness with 40 % wrong labels": record.difference(soft, hard, length=1000),
-    }
+    return {name: interval(values) for name, values in planned_differences(record).items()}
 
 
-HARD, BOTH = kdlearn.TeachersHardLabels.name, kdlearn.SoftLabelsAndGroundTruth.name
+def compared(record: Comparison, again: Comparison) -> Iterator[str]:
+    """For each planned claim its sign in another run of the grids beside that of the record, with every replicate."""
+    told = record.planned(planned(record)).set_index("claim")
+    for name, values in planned_differences(again).items():
+        known = told.loc[name, "mean"]
+        sign = "the same sign" if known * values.mean() > 0 else "another sign"
+        sign += "" if told.loc[name, "holm"] < 0.05 else ", which the record leaves open"
+        each = ", ".join(f"{one:+.1f}" for one in values)
+        yield f"{name}: {known:+.1f} points in the record, here {values.mean():+.1f} (replicates: {each}): {sign}"
+
+
 KEPT = [
     "grid",
     "images",
@@ -149,26 +133,35 @@ def main(
     first: Annotated[
         int, typer.Option(help="the first replicate; another one repeats all with other teachers")
     ] = FIRST,
-    replicates: int = REPLICATES,
+    replicates: Annotated[int, typer.Option(min=2)] = REPLICATES,
     workers: int = 2,
     scheduler: Annotated[str | None, typer.Option(help="address of a Dask scheduler")] = None,
     only: Annotated[list[str] | None, typer.Option(help="grids to carry out")] = None,
+    claims: Annotated[bool, typer.Option("--claims", help="only the grids that the planned claims need")] = False,
 ) -> None:
-    """Carry out the grids that are not recorded yet, and tell the planned claims once all are."""
-    home = HERE if (first, replicates) == (FIRST, REPLICATES) else folder
+    """Carry out the grids that are not recorded yet, and tell the planned claims once their grids are.
+
+    With another first replicate or number of replicates the tables are written into FOLDER, and each planned claim is
+    told beside the record: `--claims --first 80 --replicates 3` asks three replicates that the record does not have. By
+    its number of updates this costs a fourteenth of all grids, most of it for the choice of rates.
+    """
+    own = (first, replicates) == (FIRST, REPLICATES)
+    home = HERE if own else folder
     record = recorded(home)
     with executor_at(scheduler) as executor:
         where = {"folder": folder / "work", "progress": True}
         where |= {"executor": executor} if executor else {"workers": workers}
-        for name in only or GRIDS:
+        for name in only or (CLAIMED if claims else GRIDS):
             if not part_of(record, name).any():
                 found = GRIDS[name](range(first, first + replicates), where)
                 record = with_grid(record, found)
                 keep(home, record, name, found)
                 print(f"{name} is done", flush=True)
-    if all(part_of(record, name).any() for name in GRIDS):
+    if all(part_of(record, name).any() for name in CLAIMED):
         whole = Comparison(record)
         print(whole.planned(planned(whole)).to_string(index=False))
+        if not own:
+            print(*compared(Comparison(recorded()), whole), sep="\n")
 
 
 if __name__ == "__main__":

@@ -10,9 +10,14 @@ from scipy import stats
 from kdlearn.commands.advise import advice
 from kdlearn.studies.guide import Case, Guide
 
-SEEN = {"gap": [1.0, 40.0], "student": [50.0, 97.0], "share": [0.0, 0.98]}
+SEEN = {"gap": [1.0, 40.0], "student": [50.0, 97.0], "share": [0.0, 0.98], "length": [300, 3000]}
 WIDTHS = {part: {"10": 1.0, "100": 2.0} for part in ("labels", "softness", "gain")}
 SOFT = {"constant": -1.0, "gap left": 0.5, "gap left, other views": -0.5}
+BRIEF = {"log10 of 1,000 / updates, if fewer": -4.0}
+WRONG = [
+    {"wrong": 0.2, "length": 1000, "gap": 4.0, "labels": [3.0, 0.5], "softness": [-1.0, 0.4], "spread": 1.5},
+    {"wrong": 0.4, "length": 1000, "gap": 12.0, "labels": [9.0, 0.6], "softness": [0.1, 0.4], "spread": 6.0},
+]
 MADE_UP = Guide(
     {
         "labels": {"gap × share without labels": 0.8},
@@ -20,6 +25,7 @@ MADE_UP = Guide(
         "half_widths": WIDTHS,
         "spread": {"100": 3.0},
         "seen": SEEN,
+        "wrong": WRONG,
     }
 )
 CASE = "advise --labelled 60 --teacher-accuracy 96 --student-accuracy 84"
@@ -65,14 +71,52 @@ def test_unknown_views_hold_both_kinds_of_teacher():
 @pytest.mark.parametrize(
     "case, reason",
     [
-        ({"student": 95.5}, "the teacher's accuracy less the student's is 0.5 points; the atlas has seen 1.0 to 40.0"),
+        ({"student": 95.5}, "the teacher's accuracy less the student's is 0.5 points; measured were 1.0 to 40.0"),
         ({"student": 40.0, "teacher": 70.0}, "the student reaches 40.0 % on ground truth"),
         ({"unlabelled": 60_000}, "99.90% of the images are without labels"),
+        ({"updates": 100}, "the student trains for 100 updates; measured were 300 to 3,000"),
+        ({"updates": 9000}, "the student trains for 9,000 updates"),
+        ({"wrong": 0.1}, "10% of the labels are wrong; measured were 20% to 40%"),
+        ({"wrong": 0.3, "unlabelled": 60}, "50.00% of the images are without labels; measured were 0% to 0.00%"),
+        ({"wrong": 0.3, "updates": 300}, "300 updates; measured were 1,000 to 1,000"),
+        ({"wrong": 0.3, "views": "others"}, "the teacher saw other views"),
+        ({"wrong": 0.3, "student": 80.0}, "16.0 points; measured were 4.0 to 12.0"),
     ],
 )
 def test_outside_what_was_seen_it_abstains_with_the_reason(case, reason):
     text = " ".join(told(**case).split())
     assert "The guide abstains" in text and reason in text and "Distil:" not in text and "Pilot first" in text
+
+
+def test_a_short_training_has_its_term_and_an_untold_length_holds_the_short_and_the_long():
+    """By hand: -1 + 0.5 · 12, less 4 log10(1,000 / 500) or 4 log10(1,000 / 300), ± 2; beyond 1,000 nothing changes."""
+    guide = Guide({**MADE_UP.fitted, "softness": {**SOFT, **BRIEF}})
+    gains = {n: guide.parts(Case(60, 0, 96.0, 84.0, "same", updates=n))["gain"] for n in (500, 1000, 3000, None)}
+    assert gains[500].mean == pytest.approx(5 - 4 * np.log10(2)) and gains[500].half_width == pytest.approx(2)
+    assert gains[1000] == gains[3000] and gains[3000].mean == pytest.approx(5)
+    assert gains[None].low == pytest.approx(3 - 4 * np.log10(10 / 3)) and gains[None].high == pytest.approx(7)
+
+
+def test_the_pilot_trains_as_long_as_the_student_and_half_as_long(made_up, kdlearn_here: Command):
+    found = kdlearn_here(*CASE.split(), "--updates", 900)
+    assert "lengths=(450, 900)" in found.out and "if ground truth gains much" in found.out
+    assert "lengths=(300, 1000)" in kdlearn_here(*CASE.split()).out
+
+
+def test_wrong_labels_are_told_as_they_were_measured_and_get_no_interval(made_up, kdlearn_here: Command):
+    """Nearest in its gap is the second comparison: a gain of 9 points, by scipy its number of pairs."""
+    found = kdlearn_here(*CASE.split(), "--wrong-labels", 30)
+    said = " ".join(found.out.split())
+    assert "20% wrong, 1,000 updates, gap 4.0: +3.0 ± 0.5; softness beyond, T = 1: -1.0 ± 0.4" in said
+    assert "40% wrong, 1,000 updates, gap 12.0: +9.0 ± 0.6; softness beyond, T = 1: +0.1 ± 0.4" in said
+    assert "abstains from a number: pilot hard labels first" in said and " to +7.0 points" not in said
+    needed = next(n for n in range(2, 30) if stats.t.ppf(0.975, n - 1) * 6 / np.sqrt(n) <= 4.5)
+    assert needed > 5 and f"A gain of 9.0 points is seen with {needed} pairs" in said
+
+
+def test_outside_the_comparisons_of_wrong_labels_none_is_told():
+    text = told(wrong=0.1)
+    assert "softness beyond" not in text and "points   " not in text and "Pilot first" in text
 
 
 def test_a_teacher_that_is_no_better_closes_no_gap():
@@ -128,6 +172,9 @@ def test_without_the_students_accuracy_it_says_how_to_measure_it(kdlearn_here: C
         (f"{CASE} --teacher-views shifted", "--teacher-views must be one of same, others, unknown"),
         (f"{CASE} --temperature 0.5", "--temperature must lie in 1 to 32"),
         (f"{CASE} --budget 0", "--budget"),
+        (f"{CASE} --updates 1", "--updates"),
+        (f"{CASE} --wrong-labels -1", "--wrong-labels"),
+        (f"{CASE} --wrong-labels 0.3", "--wrong-labels must be in percent"),
     ],
 )
 def test_bad_words_are_refused_by_name(kdlearn_here: Command, words, named):

@@ -104,3 +104,30 @@ def test_a_grid_that_is_recorded_is_not_carried_out_again(script_of, monkeypatch
     monkeypatch.setitem(plan.GRIDS, "controls", lambda replicates, where: again)
     plan.main(tmp_path, only=["controls", "teachers"], scheduler=None)
     assert carried_out == [("controls", len(there))]
+
+
+def repeated(plan, name: str, replicates: range):
+    """Rows of the record under other numbers; with 40 % wrong labels hard and soft labels change places."""
+    there = plan.recorded()
+    rows = there[plan.part_of(there, name) & there["replicate"].isin([1000, 1001])]
+    if name == "wrong":
+        soft, hard = rows["strategy"] == "soft labels", rows["strategy"] == "teacher's hard labels"
+        rows = rows.assign(accuracy=rows["accuracy"].mask(soft, 0.5).mask(hard, 0.4))
+    return plan.Comparison(rows.assign(replicate=rows["replicate"] - 1000 + replicates[0]))
+
+
+def test_planned_claims_are_asked_of_other_replicates_without_touching_the_record(
+    script_of, monkeypatch, tmp_path, capsys
+):
+    plan = script_of("atlas/plan")
+    before = (plan.HERE / "atlas.parquet").read_bytes()
+    for name in plan.GRIDS:
+        monkeypatch.setitem(plan.GRIDS, name, lambda replicates, where, name=name: repeated(plan, name, replicates))
+    plan.main(tmp_path, first=80, replicates=2, only=None, scheduler=None, claims=True)
+    assert (plan.HERE / "atlas.parquet").read_bytes() == before
+    table = plan.recorded(tmp_path)
+    assert set(table["replicate"]) == {80, 81} and not plan.part_of(table, "cells").any()
+    lines = [line for line in capsys.readouterr().out.splitlines() if "in the record" in line]
+    signs = [line.rpartition(": ")[2] for line in lines]
+    assert signs[:3] == ["the same sign"] * 3 and signs[3].endswith(", which the record leaves open")
+    assert signs[4] == "another sign" and "here +10.0 (replicates: +10.0, +10.0)" in lines[4]

@@ -1,0 +1,88 @@
+"""What the guide predicts beside what was measured: other lengths, other data sets; and wrong labels, as measured.
+
+The model is that of `guide.py`, which says how it was fitted. Nothing here was used to fit it, and `longest` alone
+decides something: up to which length the guide answers.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import kdlearn
+from kdlearn import Comparison
+from kdlearn.studies.guide import GAIN, LABELS, SAME, SOFTNESS, WRONG, Case, Guide
+
+TRUTH, HARD, SOFT = kdlearn.GroundTruth.name, kdlearn.TeachersHardLabels.name, kdlearn.SoftLabels.name
+
+
+def by_length(guide: Guide, record: Comparison) -> Iterator[dict[str, Any]]:
+    """Each arm of soft labels of grids A and long, at each length: its case, what is predicted, what was measured."""
+    for grid in ("A labels", "long"):
+        rows = record.table[(record.table["grid"] == grid) & (record.table["strategy"] == SOFT)]
+        arms = rows[["images", "temperature", "length"]].drop_duplicates().sort_values(["images", "temperature"])
+        for images, temperature, length in arms.itertuples(index=False):
+            of_size = {"grid": grid, "images": images}
+            sides = {**of_size, "strategy": SOFT, "temperature": temperature}, {**of_size, "strategy": TRUTH}
+            accuracies = accuracies_of(record, *sides, length)
+            case = Case(int(images), 0, *accuracies, views=SAME, temperature=temperature, updates=int(length))
+            both = {"predicted": guide.parts(case)[GAIN], "measured": record.difference(*sides, length=length)}
+            yield {"grid": grid, "case": case, **both}
+
+
+def accuracies_of(record: Comparison, taught: Mapping[str, Any], truth: Mapping[str, Any], length: int) -> list[float]:
+    """Of an arm's teacher, and of the students on ground truth, in percent."""
+    teacher = record.rows_of(taught, length, {})["teacher_accuracy"].mean()
+    return [float(100 * one) for one in (teacher, record.rows_of(truth, length, {})["accuracy"].mean())]
+
+
+def longest(guide: Guide, record: Comparison, fitted_to: int) -> int:
+    """Up to which length every gain lies in the predicted interval; a shorter miss ends it."""
+    found = fitted_to
+    for one in sorted(by_length(guide, record), key=lambda one: one["case"].updates):
+        if one["case"].updates > fitted_to:
+            if not one["predicted"].low <= one["measured"].mean <= one["predicted"].high:
+                return found
+            found = one["case"].updates
+    return found
+
+
+def wrong_labels(atlas: Comparison, article: Comparison) -> list[dict[str, Any]]:
+    """What was measured where labels are wrong, by share and length."""
+    places = [(atlas, share, 1000, {"grid": "E wrong labels", "wrong": share}) for share in (0.2, 0.4)]
+    places += [(article, 0.3, length, {"data": "30 % wrong labels"}) for length in (300, 3000)]
+    return sorted((measured_wrong(*place) for place in places), key=lambda one: (one[WRONG], one["length"]))
+
+
+def measured_wrong(record: Comparison, share: float, length: int, where: Mapping[str, Any]) -> dict[str, Any]:
+    """The gap, the two parts, each a mean and a half width, and the standard deviation of single students' gains."""
+    truth, hard = {**where, "strategy": TRUTH}, {**where, "strategy": HARD}
+    soft = {**where, "strategy": SOFT, "temperature": 1.0}
+    teacher, student = accuracies_of(record, hard, truth, length)
+    pairs = {LABELS: (hard, truth), SOFTNESS: (soft, hard)}
+    parts = {part: list(record.difference(*both, length=length)[:2]) for part, both in pairs.items()}
+    single = record.differences(hard, truth, length, {})["value"].std()
+    return {WRONG: share, "length": length, "gap": teacher - student, **parts, "spread": float(single)}
+
+
+def unseen(guide: Guide, atlas: Comparison, spoken: Comparison, photographs: Comparison) -> list[dict[str, Any]]:
+    """Three data sets: a row a case, with what is predicted and what was measured of labels, softness and gain."""
+    mnist = Comparison(atlas.table[atlas.table["grid"] == "MNIST"])
+    few, further = ((60, 60), (240, 240)), ((2000, 2000), (60, 2000))
+    rows = [tested(guide, "MNIST", mnist, *sizes, where={"images": sizes[1]}) for sizes in few if len(mnist.table)]
+    rows += [tested(guide, "spoken digits", spoken, *sizes, where={"images": sizes[1]}) for sizes in (*few, *further)]
+    for labelled in (500, 5000, 50_000):
+        rows.append(tested(guide, "CIFAR-10", photographs, labelled, 50_000, where={"labelled": labelled}))
+    return rows
+
+
+def tested(
+    guide: Guide, data: str, record: Comparison, labelled: int, images: int, where: dict[str, int]
+) -> dict[str, Any]:
+    """One case at T = 4: students on ground truth of `labelled` images, taught ones on those that `where` names."""
+    length, known = min(record.lengths), dict.fromkeys(where, labelled)
+    truth, hard = {"strategy": TRUTH, **known}, {"strategy": HARD, **where}
+    soft = {"strategy": SOFT, "temperature": 4.0, **where}
+    accuracies = accuracies_of(record, soft, truth, length)
+    case = Case(labelled, images - labelled, *accuracies, views=SAME, updates=length)
+    sides = {LABELS: (hard, truth), SOFTNESS: (soft, hard), GAIN: (soft, truth)}
+    measured = {part: record.difference(*both, length=length) for part, both in sides.items()}
+    return {"data": data, "case": case, "predicted": guide.parts(case), "measured": measured}

@@ -21,16 +21,22 @@ AT_REST = """[...(globalThis.kdlearnStates ?? new Map()).values()]
 
 
 def opened(browser: Any, chapter: Path) -> Any:
-    """The chapter as it is on paper: drawn, and every fold open."""
-    page = browser.new_page(viewport={"width": 680, "height": 1000}, color_scheme="light")  # A4 between its margins
+    """The chapter as it is on paper."""
+    page = browser.new_page()
     page.goto(chapter.as_uri())
+    put_on_paper(page)
+    return page
+
+
+def put_on_paper(page: Any) -> None:
+    """Drawn between the margins of an A4 sheet, with every fold open."""
+    page.set_viewport_size({"width": 680, "height": 1000})
     page.evaluate(DRAWN)
     if page.locator("pre.mermaid").count():
         page.wait_for_selector("pre.mermaid svg")
     page.wait_for_function(AT_REST)
-    page.emulate_media(media="print")
+    page.emulate_media(media="print", color_scheme="light")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    return page
 
 
 def main() -> None:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from findings import HEAD, topics
-from guide_page import decisions, example, in_short, kinds, lengths, model, steps, temperatures, tested, wrong
+from guide_page import atlas, decisions, example, in_short, kinds, lengths, model, steps, temperatures, tested, wrong
 from several_teachers import several_cut, several_planned, several_teachers
 from smaller import smaller, smaller_planned, smaller_times
 from tables import table
 
-from kdlearn import load_atlas
 from kdlearn.data.files import replacing
 
 BOOK = Path(__file__).parent
@@ -35,7 +34,7 @@ PART = re.compile(r"(<!-- records: (\w+) -->\n).*?(<!-- /records -->)", re.DOTAL
 def grids() -> Iterator[str]:
     """Grid by grid, what was trained and how often."""
     head = ["grid", "images", "teachers", "widths", "strategies", "read at", "trainings", "replicates"]
-    rows = load_atlas().table
+    rows = atlas().table
     yield from table(head, (grid(str(name), part) for name, part in rows.groupby("grid", sort=False)))
     yield f"\n{trainings(rows):,} trainings, {len(rows):,} rows."
 

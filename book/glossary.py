@@ -11,12 +11,15 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from trial import chinese, table
 
+from kdlearn.data.files import read_json
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 OUTSIDE = (nodes.literal, nodes.literal_block, nodes.reference, nodes.title, nodes.math, nodes.raw, nodes.abbreviation)
 LEFT_ALONE = ("glossary", "teaching", "lab_sheet", "concept_test")  # in which students are people, or terms are asked
 OPENING = """# Glossary · 术语表
 
 The field's terms in English and Chinese. In the other pages the first use of a term is dotted. A pointer that
-rests on it shows its entry.
+rests on it shows its entry. The last column names the notebook, and its section, that shows a term at work.
 """
 
 
@@ -27,9 +30,32 @@ def entries() -> list[dict[str, Any]]:
 
 def write_glossary(path: Path) -> None:
     """The page as Markdown."""
-    rows = [[f"**{one['term']}**", chinese(one["zh"]), one["says"]] for one in entries()]
-    lines = [OPENING, *table("glossary", ["English", chinese("中文"), "meaning"], *rows)]
+    rows = [[f"**{one['term']}**", chinese(one["zh"]), one["says"], shown(one.get("shown", ""))] for one in entries()]
+    lines = [OPENING, *table("glossary", ["English", chinese("中文"), "meaning", "shown in"], *rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def shown(place: str) -> str:
+    """The notebook of `notebook#cell`, a link where it is there, and the section that has the cell."""
+    name, _, cell = place.partition("#")
+    path = NOTEBOOKS / f"{name}.ipynb"
+    if not path.is_file():
+        return f"`{name}`" if name else ""
+    link = f"[{name.partition('_')[0]}](notebooks/{path.name})"
+    return f"{link}, {section_of(path, cell)}" if cell else link
+
+
+def section_of(path: Path, cell: str) -> str:
+    """The heading above a cell."""
+    title = ""
+    for one in read_json(path)["cells"]:
+        headings = (
+            re.findall("^## (.+)$", "".join(one["source"]), re.MULTILINE) if one["cell_type"] == "markdown" else []
+        )
+        title = headings[-1] if headings else title
+        if one["id"] == cell:
+            return title
+    raise ValueError(f"{path.name} has no cell {cell!r}")
 
 
 def explain(app: Sphinx, doctree: nodes.document, page: str) -> None:

@@ -1,6 +1,7 @@
 """The parts of the guide's page that are numbers, from the atlas, the fitted guide and what it was tested on."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from evidence import STUDIES, script
@@ -16,10 +17,16 @@ TRUTH, HARD, MIXED = "ground truth", "teacher's hard labels", "soft labels + gro
 SOFT = {"strategy": "soft labels", "temperature": 4.0}
 
 
+@cache
+def atlas() -> Comparison:
+    """The record of the atlas, read once for all parts."""
+    return load_atlas()
+
+
 def decisions() -> Iterator[str]:
     """Grid A, 3,000 updates: a row for each number of labelled images, without and with further ones."""
     head = ["labelled", "without labels", "hard labels − ground truth", "softness beyond", "together", "so"]
-    rows = load_atlas().table
+    rows = atlas().table
     sizes = set(rows.loc[rows["grid"] == "A labels", "images"])
     pairs = [(20, 20), (60, 60), (240, 240), (1200, 1200), (20, 1200), (60, 1200), (240, 1200)]
     yield from table(head, (decision(*pair) for pair in pairs if sizes.issuperset(pair)))
@@ -27,8 +34,7 @@ def decisions() -> Iterator[str]:
 
 def decision(labelled: int, images: int) -> list[str]:
     truth, hard, soft = ({"grid": "A labels", **arm} for arm in of_sizes(labelled, images))
-    atlas = load_atlas()
-    parts = [atlas.difference(*both, length=3000) for both in ((hard, truth), (soft, hard), (soft, truth))]
+    parts = [atlas().difference(*both, length=3000) for both in ((hard, truth), (soft, hard), (soft, truth))]
     return [f"{labelled:,}", f"{images - labelled:,}", *(f"{one:+.1f}" for one in parts), in_words(*parts)]
 
 
@@ -47,7 +53,7 @@ def in_words(labels: Interval, softness: Interval, gain: Interval) -> str:
 def kinds() -> Iterator[str]:
     """Grid B: soft labels of each kind of teacher over ground truth."""
     head = ["teacher", "it is right on", "T = 1", "T = 4", "hard labels"]
-    rows = load_atlas().table
+    rows = atlas().table
     names = list(
         dict.fromkeys(rows.loc[(rows["grid"] == "B teachers") & ~rows["kind"].isin(["", "untrained"]), "kind"])
     )
@@ -55,11 +61,11 @@ def kinds() -> Iterator[str]:
 
 
 def kind(name: str) -> list[str]:
-    atlas, where = load_atlas(), {"grid": "B teachers", "kind": name}
+    where = {"grid": "B teachers", "kind": name}
     arms = [{"strategy": "soft labels", "temperature": one} for one in (1.0, 4.0)] + [{"strategy": HARD}]
     truth = {"grid": "B teachers", "strategy": TRUTH}
-    gains = [atlas.difference({**where, **arm}, truth, length=1000) for arm in arms]
-    accuracy = 100 * atlas.rows_of({**where, "strategy": HARD}, 1000, {})["teacher_accuracy"].mean()
+    gains = [atlas().difference({**where, **arm}, truth, length=1000) for arm in arms]
+    accuracy = 100 * atlas().rows_of({**where, "strategy": HARD}, 1000, {})["teacher_accuracy"].mean()
     return [KINDS[name], f"{accuracy:.1f} %", *(f"{one:+.1f}" for one in gains)]
 
 
@@ -82,12 +88,12 @@ def smallest_gap(case: Callable[[float], Case], part: str) -> float:
 
 def temperatures() -> Iterator[str]:
     """Grid D, soft labels alone: a row a width."""
-    atlas, told = load_atlas(), (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+    told = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
     def gain(width: int, temperature: float) -> str:
         where = {"grid": "D temperature and weight", "width": width}
         soft = {**where, "strategy": MIXED, "temperature": temperature, "soft_weight": 1.0}
-        return f"{atlas.difference(soft, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
+        return f"{atlas().difference(soft, {**where, 'strategy': TRUTH}, length=1000):+.1f}"
 
     rows = ([f"{width} units", *(gain(width, one) for one in told)] for width in (8, 32, 128))
     yield from table(["student", *(f"T = {one:g}" for one in told)], rows)
@@ -96,7 +102,7 @@ def temperatures() -> Iterator[str]:
 def wrong() -> Iterator[str]:
     """Grid E, and the article's record: a teacher that learned the wrong labels too."""
     article = Comparison.load(STUDIES / "article/comparison.parquet")
-    places = [(load_atlas(), share, 1000, {"grid": "E wrong labels", "wrong": share}) for share in (0.2, 0.4)]
+    places = [(atlas(), share, 1000, {"grid": "E wrong labels", "wrong": share}) for share in (0.2, 0.4)]
     places += [(article, 0.3, length, {"data": "30 % wrong labels"}) for length in (300, 3000)]
     head = ["wrong", "updates", "hard labels", *(f"soft labels, T = {one:g}" for one in WRONG_AT)]
     yield from table(head, (wrong_row(*place) for place in sorted(places, key=lambda place: place[1:3])))
@@ -120,7 +126,7 @@ def wrong_row(record: Comparison, share: float, length: int, where: dict[str, An
 
 def lengths() -> Iterator[str]:
     """Grids A and long: a row a size and temperature, a column a length, and what the guide predicts of long ones."""
-    rows = list(script(STUDIES / "atlas/predicted.py").by_length(Guide.load(), load_atlas()))
+    rows = list(script(STUDIES / "atlas/predicted.py").by_length(Guide.load(), atlas()))
     told = sorted({one["case"].updates for one in rows})
     arms = {(one["case"].labelled, one["grid"], one["case"].temperature): {} for one in rows}
     for one in rows:
@@ -160,7 +166,7 @@ def tested() -> Iterator[str]:
 
 def unseen() -> list[dict[str, Any]]:
     others = (Comparison.load(STUDIES / name) for name in ("atlas/held_out.parquet", "cifar10/recorded.parquet"))
-    return script(STUDIES / "atlas/predicted.py").unseen(Guide.load(), load_atlas(), *others)
+    return script(STUDIES / "atlas/predicted.py").unseen(Guide.load(), atlas(), *others)
 
 
 def lines_of(tested: Mapping[str, Any]) -> Iterator[list[str]]:

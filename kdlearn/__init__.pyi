@@ -77,6 +77,7 @@ from .networks.resnet import resnet18 as resnet18
 from .networks.spoken import spoken_student as spoken_student
 from .networks.spoken import spoken_teacher as spoken_teacher
 from .networks.text import NgramNetwork as NgramNetwork
+from .networks.text import TextEncoder as TextEncoder
 from .studies.atlas import load_atlas as load_atlas
 from .studies.compare import compare as compare
 from .studies.comparison import Comparison as Comparison

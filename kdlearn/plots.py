@@ -75,15 +75,17 @@ def lines_with_bands(
     ax: Axes,
     xlabel: str,
     ylabel: str,
-    looks: Sequence[tuple[str, str]] = MARKERS,
+    looks: Sequence[tuple[str, ...]] = MARKERS,
 ) -> Axes:
     """A line a name over `x`; where its values are intervals, the band of their 95 %. Learning curves, sweeps.
 
-    `looks` has a colour and a marker for each line, so that an arm looks the same in several figures.
+    `looks` has a colour and a marker for each line, so that an arm looks the same in several figures, and a line style
+    where the line is not solid.
     """
-    for (name, values), (colour, marker) in zip(curves.items(), looks, strict=False):
+    for (name, values), (colour, marker, *style) in zip(curves.items(), looks, strict=False):
         means = np.array([value.mean if isinstance(value, Interval) else value for value in values])
-        ax.plot(x, means, color=colour, marker=marker, markersize=4, markevery=max(1, len(means) // 12), label=name)
+        line, every = style[0] if style else "-", max(1, len(means) // 12)
+        ax.plot(x, means, line, color=colour, marker=marker, markersize=4, markevery=every, label=name)
         bands = [value for value in values if isinstance(value, Interval)]
         if bands:
             half = np.array([value.half_width for value in bands])

@@ -8,16 +8,19 @@ import numpy as np
 import torch
 
 import kdlearn
+from kdlearn.commands.advise import SAID, decision, sign_of
 from kdlearn.commands.start import notebooks_folder
 from kdlearn.figures import LossExplorer
 from kdlearn.formulas import theory
 from kdlearn.studies import clinic
 from kdlearn.studies.claims import record
+from kdlearn.studies.guide import SAME, Case, Guide
 
 TRUTH, PLAIN = {"strategy": "ground truth"}, {"teacher saw": "as they are"}
 SOFT = {"strategy": "soft labels", "temperature": 2.0, **PLAIN}
 UNTRAINED = "untrained"  # all its logits are 0
 TEMPERATURES = 2.0 ** np.arange(0, 6)
+CASE = Case(labelled=500, unlabelled=10_000, teacher=92.0, student=70.0, views=SAME)  # as on the guide's page
 SHOWN = {"first soft loss": ".2f", "gradient": ".2f", "entropy": ".0f", "hits": ".0f", "repeats": ".0f"}
 
 
@@ -110,11 +113,24 @@ def shown_numbers() -> dict[str, dict[str, str]]:
     }
 
 
+def guide_of(case: Case) -> dict[str, Any]:
+    """How to ask for this case on the command line, what the guide says of each part, and what it advises."""
+    guide = Guide.load()
+    told = {SAID[name]: part for name, part in guide.parts(case).items()}
+    command = (
+        f"kdlearn advise --labelled {case.labelled} --unlabelled {case.unlabelled} \\\n"
+        f"    --teacher-accuracy {case.teacher:g} --student-accuracy {case.student:g} --teacher-views {case.views}"
+    )
+    parts = [(said, f"{one.low:+.1f} to {one.high:+.1f}".replace("-", "−"), sign_of(one)) for said, one in told.items()]
+    return {"command": command, "parts": parts, "decision": decision(case, guide.parts(case), [*guide.outside(case)])}
+
+
 def computed() -> Iterator[tuple[str, Any]]:
     """What the slides' small tasks ask for."""
     yield "example", example()
     yield "spreads", spreads()
     yield "five_looks", 1 - 0.95**5
+    yield "guide", guide_of(CASE)
     numbers = shown_numbers()
     yield "first_numbers", numbers
     yield "odd", {one: ", ".join(f"{name} {numbers[one][name]}" for name in odd(one)) for one in clinic.CASES}

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -145,6 +146,24 @@ def install_npm_packages() -> Path:
     options = ["--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
     subprocess.run([npm, "install", "--prefix", "book", *options], cwd=ROOT, check=True, capture_output=True)
     return ROOT / "book/node_modules"
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that is filled once for all test modules; of processes side by side one fills it, the others wait."""
+    root = factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder, made = root / name, root / f"{name} is made"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        deadline = time.monotonic() + 600
+        while not made.exists():
+            assert time.monotonic() < deadline, f"{name} was not made in ten minutes"
+            time.sleep(0.2)
+    else:
+        make(folder)
+        made.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -43,9 +43,10 @@ def test_lines_with_bands():
 
 
 def test_a_line_looks_as_it_is_told():
-    looks = [("#D55E00", "^"), ("#000000", "s")]
+    looks = [("#D55E00", "^"), ("#000000", "s", "--")]
     ax = lines_with_bands({"one": [1.0, 2.0], "other": [3.0, 4.0]}, [10, 20], new_axes(), "x", "y", looks)
-    assert [(line.get_color(), line.get_marker()) for line in ax.lines] == looks
+    drawn = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in ax.lines]
+    assert drawn == [("#D55E00", "^", "-"), ("#000000", "s", "--")]
 
 
 def test_gains_are_a_dot_a_replicate_and_the_interval_over_them():

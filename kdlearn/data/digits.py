@@ -1,10 +1,12 @@
 """The handwritten digits that come with scikit-learn: small enough to learn on in seconds."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn import datasets
+from torch import Tensor
 
 from kdlearn.data.dataset import Dataset, Examples, stratified_sample
 
@@ -21,11 +23,17 @@ def load_digits(seed: int = 0) -> Dataset:
     >>> load_digits().train.inputs.shape
     torch.Size([1200, 1, 8, 8])
     """
-    bunch: Any = datasets.load_digits()
-    images, labels = torch.from_numpy(bunch.images).float().unsqueeze(1), torch.from_numpy(bunch.target).long()
+    images, labels = stored()
     rows = torch.from_numpy(np.setdiff1d(np.arange(len(labels)), test := stratified_sample(labels, 400, seed)))
     train = rows[stratified_sample(labels[rows], 1200, seed)]
     validation = torch.from_numpy(np.setdiff1d(rows, train))
     images = (images - images[train].mean()) / images[train].std()
     parts = [Examples(images[rows], labels[rows]) for rows in (train, test, validation)]
     return Dataset(*parts, class_names=tuple("0123456789"), name="digits")
+
+
+@cache
+def stored() -> tuple[Tensor, Tensor]:
+    """Images `(1797, 1, 8, 8)` as they lie on the disk, and labels, read once; nobody changes them."""
+    bunch: Any = datasets.load_digits()
+    return torch.from_numpy(bunch.images).float().unsqueeze(1), torch.from_numpy(bunch.target).long()

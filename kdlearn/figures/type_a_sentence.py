@@ -20,7 +20,8 @@ from safetensors.numpy import load
 from kdlearn.figures.figure import FOLDER, Figure
 from kdlearn.figures.values import Number, log_softmax
 
-LONGEST = 200  # characters of a sentence
+LONGEST, ENOUGH = 200, 10  # characters of a sentence; fewer than the student was trained on
+LAST_LETTER = "\u024f"  # of Latin Extended-B, where the letters of the 24 languages end
 OFFSET, PRIME, WIDTHS = 2166136261, 16777619, (1, 2, 3)  # of kdlearn.hashed_ngrams
 
 
@@ -43,6 +44,39 @@ def about() -> dict[str, Any]:
     (size,) = struct.unpack("<Q", weights()[:8])
     held = json.loads(weights()[8 : 8 + size])["__metadata__"]
     return {name: json.loads(held[name]) for name in ("record", "families", "sentences", "trained_at")}
+
+
+def right(part: str) -> str:
+    """How often student and teacher are right on a part of the record."""
+    student, teacher = (about()["record"][part][who] for who in ("student", "teacher"))
+    return f"the student is right on {student:.0f}\u00a0%, its teacher on {teacher:.0f}\u00a0%"
+
+
+@cache
+def notes() -> dict[str, str]:
+    """What the figure says beside its numbers, a paragraph a name; those of `doubts_about` where they hold."""
+    return {
+        "short": f"Fewer than {ENOUGH} characters are too little to tell a language by. The student names one even so.",
+        "capitals": "The student has read hardly any text in capitals. When the 180 everyday sentences are written in "
+        f"capitals, {right('capitals')}.",
+        "letters": "Some letters are of none of the 24 languages. The student names one of the 24 even so.",
+        "unasked": "the teacher's labels are recorded for the examples, and live with Python and py3langid",
+        "map": "Circles: the soft labels of your sentence. Lines: the teacher's mean soft label of 100 held-out texts "
+        f"of a language, at T = {about()['trained_at']:.0f}. The half beside a language shows what it gives the other, "
+        "where either gives 1\u00a0% or more.",
+        "record": f"Of held-out articles in pieces of 25 characters, {right('25 characters')}; of the 180 sentences, "
+        f"{right('sentences')}. Both always name one of the 24: Latin gets a label too. One student is no evidence.",
+    }
+
+
+def doubts_about(text: str) -> list[str]:
+    """The names of the notes that say why an answer is worth little."""
+    found = {
+        "short": len(text) < ENOUGH,
+        "capitals": text == text.upper() and text != text.lower(),
+        "letters": any(letter.isalpha() and letter > LAST_LETTER for letter in text),
+    }
+    return [name for name, holds in found.items() if holds]
 
 
 def buckets_of(text: str, buckets: int) -> list[int]:
@@ -98,13 +132,13 @@ class TypeASentence(Figure):
     weights = traitlets.Unicode(read_only=True).tag(sync=True)
     families = traitlets.Dict(read_only=True).tag(sync=True)  # of each language
     sentences = traitlets.List(read_only=True).tag(sync=True)  # of each that is recorded its language, and itself
-    record = traitlets.Dict(read_only=True).tag(sync=True)  # what was measured
-    trained_at = traitlets.Float(read_only=True).tag(sync=True)  # temperature, of the leanings too
+    notes = traitlets.Dict(read_only=True).tag(sync=True)  # what it says beside its numbers
 
     def __init__(self, **state: Any) -> None:
         self.set_trait("weights", base64.b64encode(weights()).decode())
-        for name, value in about().items():
-            self.set_trait(name, value)
+        self.set_trait("notes", notes())
+        for name in ("families", "sentences"):
+            self.set_trait(name, about()[name])
         super().__init__(**{"text": self.examples["Danish"]} | state)
 
     @property
@@ -166,7 +200,8 @@ class TypeASentence(Figure):
             first, second = np.sort(soft)[::-1][:2]
             names = self.languages(soft)
             said.append(f"the {name}'s soft label gives {first:.0%} to {names[0]} and {second:.0%} to {names[1]}")
-        return f"“{self.text}” at temperature {self.temperature:.3g}: {'; '.join(said)}"
+        doubts = "".join(f". {self.notes[name].removesuffix('.')}" for name in doubts_about(self.text))
+        return f"“{self.text}” at temperature {self.temperature:.3g}: {'; '.join(said)}{doubts}"
 
     def draw(self) -> Any:
         from kdlearn.plots import new_axes, probability_bars

@@ -1,12 +1,13 @@
 """Networks of text."""
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from kdlearn.data.ngrams import BUCKETS, WIDTHS, hashed_ngrams
+from kdlearn.data.ngrams import BUCKETS, NOTHING, WIDTHS, hashed_ngrams
 
 
 class NgramNetwork(nn.Module):
@@ -31,3 +32,82 @@ class NgramNetwork(nn.Module):
         shares = there / there.sum(dim=-1, keepdim=True).clamp_min(1).sqrt()
         rows = embedding(places.clamp_max(self.buckets - 1), self.weight)
         return (shares.unsqueeze(-2) @ rows).squeeze(-2) + self.bias
+
+
+class Attention(nn.Module):
+    """Each place's mean of the values of all places, weighed by the softmax of query · key / √d in each head.
+
+    Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.projections, self.output = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width)
+
+    def forward(self, states: Tensor, filling: Tensor) -> Tensor:
+        """`(N, time, width)` to the same shape; places where `filling`, `(N, time)`, is true are not seen."""
+        parts = self.projections(states).unflatten(-1, (3, self.heads, -1))
+        queries, keys, values = parts.permute(2, 0, 3, 1, 4)  # each (N, heads, time, width / heads)
+        scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
+        weights = scores.masked_fill(filling[:, None, None], -math.inf).softmax(dim=-1)
+        return self.output((weights @ values).transpose(1, 2).flatten(2))
+
+
+class EncoderBlock(nn.Module):
+    """Attention, then two linear layers at each place; each is added to what it read, after a LayerNorm."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.before_attention, self.attention = nn.LayerNorm(width), Attention(width, heads)
+        self.before_layers = nn.LayerNorm(width)
+        self.layers = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, states: Tensor, filling: Tensor) -> Tensor:
+        states = states + self.attention(self.before_attention(states), filling)
+        return states + self.layers(self.before_layers(states))
+
+
+class TextEncoder(nn.Module):
+    """A Transformer whose every place sees the whole text, as BERT's do; the logits are read from the places' mean.
+
+    It takes code points `(N, time)` int64, as `codes_of` gives them, and leaves their filling out. It has no buffers
+    and no dropout, so that small ones can be trained in a stack.
+    Source: Devlin et al. 2019 (arXiv 1810.04805), in small, without pre-training; LayerNorm first.
+
+    Args:
+        num_classes: how many logits.
+        width: numbers a place; `heads` divides it.
+        depth: how many blocks of attention and two linear layers.
+        length: characters of a text, at most.
+        characters: code points from `characters - 1` on are one character together.
+
+    >>> from kdlearn import codes_of
+    >>> TextEncoder(num_classes=24)(codes_of(["to be", "or not"], 25)).shape
+    torch.Size([2, 24])
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        width: int = 16,
+        depth: int = 1,
+        heads: int = 4,
+        length: int = 25,
+        characters: int = 640,
+    ) -> None:
+        super().__init__()
+        self.characters, self.places = nn.Embedding(characters, width), nn.Embedding(length, width)
+        self.blocks = nn.ModuleList(EncoderBlock(width, heads) for _ in range(depth))
+        self.logits = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, num_classes))
+        for table in (self.characters, self.places):
+            nn.init.normal_(table.weight, std=0.02)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        places = torch.arange(codes.shape[-1], device=codes.device)
+        filling = (codes == NOTHING) & (places > 0)  # an empty text has one place, so that its mean is a number
+        states = self.characters(codes.clamp_max(self.characters.num_embeddings - 1)) + self.places(places)
+        for block in self.blocks:
+            states = block(states, filling)
+        there = (~filling).unsqueeze(-1)
+        return self.logits((states * there).sum(dim=-2) / there.sum(dim=-2))

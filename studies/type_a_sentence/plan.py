@@ -3,7 +3,8 @@
 Data. The Universal Declaration of Human Rights in 24 languages (split 0 of `kdlearn.load_languages`), in pieces of 10,
 25 and 60 characters, since a reader types short and long: 400 a language and length for training, 100 each for
 validation and test. A section is in training, validation or test as a whole. Beside it the course's own 180 sentences
-in 18 of the languages (studies/languages/sentences.json), which are read once, whole, after everything was chosen.
+in 18 of the languages (studies/languages/sentences.json), which are read once, whole, after everything was chosen, and
+once more in capitals, which the training texts hardly have: the figure says how little the student knows of them.
 
 Teacher: py3langid, with its scores of the 24 languages as logits. Student: `NgramNetwork` on 4,096 hashed n-grams of
 one to three characters, trained on the teacher's soft labels at T = 16 for three epochs. All weights are then rounded
@@ -152,7 +153,9 @@ def measured(tensors: Mapping[str, Tensor], teacher: Any) -> dict[str, Any]:
     own = [(list(LANGUAGES).index(language), one) for language, one in sentences() if language in LANGUAGES]
     labels, texts = zip(*own, strict=True)
     parts = {f"{length} characters": one for length, one in pieces("test").items()}
-    parts["sentences"] = kdlearn.Examples(codes_of(texts, LONGEST), torch.tensor(labels))
+    capitals = [one.upper() for one in texts]
+    for name, some in (("sentences", texts), ("capitals", capitals)):
+        parts[name] = kdlearn.Examples(codes_of(some, LONGEST), torch.tensor(labels))
     return {name: compared(student(one.inputs), teacher(one.inputs), one.labels) for name, one in parts.items()}
 
 

@@ -12,6 +12,10 @@ from conftest import ROOT, install_npm_packages, looked_at, serve
 
 import kdlearn
 
+sys.path.insert(0, str(ROOT / "book"))
+from chapters_pdf import PAPER, put_on_paper
+from chapters_pdf import opened as on_paper
+
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory) -> Path:
@@ -67,8 +71,29 @@ def visit(browser, url: str, home: str) -> dict[str, Any]:
     }
     page.set_viewport_size({"width": 360, "height": 800})
     seen["width"] = page.evaluate("document.documentElement.scrollWidth")
+    if "/notebooks/" in url:
+        seen["paper"] = seen_on_paper(page)
     page.close()
     return seen
+
+
+def seen_on_paper(page) -> dict[str, Any]:
+    """What a chapter is once it is printed."""
+    put_on_paper(page)
+    return {
+        "cut": page.evaluate(CUT),
+        "closed folds": page.locator("main details:not([open])").count(),
+        "moving": page.evaluate("document.getAnimations().length"),  # a fold that opens slowly is printed empty
+        "file": page.pdf(**PAPER)[:4],
+    }
+
+
+CUT = """() => {
+  const end = document.querySelector("main article").getBoundingClientRect().right;
+  const drawn = "mjx-container svg, mjx-assistive-mml";
+  const beyond = (node) => node.offsetWidth && node.getBoundingClientRect().right > end + 1 && !node.closest(drawn);
+  return [...document.querySelectorAll("main article *")].filter(beyond).map((node) => node.outerHTML.slice(0, 200));
+}"""
 
 
 NUMBERS = """[...document.querySelectorAll('mjx-assistive-mml mlabeledtr mtd:first-child')]
@@ -115,25 +140,16 @@ def test_search_results_show_text_and_no_tex(browser, address):
     page.close()
 
 
-CUT = """() => {
-  const end = document.querySelector("main article").getBoundingClientRect().right;
-  const drawn = "mjx-container svg, mjx-assistive-mml";
-  const beyond = (node) => node.offsetWidth && node.getBoundingClientRect().right > end + 1 && !node.closest(drawn);
-  return [...document.querySelectorAll("main article *")].filter(beyond).map((node) => node.outerHTML.slice(0, 200));
-}"""
-
-
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")))
-def test_a_chapter_on_paper_is_not_cut_and_its_folds_are_open(book, browser, monkeypatch, name):
-    monkeypatch.syspath_prepend(ROOT / "book")
-    from chapters_pdf import PAPER
-    from chapters_pdf import opened as on_paper
+def test_a_chapter_on_paper_is_not_cut_and_its_folds_are_open(visits, name):
+    printed = {"cut": [], "closed folds": 0, "moving": 0, "file": b"%PDF"}
+    assert visits[f"notebooks/{name}.html"]["paper"] == printed
 
-    page = on_paper(browser, book / f"notebooks/{name}.html")
-    assert page.evaluate(CUT) == []
+
+def test_a_chapter_is_put_on_paper_from_a_disk_too(book, browser):
+    page = on_paper(browser, book / "notebooks/09_when_it_does_not_help.html")
     assert page.locator("main details:not([open])").count() == 0
-    assert page.evaluate("document.getAnimations().length") == 0  # a fold that opens slowly is printed empty
-    assert page.pdf(**PAPER).startswith(b"%PDF")
+    assert page.evaluate("matchMedia('print').matches && !matchMedia('(prefers-color-scheme: dark)').matches")
     page.close()
 
 

@@ -18,7 +18,6 @@ STUDY, LENGTHS, TUTORIAL = (
     read_json(recorded("cifar10") / f"{name}.json") for name in ("study", "lengths", "tutorial")
 )
 TRUTH, SMOOTHED, HARD, SOFT = "ground truth", "smoothed ground truth", "teacher's hard labels", "soft labels"
-BOTH = "soft labels + ground truth"
 NINE, QUICK, LONG, ALONE = 900, 1600, 2400, 3600  # updates
 CELLS = read_json(ROOT / "notebooks" / "07_cifar10_distillation.ipynb")["cells"]
 PROSE = " ".join(" ".join("".join(cell["source"]).split()) for cell in CELLS if cell["cell_type"] == "markdown")
@@ -74,9 +73,9 @@ def long_sentences() -> list[str]:
     return [
         f"The teacher reaches {100 * teacher['accuracy']:.1f} % in {teacher['seconds']:.0f} seconds, "
         f"ground truth {interval(of(TRUTH, length=LONG))} %.",
-        f"Smoothing adds {gain(SMOOTHED, length=LONG)}, and soft labels add {gain(SOFT, length=LONG)}. "
-        f"Soft labels are {gain(SOFT, SMOOTHED, length=LONG)} beyond smoothing.",
+        f"Soft labels add {gain(SOFT, length=LONG)}.",
         f"allows {low:+.1f} to {high:+.1f} points",
+        f"It adds {gain(SMOOTHED, length=LONG)} here. Soft labels are {gain(SOFT, SMOOTHED, length=LONG)} above it.",
         f"18 epochs ground truth alone reaches {interval(of(TRUTH, length=ALONE))} %",
     ]
 
@@ -95,10 +94,9 @@ def sentences() -> list[str]:
         f"It is best from the smoothed one, {held_out(0.1, 4)}.",
         f"deviation within an image is {spread[0]}, the smoothed one's {spread[1]}.",
         f"worse classifier ({smoothed} against {plain})",
-        f"Soft labels add {gain(SOFT)}. With ground truth beside them they add {gain(BOTH)}.",
-        f"Smoothing adds {gain(SMOOTHED)}, and the teacher's hard labels {gain(HARD)}.",
-        f"Soft and hard labels of this teacher differ by {gain(SOFT, HARD)}",
-        f"Soft labels are {gain(SOFT, SMOOTHED)} beyond smoothing.",
+        f"Soft labels add {gain(SOFT)}. The same teacher's hard labels add {gain(HARD)}.",
+        f"the students differ by {gain(SOFT, HARD)}.",
+        f"It adds {gain(SMOOTHED)}, about half of the gain. Soft labels are {gain(SOFT, SMOOTHED)} above it.",
         *long_sentences(),
         "With 500 labels the student alone reaches {}. The teacher's *hard* labels on the other images add {}, "
         "and softness adds {} more.".format(*few(500)),

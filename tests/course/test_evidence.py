@@ -73,3 +73,16 @@ def test_terms_are_in_both_languages_and_once():
     words = [word.lower() for one in glossary.entries() for word in (one["term"], *one.get("also", ()))]
     assert len(words) == len(set(words)) >= 30
     assert all(one["zh"] and one["says"] for one in glossary.entries())
+
+
+def test_words_of_the_trade_name_the_cell_that_shows_them():
+    placed = {word for one in glossary.entries() if "shown" in one for word in (one["term"], *one.get("also", ()))}
+    assert placed >= {
+        "token-level", "sequence-level", "on-policy", "off-policy", "white-box", "black-box", "logits", "logprobs",
+        "top-k", "forward KL", "reverse KL",
+    }  # fmt: skip
+    told = glossary.shown("11_a_ready_made_teacher#ready-logprobs-lost")
+    assert told == "[11](notebooks/11_a_ready_made_teacher.ipynb), 4 · If you get probabilities only"
+    assert all(glossary.shown(one.get("shown", "")) or "shown" not in one for one in glossary.entries())
+    with pytest.raises(ValueError, match=r"teacher\.ipynb has no cell 'none'"):
+        glossary.shown("11_a_ready_made_teacher#none")

@@ -1,16 +1,19 @@
 """The form that every notebook keeps. That each runs and prints what it stores is checked by `pytest --nbval`."""
 
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from kdlearn.data.files import read_json
-from kdlearn.figures import DarkKnowledge, LossExplorer, Playground, TemperatureExplorer
+from kdlearn.figures import DarkKnowledge, LossExplorer, Playground, TemperatureExplorer, TypeASentence
 from kdlearn.figures.figure import LIVE, script
 
 PATHS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-FIGURES = {figure.tag: figure for figure in (DarkKnowledge, LossExplorer, Playground, TemperatureExplorer)}
+KINDS = (DarkKnowledge, LossExplorer, Playground, TemperatureExplorer, TypeASentence)
+FIGURES = {figure.tag: figure for figure in KINDS}
 each_notebook = pytest.mark.parametrize(
     "cells", [read_json(path)["cells"] for path in PATHS], ids=[path.stem for path in PATHS]
 )
@@ -34,9 +37,22 @@ def words(cell: dict) -> int:
 
 
 def beside_the_exercises(cells: list[dict]) -> list[dict]:
-    """Up to what was learned, without the texts that answer a prediction in a cell of their own."""
+    """Up to what was learned, without the texts that answer a prediction in a cell of their own, and Colab's cell."""
     last = next(place for place, cell in enumerate(cells) if "## What we learned" in source(cell))
-    return [cell for cell in cells[: last + 1] if "reveal" not in tags(cell)]
+    return [cell for cell in cells[: last + 1] if not {"reveal", "colab"} & {*tags(cell)}]
+
+
+class Shell:
+    """What a cell asks of IPython, noted down instead of carried out."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def run_line_magic(self, name: str, line: str) -> None:
+        self.asked.append(f"%{name} {line}")
+
+    def system(self, command: str) -> None:
+        self.asked.append(command)
 
 
 def lines_of_code(cell: dict) -> list[str]:
@@ -65,6 +81,24 @@ def test_it_opens_with_the_question_and_closes_with_what_was_learned(cells):
     prose = "\n".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")
     assert re.search("predict", prose, re.IGNORECASE)
     assert prose.index("## What we learned") < prose.index("**Exercise 1.")
+
+
+@each_notebook
+@pytest.mark.parametrize("on_colab", [True, False])
+def test_its_first_code_cell_installs_on_colab_and_does_nothing_elsewhere(cells, on_colab, monkeypatch):
+    shell, first = Shell(), code(cells)[0]
+    if on_colab:
+        monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    exec(source(first), {"get_ipython": lambda: shell})
+    assert shell.asked == (['%pip install --quiet "kdlearn[course]"', "kdlearn start ."] if on_colab else [])
+    assert cells[1] == first and first["outputs"] == [] and "remove-cell" in tags(first), "the book leaves it out"
+
+
+@each_notebook
+def test_it_names_no_command_that_only_the_repository_has(cells):
+    """A wheel brings the notebooks, and neither a Makefile nor the scripts."""
+    told = "\n".join(source(cell) for cell in cells)
+    assert not re.search(r"`make [a-z]+|^make [a-z]+$|python (studies|book|teaching|benchmarks)/", told, re.MULTILINE)
 
 
 @each_notebook
@@ -141,14 +175,22 @@ def test_figures_carry_the_modules_of_the_package_and_a_picture_for_where_they_c
             if "<script" in page:
                 tag = re.match(r'<(kdlearn-\w+) class="kdlearn-figure">\n<img alt=', page)[1]
                 assert tag in FIGURES and page.endswith(script(FIGURES[tag])), "`make notebooks` stores today's modules"
-                assert LIVE in page and len(page) <= 125_000
+                beside_a_network = re.sub(r'"weights": "[^"]*"', "", page)
+                assert LIVE in page and len(beside_a_network) <= 130_000
 
 
 @pytest.mark.parametrize(
     "chapter, figure",
-    [("00", "Temperature"), ("01", "DarkKnowledge"), ("02", "Temperature"), ("03", "Loss"), ("04", "Playground")],
+    [
+        ("00", "Temperature"),
+        ("01", "DarkKnowledge"),
+        ("02", "Temperature"),
+        ("03", "Loss"),
+        ("04", "Playground"),
+        ("11", "Type"),
+    ],
 )
-def test_each_of_the_first_notebooks_has_its_figure(chapter, figure):
+def test_these_notebooks_have_their_figure(chapter, figure):
     (path,) = (path for path in PATHS if path.stem.startswith(f"{chapter}_"))
     assert any(re.search(rf"^{figure}\w*\(", source(cell), re.MULTILINE) for cell in code(read_json(path)["cells"]))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, install_npm_packages, looked_at
+from conftest import ROOT, install_npm_packages, looked_at, made_once
 
 from kdlearn import Comparison
 from kdlearn.figures import LossExplorer
@@ -50,12 +50,10 @@ TEXTS = """section => {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     install_npm_packages()
-    out = tmp_path_factory.mktemp("slides")
-    teaching.write_decks(out)
-    return out
+    return made_once(tmp_path_factory, "slides", teaching.write_decks)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def opened(folder, browser) -> Iterator[Any]:
     pages = []
 
@@ -220,6 +218,16 @@ def test_what_the_slides_compute_is_what_numpy_finds():
     assert found["gradient_ratio"] == pytest.approx(ratios)
     assert ratios["untrained"] > ratios["student"] > ratios["long"], "the slide says: for trained students it is less"
     assert found["teacher_images"] == 1200, "as the study's plan says"
+
+
+def test_the_slide_of_the_guide_shows_what_the_command_prints(kdlearn_here):
+    shown = measured.guide_of(measured.CASE)
+    _, *words = shown["command"].replace("\\\n", "").split()
+    printed = " ".join(kdlearn_here(*words).out.split())
+    assert len(shown["parts"]) == 3
+    for said, between, sign in shown["parts"]:
+        assert f"{said} {between} points {sign}".replace("−", "-") in printed
+    assert shown["decision"] in printed
 
 
 def lengths_of(student: torch.Tensor, teacher: torch.Tensor, T: float) -> float:

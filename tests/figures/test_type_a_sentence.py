@@ -22,7 +22,7 @@ from kdlearn.data.languages import LANGUAGES
 from kdlearn.data.ngrams import BUCKETS, codes_of, hashed_ngrams
 from kdlearn.figures import TypeASentence
 from kdlearn.figures.figure import FOLDER
-from kdlearn.figures.type_a_sentence import LONGEST, about, buckets_of
+from kdlearn.figures.type_a_sentence import LONGEST, about, buckets_of, doubts_about, notes
 
 WEIGHTS = FOLDER / "type_a_sentence.safetensors"
 STATE = "[...kdlearnStates.values()][0]"
@@ -163,6 +163,41 @@ def test_the_teacher_is_asked_where_it_is_there(monkeypatch):
     assert TypeASentence(text=MIXED).guess["question"].startswith("The student's hard label is")
 
 
+DOUBTED = {
+    "": ["short"],
+    "Kan jeg få": [],
+    "KAN JEG FÅ ET GLAS?": ["capitals"],
+    "123 456 789 0": [],
+    "Kde je naše škola? Где?": ["letters"],
+    "Οι λέξεις είναι ξένες": ["letters"],
+    "ЧТО?": ["short", "capitals", "letters"],
+}
+
+
+def test_what_is_too_short_in_capitals_or_foreign_is_told():
+    assert {text: doubts_about(text) for text in DOUBTED} == DOUBTED
+    for text, names in DOUBTED.items():
+        told = TypeASentence(text=text).alt
+        assert all(
+            (notes()[name].removesuffix(".") in told) == (name in names) for name in ("short", "capitals", "letters")
+        )
+    assert not any(doubts_about(text) for _, text in about()["sentences"])
+
+
+def test_the_page_has_the_same_doubts_as_python():
+    texts = [*DOUBTED, *(text for text in drawn_texts() if not any(unicodedata.category(one) == "Cn" for one in text))]
+    found = in_browser(r"return given.map((text) => (/\p{Cn}/u.test(text) ? null : P.doubtsAbout(text)));", texts)
+    pairs = [(doubts_about(text), seen) for text, seen in zip(texts, found, strict=True) if seen is not None]
+    assert len(pairs) > 800 and {name for mine, _ in pairs for name in mine} == {"short", "capitals", "letters"}
+    assert all(mine == seen for mine, seen in pairs)
+
+
+def test_of_capitals_the_student_knows_little_and_says_so():
+    record = about()["record"]
+    assert record["capitals"]["student"] < 20 < 80 < record["sentences"]["student"]
+    assert f"right on {record['capitals']['student']:.0f}\u00a0%" in notes()["capitals"]
+
+
 @pytest.mark.parametrize("text", ["a" * 201, "\ud800"])
 def test_what_is_no_sentence_is_refused(text):
     with pytest.raises(ValueError, match="text must be at most 200 whole characters"):
@@ -253,6 +288,26 @@ OVERLAPS = """() => {
   return boxes.flatMap(([one, a], k) => boxes.slice(k + 1)
     .filter(([, b]) => across(a, b) && along(a, b)).map(([other]) => `${one}, ${other}`));
 }"""
+
+
+def test_what_is_doubted_stands_below_the_hard_labels(page):
+    for text, names in DOUBTED.items():
+        page.get_by_role("textbox").fill(text)
+        assert page.locator(".doubts").text_content() == " ".join(notes()[name] for name in names)
+        assert page.locator(".doubts").is_visible() == bool(names)
+
+
+def test_the_key_shows_what_ten_percent_is_on_the_map(page):
+    assert page.locator(".key span").all_inner_texts() == [
+        "teacher gives 10\u00a0%", "student gives 10\u00a0%", "leans by 10\u00a0%", "to another family",
+    ]  # fmt: skip
+    share = TypeASentence().soft_labels["teacher"].max()
+    width = "node => node.getBoundingClientRect().width"
+    on_map, in_key = (
+        page.locator(f"{place} circle.teacher").evaluate_all(f"nodes => Math.max(...nodes.map({width}))")
+        for place in (".languages", ".key")
+    )
+    assert (in_key - 2) / (on_map - 2) == pytest.approx((0.1 / share) ** 0.5, rel=0.1)
 
 
 @pytest.mark.parametrize("width", [360, 1200])

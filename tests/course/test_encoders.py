@@ -1,0 +1,104 @@
+"""The study of encoders: its sizes, that it runs through `compare`, and its record as the book tells it."""
+
+import re
+from functools import partial
+
+import pytest
+import torch
+from conftest import ROOT
+
+from kdlearn import Comparison, Dataset, Examples, TextEncoder, count_parameters
+from kdlearn.data.languages import LANGUAGES
+
+
+@pytest.fixture
+def plan(script_of):
+    return script_of("encoders/plan")
+
+
+@pytest.fixture
+def record(plan) -> Comparison:
+    return Comparison.load(plan.RECORD)
+
+
+def test_the_sizes_are_those_that_the_plan_tells(plan):
+    teacher, student = count_parameters(plan.TEACHER()), count_parameters(plan.STUDENT())
+    assert (
+        f"has {teacher:,} parameters" in plan.__doc__
+        and f"has {student:,}, {teacher / student:.1f} times fewer" in plan.__doc__
+    )
+    for updates, epochs in zip(
+        plan.LENGTHS, re.search(r"are (\d+) and (\d+) epochs", plan.__doc__).groups(), strict=True
+    ):
+        assert round(updates * plan.BATCH_SIZE / (plan.FEW * len(LANGUAGES))) == int(epochs)
+
+
+def made_up(replicate: int) -> Dataset:
+    """Instead of the declaration: every language has a letter of its own."""
+    draw = torch.Generator().manual_seed(replicate)
+    labels = torch.arange(24).repeat_interleave(4)
+    letters = torch.randint(97, 123, (96, 25), generator=draw)
+    letters[:, 3] = 300 + labels
+    part = Examples(letters, labels)
+    return Dataset(part, part, part, tuple(LANGUAGES), name="languages")
+
+
+def test_a_small_one_goes_from_the_data_to_the_planned_differences(plan, monkeypatch):
+    small = {"REPLICATES": range(2), "LENGTHS": (1, 2), "TEMPERATURES": (1.0, 4.0), "RATES": (0.003, 0.01), "FEW": 2}
+    small |= {"TEACHER_UPDATES": 2, "TEACHER": partial(TextEncoder, 24, width=8, depth=1), "data_of": made_up}
+    for name, value in small.items():
+        monkeypatch.setattr(plan, name, value)
+    found = plan.carried_out(workers=None)
+    assert set(found.table["strategy"]) == {plan.TRUTH, plan.HARD, plan.SOFT, plan.EVENLY}
+    differences = plan.planned(found)
+    assert len(differences) == 3 and all(one.degrees_of_freedom == 1 for one in differences.values())
+    rows = found.table[found.table["length"] == 2].pivot(index="replicate", columns="strategy", values="accuracy")
+    by_hand = 100 * (rows[plan.SOFT] - rows[plan.HARD]).mean()
+    assert differences["softness"].mean == pytest.approx(by_hand)
+
+
+def test_every_planned_run_is_there_once_with_a_teacher_of_its_own(plan, record):
+    assert not record.table[["strategy", "length", "replicate", "seed"]].duplicated().any()
+    runs = record.table.groupby(["strategy", "length"])["replicate"].unique()
+    assert {name: sorted(of) for name, of in runs.items()} == {
+        (name, length): list(plan.REPLICATES)
+        for name in (plan.TRUTH, plan.HARD, plan.SOFT, plan.EVENLY)
+        for length in plan.LENGTHS
+    }
+    taught = record.table[record.table["strategy"] != plan.TRUTH].groupby("replicate")["teacher_accuracy"].nunique()
+    assert (taught == 1).all() and record.table["teacher_accuracy"].nunique() >= 4
+    shares = record.table[["accuracy", "agreement", "teacher_accuracy"]]
+    assert (shares.ge(0) & shares.le(1) | shares.isna()).all(axis=None)
+
+
+def test_every_arm_was_tuned_alike_on_other_replicates(plan, record):
+    scores = record.scores
+    assert not set(scores["replicate"]) & set(plan.REPLICATES)
+    rates = scores.groupby("strategy")["learning_rate"].unique()
+    assert len({tuple(sorted(some)) for some in rates}) == 1 and len(rates) == 4
+    candidates = scores.groupby("strategy")["candidate"].nunique()
+    assert (candidates[[plan.SOFT, plan.EVENLY]] == 3 * candidates[plan.TRUTH]).all()
+    assert candidates[plan.TRUTH] == candidates[plan.HARD] == len(rates[plan.TRUTH])
+
+
+def test_the_book_tells_what_the_record_holds(plan, record):
+    found = record.planned(plan.planned(record)).set_index("claim")
+    assert (found["holm"] < 0.001).all()
+    differences = [*plan.planned(record).values(), record.difference(plan.HARD, plan.TRUTH, length=400)]
+    page = (ROOT / "book" / "transformers.md").read_text(encoding="utf-8")
+    told = re.findall(r"\d+\.\d ± \d+\.\d", page)
+    assert told == [f"{one:.1f}" for one in differences]
+    means = (
+        record.table[record.table["length"] == 400].groupby("strategy")[["accuracy", "teacher_accuracy"]].mean() * 100
+    )
+    for share in (
+        means.loc[plan.SOFT, "accuracy"],
+        means.loc[plan.TRUTH, "accuracy"],
+        means.loc[plan.SOFT, "teacher_accuracy"],
+    ):
+        assert f"{share:.1f} %" in page
+    chosen = record.table[record.table["length"] == 400].groupby("strategy")[["temperature", "learning_rate"]].first()
+    assert chosen.loc[plan.SOFT, "temperature"] == 4 and chosen.loc[plan.TRUTH, "learning_rate"] == pytest.approx(
+        0.0009
+    )
+    assert record.scores["learning_rate"].min() == pytest.approx(0.0009)

@@ -5,7 +5,7 @@ import { box, create, follow, liveText, mark, styleOf, swatch } from "./drawing.
 import { average, formatPercent, formatTemperature, hardLabel, largestOf, ranked, softmax, sum } from "./maths.js";
 import { layersOf, logitsOf, tensorsOf } from "./networks.js";
 
-const HZ = 8000, SAMPLES = 8320, WINDOW = 256, HOP = 128, BANDS = 32, FRAMES = 64, SIZE = BANDS * FRAMES;
+const HZ = 8000, SAMPLES = 8320, WINDOW = 256, HOP = 128, BANDS = 32, FRAMES = 64, SPOTS = BANDS * FRAMES;
 const arrayOf = (length, valueAt) => Float64Array.from({ length }, (_, at) => valueAt(at));
 const COSINES = arrayOf(WINDOW, (n) => Math.cos((2 * Math.PI * n) / WINDOW));
 
@@ -77,7 +77,7 @@ export function listener(weights) {
 export function examplesOf(file) {
   const { spectrograms, teacher, levels: { values: [floor, step] } } = tensorsOf(file);
   return Array.from({ length: spectrograms.shape[0] }, (_, at) => ({
-    spectrogram: [...spectrograms.values.subarray(SIZE * at, SIZE * (at + 1))].map((byte) => floor + step * byte),
+    spectrogram: [...spectrograms.values.subarray(SPOTS * at, SPOTS * (at + 1))].map((byte) => floor + step * byte),
     taught: [...teacher.values.subarray(10 * at, 10 * (at + 1))] }));
 }
 
@@ -104,7 +104,7 @@ async function recorded(said) {
 function soundPicture() {
   const canvas = create("canvas", { width: FRAMES, height: BANDS, role: "img" }), image = new ImageData(FRAMES, BANDS);
   const show = (spectrogram, name) => {
-    for (let at = 0; at < SIZE; at++)
+    for (let at = 0; at < SPOTS; at++)
       image.data.set([38, 139, 210, 23 * (spectrogram[at] + 9.2)], 4 * (at + FRAMES * (BANDS - 1 - 2 * Math.floor(at / FRAMES))));
     canvas.getContext("2d").putImageData(image, 0, 0);
     canvas.setAttribute("aria-label", `Log-mel spectrogram: ${name}`);

@@ -29,6 +29,7 @@ class Finding:
     planned: bool = False
     over: str = "replicates"
     unit: str = "points"
+    digits: int = 1
     front: str = ""
     often: str = ""  # where an interval is over two things at once
 
@@ -49,7 +50,7 @@ class Finding:
 
     @property
     def allowed(self) -> str:
-        return f"{self.found.low:+.1f} to {self.found.high:+.1f} {self.unit}"
+        return f"{self.found.low:+.{self.digits}f} to {self.found.high:+.{self.digits}f} {self.unit}"
 
     @property
     def agreement(self) -> str:
@@ -61,7 +62,7 @@ class Finding:
 
     @property
     def told(self) -> str:
-        return f"{self.found:+.1f} {self.unit}"
+        return f"{self.found:+.{self.digits}f} {self.unit}"
 
     @property
     def row(self) -> list[str]:

@@ -7,7 +7,12 @@ from conftest import ROOT
 
 from kdlearn.data.files import read_json
 
-FEWEST = {"05_label_strategies": 20, "10_features_and_relations": 5, "10b_other_classes_labels_senses": 20}
+FEWEST = {
+    "05_label_strategies": 20,
+    "10_features_and_relations": 5,
+    "10b_other_classes_labels_senses": 20,
+    "11b_small_language_models": 10,
+}
 INTERVAL = r"[-+−]?\d+(?:\.\d+)? ± \d+(?:\.\d+)?"
 
 

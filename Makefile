@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test lab assignment notebooks atlas book chapters-pdf serve slides handouts exam class-kit lint clean
+.PHONY: demo test lab assignment notebooks atlas study book chapters-pdf serve slides handouts exam class-kit lint clean
 
 demo: $(VENV)/installed
 	$(RUN) kdlearn demo
@@ -32,6 +32,11 @@ notebooks: $(VENV)/installed
 # About three hours on two cores; it goes on where it was stopped.
 atlas: $(VENV)/installed
 	$(VENV)/bin/python studies/atlas/plan.py atlas --workers 2
+
+# `make study NAME=language_models` carries out a recorded study again; its plan tells the cost, and it goes on where it
+# was stopped.
+study: $(VENV)/installed
+	$(VENV)/bin/python studies/$(NAME)/plan.py runs/$(NAME)
 
 # npm brings MathJax and Mermaid, so that the built book needs no network.
 book: $(VENV)/installed

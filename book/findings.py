@@ -30,6 +30,7 @@ class Finding:
     over: str = "replicates"
     unit: str = "points"
     digits: int = 1
+    lower: str = ""  # what a smaller value is better of, such as the loss
     front: str = ""
     often: str = ""  # where an interval is over two things at once
 
@@ -41,6 +42,9 @@ class Finding:
 
     @property
     def answer(self) -> str:
+        if self.sign and self.lower:
+            word, than = ("No", "higher") if self.sign > 0 else ("Yes", "lower")
+            return f"{word}: with {self.more} {self.lower} was {than} than with {self.less}."
         if self.sign > 0:
             return f"Yes: {self.more} gave more than {self.less}."
         if self.sign < 0:

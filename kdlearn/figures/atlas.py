@@ -17,7 +17,7 @@ KINDS = {
     "large": "one and a half times the channels",
     "trained long": "900 updates in place of 300",
     "smoothed": "learned smoothed labels",
-    "ensemble": "five as one",
+    "ensemble": "five as one, probabilities below 1e-6 raised",
     "student's size": "a perceptron of the student's size",
     "student's labels": "learned the student's images alone",
     "untrained": "untrained",

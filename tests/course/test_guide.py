@@ -169,6 +169,12 @@ def test_answers_follow_from_the_interval(monkeypatch):
     assert [answer(2, p, "nothing")[2] for p in (0.3, 0.01)] == ["yes", "no"]
     assert answer(2, 0.01, "not asked")[2] == "not asked elsewhere"
     assert answer(2, 0.2, 1, planned=True)[0].startswith("Not confirmed: between this and that, +1.0 to +3.0")
+    losses = [Finding("?", "this", "that", Interval(m, 1.0, 0.01, 9.0), "x", 1, lower="the loss") for m in (-2, 2)]
+    told = [one.answer for one in losses]
+    assert told == [
+        "Yes: with this the loss was lower than with that.",
+        "No: with this the loss was higher than with that.",
+    ]
 
 
 def test_every_question_is_asked_once_and_has_its_literature():

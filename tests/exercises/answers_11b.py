@@ -70,12 +70,13 @@ ANSWERS = {
             lambda p, noise: 1 / by_pairs(p, noise),
         ],
     },
-    "11b.3": {"right": [3.7, 3.3], "wrong": [2.6, 1.5, 5]},
+    "11b.3": {"right": [3.7, 3.3], "wrong": [2.6, 2.9, 1.5, 5]},
     "11b.4": {
         "right": [by_scipy, in_a_loop],
         "wrong": [
             without_tail,
             renormalised,
+            lambda p, q, k: renormalised(p, q / q[p.topk(k).indices].sum(), k),
             lambda p, q, k: float(rel_entr(p.numpy(), q.numpy()).sum()),
             lambda p, q, k: by_scipy(q, p, k),
         ],

@@ -116,7 +116,8 @@ def test_the_guess_comes_first_once_and_says_the_mechanism(page):
     assert body.is_visible() and guess["reply"] in figure.inner_text()
     assert figure.get_by_role("button", name=guess["options"][1]).get_attribute("aria-pressed") == "true"
     page.reload()
-    assert body.is_visible() and figure.locator(".ask").count() == 0
+    body.wait_for()
+    assert figure.locator(".ask").count() == 0
 
 
 def test_who_follows_a_link_sees_what_it_sets(browser, address):

@@ -1,44 +1,9 @@
 """A language model of a laptop's size, and the text that it writes."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-
-class CausalAttention(nn.Module):
-    """Each place's mean of the values up to it, weighed by the softmax of query · key / √d in each head.
-
-    Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.
-    """
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.projections, self.output = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width)
-
-    def forward(self, states: Tensor) -> Tensor:
-        """`(N, time, width)` to the same shape."""
-        parts = self.projections(states).unflatten(-1, (3, self.heads, -1))
-        queries, keys, values = parts.permute(2, 0, 3, 1, 4)  # each (N, heads, time, width / heads)
-        scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
-        later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
-        weights = scores.masked_fill(later, -math.inf).softmax(dim=-1)
-        return self.output((weights @ values).transpose(1, 2).flatten(2))
-
-
-class Block(nn.Module):
-    """Attention, then two linear layers at each place; each is added to what it read, after a LayerNorm."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.before_attention, self.attention = nn.LayerNorm(width), CausalAttention(width, heads)
-        self.before_layers = nn.LayerNorm(width)
-        self.layers = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
-
-    def forward(self, states: Tensor) -> Tensor:
-        states = states + self.attention(self.before_attention(states))
-        return states + self.layers(self.before_layers(states))
+from kdlearn.networks.attention import Block
 
 
 class CharacterTransformer(nn.Module):
@@ -47,14 +12,17 @@ class CharacterTransformer(nn.Module):
     def __init__(self, num_classes: int, width: int, depth: int, heads: int, length: int) -> None:
         super().__init__()
         self.characters, self.places = nn.Embedding(num_classes, width), nn.Embedding(length, width)
-        self.blocks = nn.Sequential(*(Block(width, heads) for _ in range(depth)))
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.logits = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, num_classes))
         for embedding in (self.characters, self.places):
             nn.init.normal_(embedding.weight, std=0.02)
 
     def forward(self, characters: Tensor) -> Tensor:
         places = torch.arange(characters.shape[-1], device=characters.device)
-        return self.logits(self.blocks(self.characters(characters) + self.places(places)))
+        states, later = self.characters(characters) + self.places(places), places > places[:, None]
+        for block in self.blocks:
+            states = block(states, later)
+        return self.logits(states)
 
 
 def character_transformer(

@@ -1,6 +1,5 @@
 """Networks of text."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from kdlearn.data.ngrams import BUCKETS, NOTHING, WIDTHS, hashed_ngrams
+from kdlearn.networks.attention import Block
 
 
 class NgramNetwork(nn.Module):
@@ -32,40 +32,6 @@ class NgramNetwork(nn.Module):
         shares = there / there.sum(dim=-1, keepdim=True).clamp_min(1).sqrt()
         rows = embedding(places.clamp_max(self.buckets - 1), self.weight)
         return (shares.unsqueeze(-2) @ rows).squeeze(-2) + self.bias
-
-
-class Attention(nn.Module):
-    """Each place's mean of the values of all places, weighed by the softmax of query · key / √d in each head.
-
-    Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.
-    """
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.projections, self.output = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width)
-
-    def forward(self, states: Tensor, filling: Tensor) -> Tensor:
-        """`(N, time, width)` to the same shape; places where `filling`, `(N, time)`, is true are not seen."""
-        parts = self.projections(states).unflatten(-1, (3, self.heads, -1))
-        queries, keys, values = parts.permute(2, 0, 3, 1, 4)  # each (N, heads, time, width / heads)
-        scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
-        weights = scores.masked_fill(filling[:, None, None], -math.inf).softmax(dim=-1)
-        return self.output((weights @ values).transpose(1, 2).flatten(2))
-
-
-class EncoderBlock(nn.Module):
-    """Attention, then two linear layers at each place; each is added to what it read, after a LayerNorm."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.before_attention, self.attention = nn.LayerNorm(width), Attention(width, heads)
-        self.before_layers = nn.LayerNorm(width)
-        self.layers = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
-
-    def forward(self, states: Tensor, filling: Tensor) -> Tensor:
-        states = states + self.attention(self.before_attention(states), filling)
-        return states + self.layers(self.before_layers(states))
 
 
 class TextEncoder(nn.Module):
@@ -98,7 +64,7 @@ class TextEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.characters, self.places = nn.Embedding(characters, width), nn.Embedding(length, width)
-        self.blocks = nn.ModuleList(EncoderBlock(width, heads) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.logits = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, num_classes))
         for table in (self.characters, self.places):
             nn.init.normal_(table.weight, std=0.02)
@@ -108,6 +74,6 @@ class TextEncoder(nn.Module):
         filling = (codes == NOTHING) & (places > 0)  # an empty text has one place, so that its mean is a number
         states = self.characters(codes.clamp_max(self.characters.num_embeddings - 1)) + self.places(places)
         for block in self.blocks:
-            states = block(states, filling)
+            states = block(states, filling[:, None, None])
         there = (~filling).unsqueeze(-1)
         return self.logits((states * there).sum(dim=-2) / there.sum(dim=-2))

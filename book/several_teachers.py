@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from evidence import STUDIES, script
-from findings import planned_table, record_of
+from findings import plan_of, planned_table, record_of
 from tables import table
 
 STUDY = "several_teachers"
@@ -11,7 +10,7 @@ STUDY = "several_teachers"
 
 def several_teachers() -> Iterator[str]:
     """A row an arm: what it chose, how often teacher and student are right, and what it gives beyond one teacher."""
-    plan = script(STUDIES / STUDY / "plan.py")
+    plan = plan_of(STUDY)
     means = {str(arm): [arm.company, words_of(arm)] for arm in plan.arms()}
     arms = {plan.TRUTH: [plan.TRUTH, ""], plan.ONE: [plan.ONE, ""], plan.LONG: [plan.LONG, ""], **means}
     head = ["teachers", "as one", "T", "teacher", "student", "beyond one teacher"]
@@ -32,7 +31,7 @@ def numbers_of(arm: str, one: str) -> list[str]:
 
 def several_cut() -> Iterator[str]:
     """At T = 4: what is lost where small probabilities are raised."""
-    plan, record = script(STUDIES / STUDY / "plan.py"), record_of(STUDY)
+    plan, record = plan_of(STUDY), record_of(STUDY)
     taught = {plan.ONE: plan.ONE, "mean of three, probabilities": str(plan.Arm(plan.ALIKE, plan.PROBABILITIES))}
 
     def right(arm: str) -> str:

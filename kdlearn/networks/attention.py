@@ -13,6 +13,8 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        if width % heads:
+            raise ValueError(f"width must be divisible by heads; got {width} and {heads}")
         self.heads = heads
         self.projections, self.output = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width)
 

@@ -50,6 +50,4 @@ def character_transformer(
     >>> character_transformer()(torch.zeros(5, 64, dtype=torch.int64)).shape
     torch.Size([5, 64, 65])
     """
-    if width % heads:
-        raise ValueError(f"width must be divisible by heads; got {width} and {heads}")
     return CharacterTransformer(num_classes, width, depth, heads, length)

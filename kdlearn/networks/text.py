@@ -48,6 +48,9 @@ class TextEncoder(nn.Module):
         length: characters of a text, at most.
         characters: code points from `characters - 1` on are one character together.
 
+    Raises:
+        ValueError: a width that the heads do not divide.
+
     >>> from kdlearn import codes_of
     >>> TextEncoder(num_classes=24)(codes_of(["to be", "or not"], 25)).shape
     torch.Size([2, 24])

@@ -336,7 +336,7 @@ def keep(record: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
 
 def keep_scores(tuning: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     scores = [found[SCORED]] if tuning.empty else [tuning, found[SCORED]]
-    table = pd.concat(scores, ignore_index=True).drop_duplicates(SCORED[:-1], ignore_index=True)
+    table = pd.concat(scores, ignore_index=True)
     write_table(TUNING, table, "tuning")
     return table
 

@@ -73,3 +73,8 @@ def test_its_size():
     tables, attention, norms = (640 + 25) * 16, 4 * 16**2 + 16, 3 * 2 * 16
     layers, logits = 8 * 16**2 + 5 * 16, 16 * 24 + 24
     assert count_parameters(TextEncoder(24)) == tables + attention + norms + layers + logits == 14_312
+
+
+def test_a_width_that_the_heads_do_not_divide_is_refused():
+    with pytest.raises(ValueError, match="width must be divisible by heads; got 18 and 4"):
+        TextEncoder(3, width=18)

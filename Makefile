@@ -12,8 +12,7 @@ demo: $(VENV)/installed
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
 test: export OMP_NUM_THREADS = 1
 test: lint
-	$(RUN) pytest $(SIDE_BY_SIDE)
-	$(RUN) pytest $(SIDE_BY_SIDE) --nbval notebooks
+	$(RUN) pytest $(SIDE_BY_SIDE) --nbval notebooks tests kdlearn
 
 lab: $(VENV)/installed
 	$(RUN) kdlearn start my-course

@@ -132,7 +132,7 @@ def claims(study: str) -> Mapping[str, Interval]:
     return {name: one._replace(p_value=corrected[name]) for name, one in found.items()}
 
 
-def planned_table(study: str) -> Iterator[str]:
+def planned_table(study: str, unit: str = "points", digits: int = 1) -> Iterator[str]:
     """A row a planned difference."""
-    rows = ([name, f"{one:+.1f}", f"{one.p_value:.2g}"] for name, one in claims(study).items())
-    yield from table(["planned", "points", "p, by Holm"], rows)
+    rows = ([name, f"{one:+.{digits}f}", f"{one.p_value:.2g}"] for name, one in claims(study).items())
+    yield from table(["planned", unit, "p, by Holm"], rows)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from kdlearn import Choice, Comparison, Dataset, Examples, GroundTruth, Run, Sof
 from kdlearn.data.dataset import generator_of, stratified_sample
 
 SIZES = {20: 6, 60: 2, 240: 2, 1200: 2}  # images of grid A, and seeds a replicate: more where students differ more
+FURTHER = {20: range(6, 14), 60: range(2, 6)}  # seeds of grid A that were added later
 LENGTHS = (100, 300, 1000, 3000)
 RATES, TUNING_REPLICATES, TUNING_SEEDS = (0.001, 0.003, 0.01, 0.03), 8, (1000, 1001)
 RATE = 0.003  # of all grids but A
@@ -50,12 +51,13 @@ def students(
     images: int = 60,
     width: int = 32,
     lengths: tuple[int, ...] = (1000,),
+    rate: float = RATE,
     **names: Any,
 ) -> Iterator[Run]:
-    """Students by strategy and seed, at the rate that all grids but A share; `names` are columns of the table."""
+    """Students by strategy and seed; `names` are columns of the table."""
     inputs = data.train.inputs[0].numel()
     network, sample = partial(kdlearn.perceptron, inputs, width, 10), None if images == 1200 else images
-    options: dict[str, Any] = {"optimizer": kdlearn.Adam(RATE), "batch_size": BATCH_SIZE, "sample": sample}
+    options: dict[str, Any] = {"optimizer": kdlearn.Adam(rate), "batch_size": BATCH_SIZE, "sample": sample}
     for strategy, seed in product(strategies, seeds):
         told = {"grid": grid, "images": images, "width": width, "kind": PLAIN, "control": "", "wrong": 0.0, **names}
         told["teacher"] = OF_REPLICATE if strategy.asks_teacher else ""
@@ -81,6 +83,30 @@ def labels(replicates: Iterable[int], where: Where, images: int) -> Comparison:
     table["kind"] = table["teacher"].replace(OF_REPLICATE, PLAIN)
     table["strategy"] = table["strategy"].str.partition(", T = ")[0]  # the temperature has a column
     return replace(found, table=table)
+
+
+def chosen_lengths(images: int) -> Mapping[tuple[str, float], tuple[int, ...]]:
+    """For each arm of grid A and each rate that the record's tuning chose for it, the lengths for which it did."""
+    table = kdlearn.load_atlas().table
+    rows = table[(table["grid"] == "A labels") & (table["images"] == images)]
+    found: dict[tuple[str, float], tuple[int, ...]] = {}
+    for name, strategy in ARMS.items():
+        temperature = getattr(strategy, "temperature", None)
+        same = rows["temperature"].isna() if temperature is None else rows["temperature"] == temperature
+        told = rows.loc[same & (rows["strategy"] == strategy.name), ["learning_rate", "length"]].drop_duplicates()
+        for rate, of_rate in told.groupby("learning_rate"):
+            found[name, float(rate)] = tuple(sorted(of_rate["length"].tolist()))
+    return found
+
+
+def further_labels(replicates: Iterable[int], where: Where, images: int) -> Comparison:
+    """A: further seeds of every arm, at the rates that were chosen."""
+    runs, chosen = [], chosen_lengths(images)
+    for one, taught in teachers(PLAIN, replicates, **where).items():
+        for (name, rate), lengths in chosen.items():
+            options: dict[str, Any] = {"images": images, "lengths": lengths, "rate": rate}
+            runs += students("A labels", digits(one), [ARMS[name]], taught, one, FURTHER[images], **options)
+    return carried_out(runs, where)
 
 
 def kinds_of_teacher(replicates: Iterable[int], where: Where) -> Comparison:
@@ -130,21 +156,21 @@ def with_wrong_labels(data: Dataset, share: float, seed: int) -> Dataset:
     return replace(data, train=data.train._replace(labels=labels))
 
 
-def wrong_labels(replicates: Iterable[int], where: Where) -> Comparison:
+def wrong_labels(replicates: Iterable[int], where: Where, seeds: Iterable[int] = range(8)) -> Comparison:
     """E: the teacher and the student on ground truth both learn from labels of which some are wrong."""
     replicates, strategies, runs = list(replicates), (TRUTH, HARD, SoftLabels(1.0), SoftLabels(4.0)), []
     for share in (0.2, 0.4):
         noisy = cache(lambda one, share=share: with_wrong_labels(digits(one), share, one))
         for one, taught in teachers(PLAIN, replicates, noisy, **where).items():
-            runs += students("E wrong labels", noisy(one), strategies, taught, one, range(8), images=1200, wrong=share)
+            runs += students("E wrong labels", noisy(one), strategies, taught, one, seeds, images=1200, wrong=share)
     return carried_out(runs, where)
 
 
-def long_training(replicates: Iterable[int], where: Where) -> Comparison:
+def long_training(replicates: Iterable[int], where: Where, seeds: Iterable[int] = range(2)) -> Comparison:
     """Does the gain last? 60 images, ten times as many updates as in the other grids."""
     strategies, lengths, runs = (TRUTH, HARD, SoftLabels(2.0), SoftLabels(4.0)), (1000, 3000, 10000), []
     for one, taught in teachers(PLAIN, replicates, **where).items():
-        runs += students("long", digits(one), strategies, taught, one, range(2), lengths=lengths)
+        runs += students("long", digits(one), strategies, taught, one, seeds, lengths=lengths)
     return carried_out(runs, where)
 
 
@@ -208,26 +234,41 @@ def mnist(replicates: Iterable[int], where: Where) -> Comparison:
     return carried_out(runs, where)
 
 
-GRIDS: Mapping[str, Callable[[Iterable[int], Where], Comparison]] = {
-    "controls": controls,
-    "teachers": kinds_of_teacher,
-    "wrong": wrong_labels,
-    "temperature": temperature_and_weight,
-    "labels-20": partial(labels, images=20),
-    "labels-240": partial(labels, images=240),
-    "labels-60": partial(labels, images=60),
-    "cells": cells,
-    "mnist": mnist,
-    "labels-1200": partial(labels, images=1200),
-    "long": long_training,
-}
+class Part(NamedTuple):
+    """What is computed at a time: a grid, or what its images and seeds say of it."""
 
-TITLES = {  # in the column `grid`; of all other names it is "A labels"
-    "controls": "C controls",
-    "teachers": "B teachers",
-    "wrong": "E wrong labels",
-    "temperature": "D temperature and weight",
-    "cells": "cells",
-    "mnist": "MNIST",
-    "long": "long",
+    grid: str  # in the column of that name
+    carry_out: Callable[[Iterable[int], Where], Comparison]
+    images: int | None = None
+    seeds: range | None = None
+
+
+def of_labels(images: int) -> Part:
+    return Part("A labels", partial(labels, images=images), images, range(SIZES[images]))
+
+
+def of_further_labels(images: int) -> Part:
+    return Part("A labels", partial(further_labels, images=images), images, FURTHER[images])
+
+
+def of_seeds(grid: str, carry_out: Callable[..., Comparison], seeds: range) -> Part:
+    return Part(grid, partial(carry_out, seeds=seeds), seeds=seeds)
+
+
+PARTS: Mapping[str, Part] = {
+    "controls": Part("C controls", controls),
+    "teachers": Part("B teachers", kinds_of_teacher),
+    "wrong": of_seeds("E wrong labels", wrong_labels, range(8)),
+    "temperature": Part("D temperature and weight", temperature_and_weight),
+    "labels-20": of_labels(20),
+    "labels-240": of_labels(240),
+    "labels-60": of_labels(60),
+    "cells": Part("cells", cells),
+    "mnist": Part("MNIST", mnist),
+    "labels-1200": of_labels(1200),
+    "long": of_seeds("long", long_training, range(2)),
+    "further-labels-20": of_further_labels(20),
+    "further-labels-60": of_further_labels(60),
+    "further-long": of_seeds("long", long_training, range(2, 4)),
+    "further-wrong": of_seeds("E wrong labels", wrong_labels, range(8, 12)),
 }

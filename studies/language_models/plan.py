@@ -21,8 +21,7 @@ Choice. For each arm the learning rate of Adam (0.001, 0.003, 0.01) and the numb
 are 50 times through the piece) with the least loss on validation of another piece with a teacher of its own. So every
 arm is stopped on validation, ground truth too. `tuning.parquet` holds every score. The test is read once, by fresh
 runs. Two things were cut after tuning and before the test was read, to fit the machine: 1,500 updates, which most arms
-on soft labels would have taken, and a further rate at an end of the grid that an arm had chosen. The whole text,
-announced below, has not been carried out.
+on soft labels would have taken, and a further rate at an end of the grid that an arm had chosen.
 
 Repetition. Five replicates, each with a piece, a teacher and a seed of its own; intervals are Student's t over the five
 paired differences. They hold for other pieces, teachers and seeds, and for this text and these two sizes.
@@ -30,7 +29,11 @@ paired differences. They hold for other pieces, teachers and seeds, and for this
 Beside it, exploratory. The last quarter: a student of soft labels goes on for the last 180 of 750 updates by forward or
 reverse KL, on the piece or on text that it writes itself while it is trained (on-policy, GKD); the rate is that of soft
 labels. Whole text: ground truth and soft labels on all that the teacher read, up to 3,000 updates, at the rates of the
-piece; with `seconds`, the teacher's too, for a comparison at equal time.
+piece; with `seconds`, the teacher's too, for a comparison at equal time. When this had been recorded for two replicates
+it was seen that ground truth had too little time for such a comparison, and that the rate, 0.01, might not suit so
+long a training. So both were also trained at 0.003, and ground truth goes on there for 6,000 updates, a third of the
+time that the teacher and its student take together. Seconds are those of one busy core; the teacher's answers to the
+text, one pass over it, are not in them.
 
 Planned, one Holm family of five, two-sided; each arm at its own rate and length:
 1. loss: soft labels - ground truth;
@@ -47,8 +50,8 @@ Command: `python studies/language_models/plan.py FOLDER --workers 2`. It writes 
 beside this file after each unit of work, which is a part of the study on one replicate, and goes on from what they
 hold, so that it can be stopped at any time. Reckoned from a few updates on one core of an AMD EPYC without AMX, an
 update of the student takes 0.028 s, of the teacher 0.165 s: at most 3.3 hours of one core in all, of which tuning
-0.9, the arms 1.6, the last quarter 0.3 and the whole text 0.5. Before anything was run it was cut to this from 5.3
-hours: six replicates, two pieces for tuning and twice the length on the whole text.
+0.9, the arms 1.6, the last quarter 0.3 and the whole text 0.5; the smaller rate there came later, 0.4. Before anything
+was run it was cut to this from 5.3 hours: six replicates, two pieces for tuning and twice the length on the whole text.
 """
 
 import copy
@@ -99,6 +102,7 @@ WINDOWS, APART, BATCH_SIZE = 480, 4, 32  # of a piece; every fourth piece of the
 STUDENT, TEACHER = character_transformer, partial(character_transformer, width=128, depth=3)
 TEACHER_UPDATES, SMALL_UPDATES, TEACHER_RATE = 2000, (100, 200, 300, 400), 1e-3
 RATES, LENGTHS, WHOLE_LENGTHS = (0.001, 0.003, 0.01), (188, 375, 750, 1500), (375, 750, 1500, 3000)
+LONGER_LENGTHS, SLOWER = (6000,), 0.003  # of ground truth on the whole text, and the other rate there
 LONGEST = 750  # of what is chosen
 LAST_EPOCHS = 12  # of 15 updates: a quarter of the longest
 PROMPT, SAMPLES, MORE = 16, 512, 4
@@ -109,7 +113,8 @@ TEXT, MORE_TEXT = "teacher's text", "teacher's text, four times as much"
 BUCKET, NOTHING, DRAWN = (f"top 4, the tail {how}" for how in ("as one bucket", "as nothing", "drawn"))
 PIECE, WHOLE, WRITTEN, MORE_WRITTEN = "piece", "whole text", "teacher's", "teacher's, more"
 SMALL_TEACHER, LARGE_TEACHER = "of the piece", "of the whole text"
-ARMS_PART, LAST_PART, WHOLE_PART, TEACHERS_PART = "arms", "last quarter", "whole text", "teachers"
+ARMS_PART, LAST_PART, TEACHERS_PART = "arms", "last quarter", "teachers"
+WHOLE_PART, SLOWER_PART = "whole text", "whole text, slower"
 
 
 class Arm(NamedTuple):
@@ -299,21 +304,31 @@ def stored_batches(material: Material) -> Stream:
 
 
 def whole_text(replicate: int, chosen: Choices, folder: Path) -> pd.DataFrame:
-    material = Material(replicate, chosen[SMALL_TEACHER].length, folder)
-    return material.measured(
-        [
-            material.run(
-                name, ARMS[name]._replace(text=WHOLE), chosen[name].rate, WHOLE_LENGTHS, WHOLE_PART, answers="float16"
-            )
-            for name in (TRUTH, SOFT)
-        ]
-    )
+    """Ground truth and soft labels at the rates of the piece."""
+    settings = {name: Chosen(chosen[name].rate, max(WHOLE_LENGTHS)) for name in (TRUTH, SOFT)}
+    return of_whole_text(Material(replicate, chosen[SMALL_TEACHER].length, folder), settings, WHOLE_PART)
+
+
+def whole_text_slower(replicate: int, chosen: Choices, folder: Path) -> pd.DataFrame:
+    """At a smaller rate; ground truth goes on beyond the soft labels' last update."""
+    settings = {TRUTH: Chosen(SLOWER, max(LONGER_LENGTHS)), SOFT: Chosen(SLOWER, max(WHOLE_LENGTHS))}
+    return of_whole_text(Material(replicate, chosen[SMALL_TEACHER].length, folder), settings, SLOWER_PART)
+
+
+def of_whole_text(material: Material, settings: Choices, part: str) -> pd.DataFrame:
+    runs = []
+    for name, (rate, longest) in settings.items():
+        lengths = tuple(length for length in (*WHOLE_LENGTHS, *LONGER_LENGTHS) if length <= longest)
+        arm = ARMS[name]._replace(text=WHOLE)
+        runs.append(material.run(name, arm, rate, lengths, part, answers="float16"))
+    return material.measured(runs)
 
 
 PARTS: Mapping[str, Callable[[int, Choices, Path], pd.DataFrame]] = {
     ARMS_PART: arms,
     LAST_PART: last_quarter,
     WHOLE_PART: whole_text,
+    SLOWER_PART: whole_text_slower,
 }
 FRONT = ["part", "strategy", "text", "teacher", "learning_rate", "replicate", "seed", "length"]
 KEPT = [*FRONT, "loss", "accuracy", "agreement", "teachers_nats", "own_nats", "seconds"]

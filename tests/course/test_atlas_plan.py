@@ -91,7 +91,11 @@ def test_an_ensemble_answers_with_the_mean_of_probabilities(script_of):
 def test_every_row_of_the_record_is_of_one_grid(script_of):
     plan = script_of("atlas/plan")
     table = plan.recorded()
-    assert (sum(plan.part_of(table, name).astype(int) for name in plan.GRIDS) == 1).all()
+    assert (sum(plan.part_of(table, name).astype(int) for name in plan.PARTS) == 1).all()
+
+
+def carry_out(plan, monkeypatch, name: str, instead) -> None:
+    monkeypatch.setitem(plan.PARTS, name, plan.PARTS[name]._replace(carry_out=instead))
 
 
 def test_a_grid_that_is_recorded_is_not_carried_out_again(script_of, monkeypatch, tmp_path):
@@ -101,7 +105,7 @@ def test_a_grid_that_is_recorded_is_not_carried_out_again(script_of, monkeypatch
     monkeypatch.setattr(plan, "keep", lambda where, record, name, found: carried_out.append((name, len(record))))
     again = plan.Comparison(there[plan.part_of(there, "controls")])
     monkeypatch.setattr(plan, "recorded", lambda where: there[~plan.part_of(there, "controls")])
-    monkeypatch.setitem(plan.GRIDS, "controls", lambda replicates, where: again)
+    carry_out(plan, monkeypatch, "controls", lambda replicates, where: again)
     plan.main(tmp_path, only=["controls", "teachers"], scheduler=None)
     assert carried_out == [("controls", len(there))]
 
@@ -121,8 +125,8 @@ def test_planned_claims_are_asked_of_other_replicates_without_touching_the_recor
 ):
     plan = script_of("atlas/plan")
     before = (plan.HERE / "atlas.parquet").read_bytes()
-    for name in plan.GRIDS:
-        monkeypatch.setitem(plan.GRIDS, name, lambda replicates, where, name=name: repeated(plan, name, replicates))
+    for name in plan.PARTS:
+        carry_out(plan, monkeypatch, name, lambda replicates, where, name=name: repeated(plan, name, replicates))
     plan.main(tmp_path, first=80, replicates=2, only=None, scheduler=None, claims=True)
     assert (plan.HERE / "atlas.parquet").read_bytes() == before
     table = plan.recorded(tmp_path)

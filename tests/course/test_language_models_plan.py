@@ -18,7 +18,7 @@ def plan(script_of, monkeypatch, tmp_path):
     monkeypatch.setenv("KDLEARN_DATA", str(tmp_path))
     small = {
         "LENGTH": 8, "WINDOWS": 6, "PROMPT": 2, "SAMPLES": 4, "RATES": (0.01, 0.03), "LENGTHS": (1, 2, 3), "LONGEST": 2,
-        "WHOLE_LENGTHS": (1, 2), "SMALL_UPDATES": (1, 2), "TEACHER_UPDATES": 3, "LAST_EPOCHS": 1,
+        "WHOLE_LENGTHS": (1, 2), "LONGER_LENGTHS": (3,), "SMALL_UPDATES": (1, 2), "TEACHER_UPDATES": 3, "LAST_EPOCHS": 1,
         "STUDENT": partial(character_transformer, 23, width=8, depth=1, length=8),
         "TEACHER": partial(character_transformer, 23, width=12, depth=1, length=8),
         "RECORD": tmp_path / "comparison.parquet", "TUNING": tmp_path / "tuning.parquet",
@@ -39,7 +39,8 @@ def test_every_unit_of_work_does_what_it_says(plan, tmp_path):
             record = plan.keep(record, unit(replicate, chosen, tmp_path / "w"))
     pd.testing.assert_frame_equal(record, plan.recorded(plan.RECORD, plan.KEPT))
     assert record.groupby("part")["strategy"].nunique().to_dict() == {
-        plan.ARMS_PART: len(plan.ARMS), plan.LAST_PART: 4, plan.WHOLE_PART: 2, plan.TEACHERS_PART: 2,
+        plan.ARMS_PART: len(plan.ARMS), plan.LAST_PART: 4, plan.WHOLE_PART: 2, plan.SLOWER_PART: 2,
+        plan.TEACHERS_PART: 2,
     }  # fmt: skip
     last = record.groupby(["part", "strategy", "replicate"]).tail(1)
     assert last[["loss", "accuracy", "teachers_nats", "own_nats"]].notna().all(axis=None)

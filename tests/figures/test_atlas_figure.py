@@ -59,7 +59,7 @@ def planned_rows(grids: ModuleType, patch: pytest.MonkeyPatch) -> pd.DataFrame:
     patch.setattr(grids, "carried_out", lambda runs, where: Comparison(pd.DataFrame(runs)))
     patch.setattr(grids.kdlearn, "compare", compare)
     names = ["temperature", "teachers", "long", *(f"labels-{size}" for size in grids.SIZES)]
-    return pd.concat([grids.GRIDS[name](REPLICATES, {}).table for name in names], ignore_index=True)
+    return pd.concat([grids.PARTS[name].carry_out(REPLICATES, {}).table for name in names], ignore_index=True)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ def plan(script_of, monkeypatch, tmp_path):
     monkeypatch.setenv("KDLEARN_DATA", str(tmp_path))
     small = {
         "LENGTH": 8, "WINDOWS": 6, "PROMPT": 2, "SAMPLES": 4, "RATES": (0.01, 0.03), "LENGTHS": (1, 2, 3), "LONGEST": 2,
-        "WHOLE_LENGTHS": (1, 2), "LONGER_LENGTHS": (3,), "SMALL_UPDATES": (1, 2), "TEACHER_UPDATES": 3, "LAST_EPOCHS": 1,
+        "WHOLE_LENGTHS": (1, 2), "LONGER_LENGTHS": (3,), "LAST_EPOCHS": 1,
+        "SMALL_UPDATES": (1, 2), "TEACHER_UPDATES": 3,
         "STUDENT": partial(character_transformer, 23, width=8, depth=1, length=8),
         "TEACHER": partial(character_transformer, 23, width=12, depth=1, length=8),
         "RECORD": tmp_path / "comparison.parquet", "TUNING": tmp_path / "tuning.parquet",

@@ -10,6 +10,7 @@ from typing import Any
 
 from findings import HEAD, topics
 from guide_page import atlas, decisions, example, in_short, kinds, lengths, model, steps, temperatures, tested, wrong
+from hinton import hinton, hinton_biases, hinton_planned
 from several_teachers import several_cut, several_planned, several_teachers
 from smaller import smaller, smaller_planned, smaller_times
 from tables import table
@@ -23,6 +24,7 @@ PAGES = (
     BOOK / "what_we_found.md",
     BOOK / "pruning_and_quantisation.md",
     BOOK / "several_teachers.md",
+    BOOK / "hinton_mnist.md",
     BOOK.parent / "README.md",
 )
 PART = re.compile(r"(<!-- records: (\w+) -->\n).*?(<!-- /records -->)", re.DOTALL)
@@ -80,6 +82,7 @@ PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     for one in (
         *(in_short, decisions, kinds, temperatures, lengths, wrong, model, steps, tested, example),
         *(grids, found, front, smaller, smaller_planned, smaller_times, several_teachers, several_planned, several_cut),
+        *(hinton, hinton_planned, hinton_biases),
     )
 }
 

@@ -101,7 +101,7 @@ EXERCISES = {
             ),
             "It rises, but further: each pass makes the student surer of its own characters": (2.7, 3.1),
             "The loss on validation, not on the piece. There it is small indeed": (0.0, 2.4),
-            "Worse than an even guess? Less far: many characters are still right": (4.17, 100.0),
+            "Worse than an even guess? It does not go that far here": (4.17, 100.0),
         },
         "Answer in nats a character.",
     ),

@@ -82,6 +82,28 @@ def test_a_share_of_the_labels_is_wrong_and_the_others_are_as_they_were(script_o
     assert noisy.train.labels.min() >= 0 and noisy.train.labels.max() <= 9 and noisy.test is data.test
 
 
+@pytest.mark.parametrize("images", [20, 60])
+def test_further_seeds_have_the_rates_that_were_chosen_for_the_first(script_of, monkeypatch, images):
+    grids = script_of("atlas/grids")
+    logits = {"train": torch.zeros(1200, 10), "test": torch.zeros(400, 10)}
+    monkeypatch.setattr(grids, "teachers", lambda *_, **__: {1000: logits})
+    monkeypatch.setattr(grids, "carried_out", lambda runs, where: runs)
+    found = [
+        (run.strategy.name, getattr(run.strategy, "temperature", None), length, run.seed, run.optimizer.learning_rate)
+        for run in grids.further_labels([1000], {}, images)
+        for length in run.lengths
+    ]
+    table = grids.kdlearn.load_atlas().table
+    first = table.query("grid == 'A labels' and images == @images and replicate == 1000 and seed == 0")
+    told = ["strategy", "temperature", "length", "learning_rate"]
+    expected = [
+        (strategy, None if temperature != temperature else temperature, length, seed, rate)
+        for strategy, temperature, length, rate in first[told].itertuples(index=False)
+        for seed in grids.FURTHER[images]
+    ]
+    assert sorted(found, key=str) == sorted(expected, key=str)
+
+
 def test_an_ensemble_answers_with_the_mean_of_probabilities(script_of):
     members = [{"train": 2 * torch.randn(20, 5, generator=torch.Generator().manual_seed(k))} for k in range(3)]
     found = script_of("atlas/teachers").mean_of(members)["train"].softmax(1)

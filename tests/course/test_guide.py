@@ -140,7 +140,7 @@ def test_three_data_sets_are_tested(script_of):
     assert f"{row['measured']['labels']:+.1f}" == "+37.4 ± 2.6" and row["case"].teacher == pytest.approx(89.17)
 
 
-NAMES = ("guide", "atlas", "what_we_found", "pruning_and_quantisation", "several_teachers")
+NAMES = ("guide", "atlas", "what_we_found", "pruning_and_quantisation", "several_teachers", "hinton_mnist")
 PAGES = (*(f"book/{name}.md" for name in NAMES), "README.md")
 
 

@@ -9,8 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from findings import HEAD, topics
-from guide_page import atlas, decisions, example, in_short, kinds, lengths, model, steps, temperatures, tested, wrong
-from hinton import hinton, hinton_biases, hinton_planned
+from guide_page import (
+    atlas,
+    by_student,
+    decisions,
+    example,
+    for_whom,
+    in_short,
+    kinds,
+    lengths,
+    model,
+    steps,
+    temperatures,
+    tested,
+    wrong,
+)
+from hinton import hinton, hinton_planned, hinton_threes
 from several_teachers import several_cut, several_planned, several_teachers
 from smaller import smaller, smaller_planned, smaller_times
 from tables import table
@@ -80,9 +94,10 @@ def front() -> Iterator[str]:
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     one.__name__: one
     for one in (
-        *(in_short, decisions, kinds, temperatures, lengths, wrong, model, steps, tested, example),
+        *(for_whom, in_short, by_student, decisions, kinds, temperatures, lengths, wrong),
+        *(model, steps, tested, example),
         *(grids, found, front, smaller, smaller_planned, smaller_times, several_teachers, several_planned, several_cut),
-        *(hinton, hinton_planned, hinton_biases),
+        *(hinton, hinton_threes, hinton_planned),
     )
 }
 

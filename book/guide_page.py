@@ -9,6 +9,7 @@ from tables import table
 
 from kdlearn import Comparison, load_atlas
 from kdlearn.commands.advise import advice, sign_of
+from kdlearn.commands.advise import decision as decision_of
 from kdlearn.figures.atlas import KINDS
 from kdlearn.formulas.intervals import Interval
 from kdlearn.studies.guide import GAIN, LABELS, Case, Guide
@@ -71,13 +72,39 @@ def kind(name: str) -> list[str]:
 
 def in_short() -> Iterator[str]:
     """From which gap on the guide tells a gain: of further images, and of soft labels alone."""
-    labels = smallest_gap(lambda gap: Case(500, 10_000, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"), LABELS)
+    labels, together = (
+        smallest_gap(lambda gap: Case(500, 10_000, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"), part)
+        for part in (LABELS, GAIN)
+    )
     softness = smallest_gap(lambda gap: Case(500, 0, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"), GAIN)
     yield "- **Many pictures have no label**, 20 for each one with: let the teacher label them, if the gap is at"
-    yield f"  least {labels:g} points. Hard or soft, the pilot tells."
+    yield f"  least {labels:g} points. Its hard labels do there; from {together:g} points on soft ones tell a gain"
+    yield "  too. Which of the two is better, the pilot tells."
     yield "- **All pictures are labelled**, and the student sees them as its teacher did: learn from soft labels at"
     yield f"  T = 4, if the gap is at least {softness:g} points. Below that the guide cannot tell the sign: pilot, and"
     yield "  expect little."
+
+
+def for_whom() -> Iterator[str]:
+    """What was seen, outside of which the guide abstains."""
+    seen = Guide.load().fitted["seen"]
+    (_, high), (worst, best), (short, long) = (seen[name] for name in ("gap", "student", "length"))
+    yield f"- Measured were students of {worst:.0f} to {best:.0f} % on ground truth, gaps up to {high:.0f} points, and"
+    yield f"  {short:,} to {long:,} updates of about 60 images. Beyond that the guide abstains."
+
+
+def by_student() -> Iterator[str]:
+    """A teacher of 94 %, 500 labelled and 10,000 further images, by the student's accuracy."""
+    head = ["student on ground truth", "gap", "hard labels give", "soft labels give", "the guide says"]
+    yield from table(head, (student_row(Case(500, 10_000, 94.0, one, "same")) for one in (60.0, 70.0, 80.0, 88.0)))
+
+
+def student_row(case: Case) -> list[str]:
+    guide = Guide.load()
+    parts = guide.parts(case)
+    intervals = [f"{parts[part].low:+.1f} to {parts[part].high:+.1f}" for part in (LABELS, GAIN)]
+    said = "distil" if decision_of(case, parts, list(guide.outside(case))).startswith("Distil") else "it abstains"
+    return [f"{case.student:g} %", f"{case.columns['gap']:g}", *intervals, said]
 
 
 def smallest_gap(case: Callable[[float], Case], part: str) -> float:

@@ -88,7 +88,8 @@ def advice(guide: "Guide", case: "Case", budget: int | None) -> Iterator[str]:
     if case.views == "others":
         yield fill(SAME_VIEWS, WIDE)
     yield from pilot(case)
-    yield from repetitions(*size_of(guide, case, parts["gain"]), budget)
+    if not (case.wrong and outside):  # of such a case no gain is known
+        yield from repetitions(*size_of(guide, case, parts["gain"]), budget)
 
 
 def sums(case: "Case", parts: "dict[str, Interval]") -> Iterator[str]:
@@ -134,7 +135,8 @@ def decision(case: "Case", parts: "dict[str, Interval]", outside: Sequence[str])
     if gain == "a loss":
         return "Do not distil: train on ground truth."
     if case.unlabelled and labels == "a gain":
-        return f"Distil: let the teacher label the {case.unlabelled:,} further images; {HOW[softness].format(case)}."
+        how = HARD_FIRST if gain == "either sign" else HOW[softness].format(case)
+        return f"Distil: let the teacher label the {case.unlabelled:,} further images; {how}."
     if gain == "a gain":
         return f"Distil: ask the teacher; {HOW['a gain'].format(case)}{OF_FURTHER * bool(case.unlabelled)}."
     return "The guide abstains: the interval holds both signs. The pilot must tell."
@@ -145,6 +147,10 @@ HOW = {
     "a loss": "learn from its hard labels, the arg max",
     "either sign": "whether hard or soft labels are better, the pilot must tell",
 }
+HARD_FIRST = (
+    "learn from its hard labels. With soft ones the interval holds both signs: whether they are better, the pilot "
+    "must tell"
+)
 WRONG = (
     "In each of these cases the teacher's hard labels gave a gain, and softness none beyond. For other data the guide "
     "abstains from a number: pilot hard labels first, with test labels that are right."
@@ -195,7 +201,8 @@ def repetitions(effect: float, spread: float, budget: int | None) -> Iterator[st
         f"How often: the gains of single students had a standard deviation of {spread:.1f} points where they were "
         f"measured. A gain of {effect:.1f} points is seen with {needed} pairs of a teacher and a seed, "
         f"{ARMS * needed} students: ± {half_width_of(needed, spread):.1f} points. With one teacher a pair is a seed, "
-        "and what is found holds for this teacher.",
+        "and what is found holds for this teacher. Hard and soft labels differ by less: the pilot's own interval of "
+        "that difference tells how many more pairs would show it.",
         WIDE,
     )
     if budget is not None:

@@ -129,7 +129,8 @@ class Guide:
         for name, (low, high) in (self.seen_wrong if case.wrong else self.fitted["seen"]).items():
             value = case.columns.get(name, low)  # what is not told is within
             if not low <= value <= high:
-                yield SAID[name].format(value, low, high)
+                said = ALL_LABELLED if name == "share" and case.wrong else SAID[name]
+                yield said.format(value, low, high)
 
     @property
     def seen_wrong(self) -> dict[str, tuple[float, float]]:
@@ -139,6 +140,7 @@ class Guide:
         return {**ends, "share": (0.0, 0.0), "others": (0.0, 0.0)}
 
 
+ALL_LABELLED = "{:.0%} of the images are without labels; where labels are wrong, none such was measured"
 SAID = {
     "gap": "the teacher's accuracy less the student's is {:.1f} points; measured were {:.1f} to {:.1f}",
     "student": "the student reaches {:.1f} % on ground truth; measured were {:.1f} to {:.1f} %",

@@ -25,9 +25,10 @@ machine was lost before they were recorded, so all was carried out again from th
 D got one seed instead of two at width 128, A two instead of 4 and 3 on 60 and 240 images; nothing else was changed.
 
 Further seeds. When all of this was recorded and read, gains on 20 and on 60 images were known to 0.37 to 0.45 points,
-where 0.35 had been asked for. So A got 8 further seeds on 20 images and 4 on 60, at the rates that its tuning had
-chosen, `long` got 2 and E 4. Their number was reckoned from the spread between seeds and replicates, not from the size
-of any gain. Claims 1 and 5 are told with all seeds; with the first ones alone their signs were the same.
+where 0.35 had been asked for. So `long` got 2 further seeds and E 4; A is to get 8 on 20 images and 4 on 60, at the
+rates that its tuning had chosen, which waits for about three hours of one core. Their number was reckoned from the
+spread between seeds and replicates, not from the size of any gain. Claim 5 is told with all seeds; with the first ones
+alone its sign was the same.
 
 Tuning. In A all arms share the rates 0.001, 0.003, 0.01, 0.03 of Adam, extended once for every arm if a choice lies at
 an end; chosen for each arm, size and length by the mean on the validation images of 8 other replicates × 2 other seeds.
@@ -52,7 +53,8 @@ that of 3. 4 and 5 had none.
 
 Command: `make atlas`, or `python studies/atlas/plan.py FOLDER --workers 2`; it goes on where it was stopped, and
 carries out no grid that atlas.parquet beside this file holds. With `--claims --first 80 --replicates 3` it asks the
-planned claims of three other replicates, and leaves the record as it is.
+planned claims of three other replicates, and leaves the record as it is. This was done once: all five have the sign of
+the record there, the fourth too, which the record leaves open.
 MNIST lies in the folder of the variable KDLEARN_DATA.
 """
 

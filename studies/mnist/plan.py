@@ -55,6 +55,7 @@ from kdlearn.formulas.intervals import Interval, interval
 from kdlearn.formulas.labels import soft_labels
 
 RECORD, LABEL = Path(__file__).with_name("errors.parquet"), "mnist errors"
+REPEATED = "5 teachers × 1 seed, for each recipe"
 BATCH_SIZE, NUM_EPOCHS = 100, 20
 MACHINE = kdlearn.Machine(autocast=True)
 TEMPERATURE, THREE, TWO_DIGITS = 20.0, 3, (7, 8)

@@ -25,10 +25,10 @@ TRAINED = {  # arms × replicates × seeds, of which A is read at four lengths w
     "B teachers": (33 + 1) * 80 * 4,
     "C controls": (12 + 2) * 80 * 8,
     "D temperature and weight": 32 * 80 * (2 + 2 + 1),
-    "E wrong labels": 8 * 80 * 8,
+    "E wrong labels": 8 * 80 * (8 + 4),
     "cells": 5000 * 3,
     "MNIST": 8 * 80 * 6,
-    "long": 4 * 80 * 2,
+    "long": 4 * 80 * (2 + 2),
 }
 
 

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from conftest import ROOT
 from small import digits
 
-from kdlearn.data.files import read_table
+import kdlearn
 from kdlearn.formulas.labels import soft_labels
 
 
@@ -28,11 +27,18 @@ def test_a_student_of_some_classes_sees_their_images_alone_and_is_measured_on_al
 
 def test_it_is_taught_the_answers_to_its_own_images(plan):
     logits = torch.arange(2000.0).view(200, 10)
-    runs = dict(plan.students_of(3, {"train": logits, "test": torch.zeros(50, 10)}))
+    runs = dict(plan.students_of(3, plan.FallingAdam(0.01), {"train": logits, "test": torch.zeros(50, 10)}))
     assert list(runs) == [*plan.ARMS, "no threes", "7s and 8s"]
     for name, classes in {"no threes": {0, 1, 2, 4, 5, 6, 7, 8, 9}, "7s and 8s": {7, 8}}.items():
         kept = [label in classes for label in plan.mnist().train.labels.tolist()]
         assert torch.equal(runs[name].teacher["train"], logits[torch.tensor(kept)])
+
+
+def test_the_rate_falls_in_a_straight_line_to_the_end(plan):
+    falling = plan.FallingAdam(0.004)
+    rates = [falling.learning_rate * falling.schedule(progress) for progress in (0, 0.25, 0.5, 1)]
+    assert rates == pytest.approx([0.004, 0.003, 0.002, 0]) and not falling.constant
+    assert falling.settings() != kdlearn.Adam(0.004).settings()
 
 
 @pytest.mark.parametrize("classes", [(3,), (7, 8)])
@@ -60,13 +66,14 @@ def test_errors_are_counted_with_the_bias_as_it_is_and_as_it_was_chosen(plan):
 
 
 def test_the_record_is_whole_and_its_planned_claims_are_as_told(plan):
-    record = read_table(ROOT / "studies/mnist/errors.parquet", "mnist errors")
+    record = plan.recorded()
     arms = ["teacher", *plan.ARMS]
     arms += [f"{name}{how}" for name in ("no threes", "7s and 8s") for how in ("", ", bias chosen")]
-    assert record.groupby("arm")["pair"].agg(list).to_dict() == {arm: list(plan.PAIRS) for arm in arms}
+    there = record.groupby(["recipe", "arm"])["pair"].agg(list).to_dict()
+    assert there == {(name, arm): list(recipe.pairs) for name, recipe in plan.RECIPES.items() for arm in arms}
     assert record["errors"].between(1, 10_000).all() and record["errors on threes"].between(0, 1010).all()
     assert (record["errors on threes"] <= record["errors"]).all()
-    found = plan.planned(record)
-    paired = record.set_index(["pair", "arm"])["errors"].unstack()
-    by_hand = paired["soft labels"] - paired["hard labels"]
-    assert found["soft labels, not hard ones"].mean == pytest.approx(by_hand.mean())
+    paired = record.set_index(["recipe", "pair", "arm"])["errors"].unstack()
+    by_hand = (paired["soft labels"] - paired["hard labels"]).groupby("recipe").mean()
+    for name in plan.RECIPES:
+        assert plan.planned(record)[f"{name}: soft labels, not hard ones"].mean == pytest.approx(by_hand[name])

@@ -8,13 +8,12 @@ RUN := $(VENV)/bin/python -m
 demo: $(VENV)/installed
 	$(RUN) kdlearn demo
 
-# Side by side, a thread each: more threads than cores wait for each other. One process more than cores, since browsers
-# and kernels are waited for; the book, which takes longest, begins.
-SIDE_BY_SIDE := --numprocesses $(shell $(PYTHON) -c "import os; print(min(4, os.cpu_count() + 1))") \
-  --dist loadscope --no-loadscope-reorder
+# Side by side, a thread each: more threads than cores wait for each other.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
 test: export OMP_NUM_THREADS = 1
 test: lint
-	$(RUN) pytest $(SIDE_BY_SIDE) --nbval tests/course/test_book.py notebooks tests kdlearn
+	$(RUN) pytest $(SIDE_BY_SIDE)
+	$(RUN) pytest $(SIDE_BY_SIDE) --nbval notebooks
 
 lab: $(VENV)/installed
 	$(RUN) kdlearn start my-course

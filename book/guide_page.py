@@ -1,6 +1,6 @@
 """The parts of the guide's page that are numbers, from the atlas, the fitted guide and what it was tested on."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -72,11 +72,7 @@ def kind(name: str) -> list[str]:
 
 def in_short() -> Iterator[str]:
     """From which gap on the guide tells a gain: of further images, and of soft labels alone."""
-    labels, together = (
-        smallest_gap(lambda gap: Case(500, 10_000, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"), part)
-        for part in (LABELS, GAIN)
-    )
-    softness = smallest_gap(lambda gap: Case(500, 0, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"), GAIN)
+    labels, together, softness = (smallest_gap(*one) for one in ((10_000, LABELS), (10_000, GAIN), (0, GAIN)))
     yield "- **Many pictures have no label**, 20 for each one with: let the teacher label them, if the gap is at"
     yield f"  least {labels:g} points. Its hard labels do there; from {together:g} points on soft ones tell a gain"
     yield "  too. Which of the two is better, the pilot tells."
@@ -107,10 +103,14 @@ def student_row(case: Case) -> list[str]:
     return [f"{case.student:g} %", f"{case.columns['gap']:g}", *intervals, said]
 
 
-def smallest_gap(case: Callable[[float], Case], part: str) -> float:
+def smallest_gap(unlabelled: int, part: str) -> float:
     """In half points: from here on the interval is above 0."""
-    guide, gaps = Guide.load(), [0.5 * step for step in range(1, 61)]
-    return 0.5 + max((gap for gap in gaps if guide.parts(case(gap))[part].low <= 0), default=0.0)
+    guide = Guide.load()
+
+    def low(gap: float) -> float:
+        return guide.parts(Case(500, unlabelled, 90.0 + gap / 10, 90.0 - 0.9 * gap, "same"))[part].low
+
+    return 0.5 + max((gap for gap in (0.5 * step for step in range(1, 61)) if low(gap) <= 0), default=0.0)
 
 
 def temperatures() -> Iterator[str]:

@@ -156,7 +156,7 @@ def with_wrong_labels(data: Dataset, share: float, seed: int) -> Dataset:
     return replace(data, train=data.train._replace(labels=labels))
 
 
-def wrong_labels(replicates: Iterable[int], where: Where, seeds: Iterable[int] = range(8)) -> Comparison:
+def wrong_labels(replicates: Iterable[int], where: Where, seeds: range) -> Comparison:
     """E: the teacher and the student on ground truth both learn from labels of which some are wrong."""
     replicates, strategies, runs = list(replicates), (TRUTH, HARD, SoftLabels(1.0), SoftLabels(4.0)), []
     for share in (0.2, 0.4):
@@ -166,7 +166,7 @@ def wrong_labels(replicates: Iterable[int], where: Where, seeds: Iterable[int] =
     return carried_out(runs, where)
 
 
-def long_training(replicates: Iterable[int], where: Where, seeds: Iterable[int] = range(2)) -> Comparison:
+def long_training(replicates: Iterable[int], where: Where, seeds: range) -> Comparison:
     """Does the gain last? 60 images, ten times as many updates as in the other grids."""
     strategies, lengths, runs = (TRUTH, HARD, SoftLabels(2.0), SoftLabels(4.0)), (1000, 3000, 10000), []
     for one, taught in teachers(PLAIN, replicates, **where).items():

@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import replace
+from math import prod
 
+import onnx
 import pandas as pd
 import pytest
 import torch
@@ -13,6 +15,7 @@ from scipy import stats
 from kdlearn import Batch, Comparison, Dataset, Examples, Stream, entropy, soft_labels
 from kdlearn.data.files import read_json
 from kdlearn.data.images import stand_in
+from kdlearn.networks import seeded
 from kdlearn.studies.presets import PRESETS, network_named
 from kdlearn.training.loop import fit
 
@@ -239,3 +242,33 @@ def test_the_networks_have_the_sizes_that_the_plan_tells(plan):
     for name in (preset.teacher, preset.student):
         network = network_named(name, data)()
         assert re.search(f"{sum(weight.numel() for weight in network.parameters()):,}", plan.__doc__)
+
+
+def test_every_exported_form_answers_as_the_network_does(script_of, tmp_path):
+    exported = script_of("cifar10/exported")
+    network = seeded(network_named("airbench:8,16,16", data := stand_in()), 0).eval()
+    images = data.inputs("test")[:60]
+    with torch.no_grad():
+        mine = network(images)
+        answers = {name: (path, answer(images)) for name, path, answer in exported.forms(network, images, tmp_path)}
+    (_, program), (whole, in_onnx), (small, rounded) = answers.values()
+    torch.testing.assert_close(program, mine)
+    torch.testing.assert_close(in_onnx, mine, atol=1e-4, rtol=1e-4)
+    assert 0 < (rounded - mine).norm() / (mine - mine.mean()).norm() < 0.2
+    stored = {name: onnx.load(path).graph.initializer for name, path in (("whole", whole), ("small", small))}
+    eight_bits = sum(prod(one.dims) for one in stored["small"] if one.data_type == onnx.TensorProto.INT8)
+    assert eight_bits >= sum(prod(one.dims) for one in stored["whole"] if len(one.dims) > 1)
+
+
+def test_students_of_other_sizes_differ_in_network_alone(plan, script_of, setting, chosen, monkeypatch):
+    sizes = script_of("cifar10/sizes")
+    monkeypatch.setattr(sizes, "NETWORKS", ("airbench:2,4,4", "airbench:4,4,4", "resnet18:2"))
+    others, (_, _, students) = list(sizes.students(setting, 0, chosen)), pair(plan, setting, chosen)
+    same = [run for run in students if run.names["images"] == setting.whole and run.names["epochs"] == 2]
+    for arm in (plan.TRUTH, plan.SOFT):
+        [mine] = [run for run in same if run.strategy.name == arm]
+        found = [run for run in others if run.strategy.name == arm]
+        assert same_weights(found[0], mine) and len({run.names["parameters"] for run in found}) == 3
+        assert all(torch.equal(first_batch(run), first_batch(mine)) for run in found)
+        told = {(run.optimizer, run.teacher and run.teacher.own_seed, run.lengths) for run in found}
+        assert told == {(mine.optimizer, mine.teacher and mine.teacher.own_seed, mine.lengths)}

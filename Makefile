@@ -34,9 +34,10 @@ atlas: $(VENV)/installed
 	$(VENV)/bin/python studies/atlas/plan.py atlas --workers 2
 
 # `make study NAME=language_models` carries out a recorded study again; its plan tells the cost, and it goes on where it
-# was stopped.
+# was stopped. A plan that takes no folder is carried out with `FOLDER=`.
+study: FOLDER ?= runs/$(NAME)
 study: $(VENV)/installed
-	$(VENV)/bin/python studies/$(NAME)/plan.py runs/$(NAME)
+	$(VENV)/bin/python studies/$(NAME)/plan.py $(FOLDER)
 
 # npm brings MathJax and Mermaid, so that the built book needs no network.
 book: $(VENV)/installed

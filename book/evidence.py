@@ -1,23 +1,20 @@
 """The book's page of evidence, made whenever the book is built: each claim, what checks it, and what runs it again."""
 
 import ast
-import importlib.util
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pandas as pd
-from trial import NOTEBOOKS, evidence, several, table
+from records import STUDIES, claims, path_of, plan_of, record_of
+from trial import NOTEBOOKS, address, evidence, several, table
 
-from kdlearn import Comparison
 from kdlearn.data.files import read_json
-from kdlearn.formulas.intervals import Interval, holm
+from kdlearn.formulas.intervals import Interval
 from kdlearn.studies.claims import Claim, load_claims
 
-STUDIES = NOTEBOOKS.parent / "studies"
 OPENING = """# Evidence
 
 Each claim of this course, what checks it, where its numbers stand, how often it was repeated, and the command that runs
@@ -41,57 +38,30 @@ def planned_claims() -> Iterator[str]:
         "unadjusted; p is corrected by Holm's procedure within a study. The unit of each claim stands in its plan. "
         "`tests/course` checks that each record belongs to its plan.\n"
     )
-    for plan in recorded_plans():
-        yield from claims_of(plan)
+    for study in recorded_studies():
+        yield from claims_of(study)
 
 
-def recorded_plans() -> Iterator[ModuleType]:
-    """Plans with planned claims whose record is there."""
-    paths = sorted(STUDIES.glob("*/plan.py"))
-    plans = (script(path) for path in paths if "def planned(" in path.read_text(encoding="utf-8"))
-    yield from (plan for plan in plans if record_of(plan).exists())
+def recorded_studies() -> Iterator[str]:
+    """Those with planned claims whose record is there."""
+    for path in sorted(STUDIES.glob("*/plan.py")):
+        study = path.parent.name
+        if "def planned(" in path.read_text(encoding="utf-8") and path_of(study).exists():
+            yield study
 
 
-def script(path: Path) -> ModuleType:
-    """A plan as a module; what lies beside it is found, as when it is run."""
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec = importlib.util.spec_from_file_location(f"plan_of_{path.parent.name}", path)
-        assert spec and spec.loader
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-def claims_of(plan: ModuleType) -> Iterator[str]:
-    path = record_of(plan)
-    record = comparison_or_table(path)
+def claims_of(study: str) -> Iterator[str]:
+    plan, path, record = plan_of(study), path_of(study), record_of(study)
     often = getattr(plan, "REPEATED", "") or repeated(record if isinstance(record, pd.DataFrame) else record.table)
-    yield f"### {path.parent.name}\n"
+    yield f"### {study}\n"
     yield f"{often}. Record: `studies/{path.relative_to(STUDIES).as_posix()}`. Runs it again: `{command_of(plan)}`.\n"
-    yield from table("evidence", ["claim", "mean and interval", "p, corrected"], *rows_of(plan.planned(record)))
+    yield from table(
+        "evidence", ["claim", "mean and interval", "p, corrected"], *(row_of(*one) for one in claims(study).items())
+    )
 
 
-def rows_of(found: Mapping[str, Interval]) -> Iterator[Sequence[str]]:
-    corrected = holm({name: one.p_value for name, one in found.items()})
-    for name, one in found.items():
-        form = "+.2f" if one.half_width > 0.05 else "+.4f"
-        yield [name, format(one, form), f"{corrected[name]:.2g}"]
-
-
-def record_of(plan: ModuleType) -> Path:
-    folder = Path(str(plan.__file__)).parent
-    return getattr(plan, "RECORD", folder / f"{folder.name}.parquet")
-
-
-def comparison_or_table(path: Path) -> Any:
-    try:
-        return Comparison.load(path)
-    except ValueError:
-        return pd.read_parquet(path)
+def row_of(name: str, one: Interval) -> Sequence[str]:
+    return [name, format(one, "+.2f" if one.half_width > 0.05 else "+.4f"), f"{one.p_value:.2g}"]
 
 
 def repeated(rows: pd.DataFrame) -> str:
@@ -130,17 +100,11 @@ def again(claim: Claim) -> str:
 
 def commands(one: Mapping[str, Any]) -> Iterator[str]:
     if "equation" in one:
-        chapter = one["equation"].split(".")[0]
-        yield f"pytest --nbval {notebook(chapter)}"
+        yield f"pytest --nbval {address(one['equation'].split('.')[0]).removeprefix('../')}"
     elif "notebook" in one:
         yield f"pytest --nbval notebooks/{one['notebook']}.ipynb"
     elif "record" in one:
         yield maker(one["record"])
-
-
-def notebook(chapter: str) -> str:
-    (found,) = (path for path in NOTEBOOKS.glob("*.ipynb") if re.match(f"0*{chapter}_", path.stem))
-    return f"notebooks/{found.name}"
 
 
 def maker(record: str) -> str:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from evidence import STUDIES, comparison_or_table, script
+from records import claims, path_of, record_of
 from tables import table
 
-from kdlearn.formulas.intervals import Interval, holm, interval
+from kdlearn.formulas.intervals import Interval, interval
 
 HEAD = ("question", "answer", "difference", "repeated", "what others tell", "do we agree?")
 WITHOUT_SIGN = {0: "others disagree", "not asked": "not asked elsewhere"}
@@ -106,33 +105,20 @@ def difference(record: str, of: Mapping[str, Any], minus: Mapping[str, Any], len
     return interval(late - early)
 
 
-def path_of(record: str) -> Path:
-    """`atlas` is the record of that study's plan, `atlas/held_out` a table of its folder."""
-    folder, _, name = record.partition("/")
-    if name:
-        return STUDIES / folder / f"{name}.parquet"
-    return getattr(plan_of(folder), "RECORD", STUDIES / folder / f"{folder}.parquet")
-
-
-@cache
-def plan_of(study: str) -> Any:
-    return script(STUDIES / study / "plan.py")
-
-
-@cache
-def record_of(record: str) -> Any:
-    return comparison_or_table(path_of(record))
-
-
-@cache
-def claims(study: str) -> Mapping[str, Interval]:
-    """A study's planned differences; their p-values are corrected by Holm's procedure."""
-    found = plan_of(study).planned(record_of(study))
-    corrected = holm({name: one.p_value for name, one in found.items()})
-    return {name: one._replace(p_value=corrected[name]) for name, one in found.items()}
-
-
 def planned_table(study: str, unit: str = "points", digits: int = 1) -> Iterator[str]:
     """A row a planned difference."""
     rows = ([name, f"{one:+.{digits}f}", f"{one.p_value:.2g}"] for name, one in claims(study).items())
     yield from table(["planned", unit, "p, by Holm"], rows)
+
+
+def found() -> Iterator[str]:
+    for topic, findings in topics():
+        yield f"## {topic}\n"
+        yield from table(HEAD, (one.row for one in findings))
+        yield ""
+
+
+def front() -> Iterator[str]:
+    """The README's lines."""
+    for _, findings in topics():
+        yield from (f"- {one.told}: {one.front}" for one in findings if one.front)

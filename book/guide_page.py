@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from evidence import STUDIES, script
+from records import STUDIES, script
 from tables import table
 
 from kdlearn import Comparison, load_atlas

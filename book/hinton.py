@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from findings import plan_of, planned_table, record_of
+from findings import planned_table
+from records import plan_of, record_of
 from tables import table
 
 from kdlearn.formulas.intervals import prediction_interval

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from findings import plan_of, planned_table, record_of
+from findings import planned_table
+from records import plan_of, record_of
 from tables import table
 
 STUDY = "several_teachers"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from evidence import STUDIES
-from findings import planned_table, record_of
+from findings import planned_table
+from records import STUDIES, record_of
 from tables import table
 
 from kdlearn.data.files import read_json

@@ -1,6 +1,7 @@
 """`kdlearn advise`: should I distil, and how? What the atlas's guide says of a case, and what to pilot first."""
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +41,7 @@ def advise(
             "cropped or turned; or unknown",
         ),
     ] = "unknown",
-    temperature: Annotated[float, Option(metavar="T", help="of the soft labels, 1 to 32")] = 4.0,
+    temperature: Annotated[float, Option(metavar="T", help="of the soft labels")] = 4.0,
     updates: Annotated[
         int | None,
         Option(min=2, metavar="N", help="that the student trains for, about 60 images each", show_default=False),
@@ -70,8 +71,8 @@ def check(teacher: float, student: float | None, temperature: float, wrong: floa
     for name, value in (("--teacher-accuracy", teacher), ("--student-accuracy", student)):
         if value is not None and not 1 < value <= 100:
             raise WrongWordsError(f"{name} must be in percent, above 1 and at most 100; got {value:g}")
-    if not 1 <= temperature <= 32:
-        raise WrongWordsError(f"--temperature must lie in 1 to 32, which the atlas has measured; got {temperature:g}")
+    if not 0 < temperature < inf:
+        raise WrongWordsError(f"--temperature must be a number above 0; got {temperature:g}")
     if wrong and not 1 <= wrong < 100:
         raise WrongWordsError(f"--wrong-labels must be in percent, 0 or from 1 to below 100; got {wrong:g}")
 

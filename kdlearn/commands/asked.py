@@ -19,13 +19,13 @@ from kdlearn.data.dataset import Dataset
 from kdlearn.data.images import load_images
 from kdlearn.data.views import Views
 from kdlearn.networks import initialise_from, load_weights, seeded, set_weights
-from kdlearn.studies.carry_out import network_of
 from kdlearn.studies.comparison import Comparison
 from kdlearn.studies.notes import notes_of
 from kdlearn.studies.plan import Plan
 from kdlearn.studies.presets import PRESETS, Preset, Schooling
 from kdlearn.studies.run import Run
 from kdlearn.studies.study import study
+from kdlearn.studies.teachers import trained_networks
 from kdlearn.training.machine import Machine
 from kdlearn.training.strategies import GroundTruth, SmoothedGroundTruth, Strategy, TruthWhereKnown
 
@@ -129,12 +129,8 @@ class Asked:
 
     def trained(self, teacher: Run) -> nn.Module:
         """The network of the teacher's run, which is carried out by itself."""
-        teacher = replace(teacher, keep=True)
-        study([teacher], self.options.out, machine=self.machine, progress=self.progress)
-        plan = Plan([teacher], self.machine)
-        ((task,),) = plan.levels
-        task = replace(task, folder=self.options.out.resolve())
-        return network_of(teacher, task, plan.weights[plan.keys.of(teacher)])
+        [network] = trained_networks([teacher], self.options.out, machine=self.machine, progress=self.progress)
+        return network
 
     @cached_property
     def teachers_title(self) -> str:
@@ -246,9 +242,8 @@ class Asked:
 
     def names(self, student: str, strategy: Strategy) -> dict[str, Any]:
         """Columns that say what a run is, beside its strategy's settings, rate and seed."""
-        told = isinstance(strategy, TruthWhereKnown)
         return {
-            "strategy": f"{strategy.otherwise.name}, ground truth where known" if told else strategy.name,
+            "strategy": strategy.name,
             "student": student,
             "teacher": self.teachers_title if strategy.asks_teacher else "",
             "labelled": float(self.options.labelled),

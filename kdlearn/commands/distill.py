@@ -70,8 +70,8 @@ def distill(
         list[str] | None,
         Option(
             metavar="LABELS...",
-            help="of ground-truth smoothed hard soft both (default: these), evenly decoupled "
-            "logits standardised reverse jensen-shannon, or module:Class of your own",
+            help="of ground-truth smoothed hard soft both (default: these); an unknown word lists all; "
+            "or module:Class of your own",
         ),
     ] = None,
     temperature: Annotated[list[float] | None, Option(metavar="T...", help="of soft labels (default: 2)")] = None,

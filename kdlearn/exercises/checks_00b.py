@@ -104,6 +104,7 @@ EXERCISES = {
         3.5,
         {
             "The mean of all is the same. The best of ten is chosen because it is high": (-0.5, 1.0),
+            "This is in standard deviations. One of them is two points here": (1.45, 1.65),
             "About a third of all values lie more than one spread from the mean. There are ten": (1.0, 2.7),
             "So far out lies one value in forty on one side. There are ten": (3.5, 4.5),
             "A value three spreads away is rarer than one in a hundred": (4.5, 100.0),

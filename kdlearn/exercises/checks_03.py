@@ -36,7 +36,7 @@ def of_ones_own(answer: Any) -> SimpleNamespace:
     z = Z.clone().requires_grad_()
     value = torch.as_tensor(value_of(loss, z, V)).sum()
     right = torch.autograd.grad(value, z, allow_unused=True)[0] if value.requires_grad else None
-    other = torch.as_tensor(value_of(loss, Z, V.flip(0))).sum()
+    other = torch.as_tensor(value_of(loss, Z, 0.5 * V)).sum()
     return SimpleNamespace(
         functions=True,
         found=torch.as_tensor(value_of(gradient, Z, V)).detach(),
@@ -52,7 +52,7 @@ OWN_LOSS = Properties(
         "The loss does not move with z, so a student cannot learn from it": lambda seen: bool(
             seen.right.abs().max() > 0
         ),
-        "The loss does not read the teacher: other rows of v give the same": lambda seen: seen.reads_teacher,
+        "The loss does not read the teacher: other logits v give the same": lambda seen: seen.reads_teacher,
         "A gradient has a value for each logit, like z": lambda seen: seen.found.shape == seen.right.shape,
         "The sign is turned: a gradient points to where the loss rises": lambda seen: (
             not close(-seen.found, seen.right)

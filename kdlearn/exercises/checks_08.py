@@ -14,8 +14,8 @@ from kdlearn.studies.claims import VERDICTS
 
 BATCHES = [
     (
-        torch.randn(rows, 4, generator=Generator().manual_seed(rows)),
-        torch.randint(4, (rows,), generator=Generator().manual_seed(1)),
+        torch.randn(rows, 10, generator=Generator().manual_seed(rows)),
+        torch.randint(10, (rows,), generator=Generator().manual_seed(1)),
     )
     for rows in (6, 12, 30)
 ]
@@ -57,17 +57,23 @@ def told(answer: Any) -> SimpleNamespace:
     return SimpleNamespace(texts=texts, said=short(answer))
 
 
+def is_evidence(seen: SimpleNamespace) -> bool:
+    text = seen.texts["evidence"]
+    found = any(letter.isdigit() for letter in text) or "http" in text
+    return found or (seen.texts["verdict"] == "unsupported" and len(text.split()) >= 3)
+
+
 CLAIM = Properties(
     told,
     {
         "Hand over a dictionary with `claim`, `verdict`, `evidence` and `control`": lambda seen: (
             bool(seen.texts) and any(seen.texts.values())
         ),
-        "Quote the claim whole, in the words of its text": lambda seen: len(seen.texts["claim"].split()) >= 4,
-        f"The verdicts of this notebook are {', '.join(VERDICTS)}": lambda seen: seen.texts["verdict"] in VERDICTS,
-        "Evidence is a measurement, a record or a source: a number or a link": lambda seen: (
-            any(letter.isdigit() for letter in seen.texts["evidence"]) or "http" in seen.texts["evidence"]
+        "Quote the claim whole, in the words of its text": lambda seen: (
+            len(seen.texts["claim"].split()) >= 4 or len(seen.texts["claim"]) >= 12  # Chinese has no spaces
         ),
+        f"The verdicts of this notebook are {', '.join(VERDICTS)}": lambda seen: seen.texts["verdict"] in VERDICTS,
+        "Evidence is a number or a link; of an unsupported claim it is where you looked": is_evidence,
         "Which comparison would show another cause? Without a control the number may have any cause": lambda seen: (
             len(seen.texts["control"].split()) >= 3
         ),

@@ -87,8 +87,8 @@ EXERCISES = {
         2.0,
         20.0,
         {
-            "It is large, but it has 60 labels too. Where should it know from what they do not say?": (-2.0, 2.0),
-            "Does more room make a student listen worse to its teacher?": (-100.0, -2.0),
+            "It is large, but it has 60 labels too. What else could tell it what these labels do not say?": (-2.0, 2.0),
+            "Does a larger student learn less from its teacher?": (-100.0, -2.0),
             "The baseline names most images already, so there is not so much to gain": (20.0, 100.0),
         },
         "Answer in points of accuracy.",

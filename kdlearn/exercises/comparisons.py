@@ -16,7 +16,7 @@ def of_your_own(control: str) -> Properties:
         seen,
         {
             GAIN: lambda found: found.is_comparison,
-            missing: lambda found: control in found.runs,
+            missing: lambda found: any(control in name for name in found.runs),  # a name that says more is one too
             f"Beside ground truth and `{control}` one more kind of label is wanted": lambda found: len(found.runs) > 2,
             FEW: lambda found: min(found.runs.values()) >= 5,
         },

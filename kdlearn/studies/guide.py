@@ -59,6 +59,10 @@ class Case:
     updates: int | None = None
     wrong: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.views not in VIEWS:
+            raise ValueError(f"views must be one of {', '.join(VIEWS)}; got {self.views!r}")
+
     @property
     def columns(self) -> dict[str, float]:
         """What the terms read: gap in points, share of the images without labels, the student, and the labels' kind."""
@@ -145,6 +149,7 @@ SAID = {
     "gap": "the teacher's accuracy less the student's is {:.1f} points; measured were {:.1f} to {:.1f}",
     "student": "the student reaches {:.1f} % on ground truth; measured were {:.1f} to {:.1f} %",
     "share": "{:.2%} of the images are without labels; measured were {:.0%} to {:.2%}",
+    "temperature": "T is {:g}; measured were {:g} to {:g}",
     "length": "the student trains for {:,} updates; measured were {:,} to {:,}",
     WRONG: "{:.0%} of the labels are wrong; measured were {:.0%} to {:.0%}",
     "others": "the teacher saw other views; where labels are wrong, none such was measured",

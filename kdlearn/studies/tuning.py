@@ -81,7 +81,7 @@ def choose_settings(
 ) -> tuple[Chosen, pd.DataFrame]:
     """The best candidate of each arm and length on validation, and every score.
 
-    A choice at the end of a numeric grid extends the grid once, for every arm.
+    A choice at the end of the grid of rates extends it once, for every arm.
     """
     check_choice(question, choice)
     grid = {name: list(candidates_of(question, choice, name)) for name in question.strategies}
@@ -220,10 +220,10 @@ def at_rates(candidates: Sequence[Candidate], rates: Sequence[float]) -> list[Ca
     return [replace(one, optimizer=changed(one.optimizer, "learning_rate", rate)) for rate in rates for one in same]
 
 
+NUMERIC = ("learning_rate", "weight_decay", "temperature")
+
+
 def at_end(candidates: Sequence[Candidate], picked: Candidate) -> bool:
-    """Whether a choice lies at the end of a grid of rates or temperatures."""
-    ends = False
-    for of in (lambda one: one.learning_rate, lambda one: one.temperature):
-        values = sorted({of(one) for one in candidates})
-        ends |= len(values) > 1 and of(picked) in (values[0], values[-1])
-    return ends
+    """Whether a choice lies at the end of a grid of numbers."""
+    grids = {name: sorted({getattr(one, name) for one in candidates}) for name in NUMERIC}
+    return any(len(grid) > 1 and getattr(picked, name) in (grid[0], grid[-1]) for name, grid in grids.items())

@@ -115,6 +115,8 @@ def stored_teacher(splits: Mapping[str, Tensor], data: Dataset) -> StoredTeacher
             raise ValueError(f"stored logits must have a row for each of {there}; got {name} with {len(logits)}")
         check_logits(teacher_logits=logits)
         warn_of_probabilities(logits, None)
+    if "train" not in splits:
+        raise ValueError(f"stored logits must cover train, and perhaps other splits; got {', '.join(splits)}")
     return StoredTeacher(splits)
 
 

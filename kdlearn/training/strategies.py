@@ -326,6 +326,8 @@ class TruthWhereKnown(Strategy):
     otherwise: Strategy
 
     def __post_init__(self) -> None:
+        if self.otherwise.layers:
+            raise TypeError("otherwise must have no layers: Hint(..., beside=TruthWhereKnown(...)) has both")
         object.__setattr__(self, "name", f"{self.otherwise.name}, ground truth where known")
         object.__setattr__(self, "reads", tuple(dict.fromkeys(("labels", "known", *self.otherwise.reads))))
 

@@ -51,11 +51,8 @@ from torch.func import functional_call, grad, vmap
 import kdlearn
 from kdlearn.data.dataset import generator_of
 from kdlearn.formulas.intervals import Interval
-from kdlearn.networks import load_weights, set_weights
-from kdlearn.studies.carry_out import weights_file
 from kdlearn.studies.demo import BATCH_SIZE, STUDENT, teacher
 from kdlearn.studies.pairing import REPEATED
-from kdlearn.studies.plan import Plan
 
 RECORD = Path(__file__).with_name("comparison.parquet")
 REPLICATES, SEEDS, LENGTHS = range(200, 224), range(4), (300, 3000)
@@ -158,13 +155,9 @@ def arms_of(world: World, trained: Mapping[str, nn.Module], seeds: Iterable[int]
 
 def trained_networks(runs: list[kdlearn.Run], folder: Path, **where: Any) -> tuple[pd.DataFrame, list[nn.Module]]:
     """The table of the runs, and each one's trained network."""
-    table, plan = kdlearn.study(runs, folder, machine=ONE_THREAD, **where), Plan(runs, ONE_THREAD)
-    _ = plan.levels  # by which the files of weights get their names
-    networks = [run.build().eval() for run in runs]
-    for run, network in zip(runs, networks, strict=True):
-        name = plan.weights[plan.keys.of(run)]
-        set_weights(network, load_weights(weights_file(folder, name), name))
-    return table, networks
+    where |= {"folder": folder, "machine": ONE_THREAD}
+    table, networks = kdlearn.study(runs, **where), kdlearn.trained_networks(runs, **where)
+    return table, [network.eval() for network in networks]
 
 
 def gradient_variance(run: kdlearn.Run, network: nn.Module, seen: kdlearn.Batch) -> float:

@@ -19,8 +19,7 @@ from typing import Any
 
 import torch
 import typer
-from grids import HARD, TRUTH, students
-from plan import KEPT
+from grids import HARD, KEPT, TRUTH, students
 from teachers import BATCH_SIZE
 from torch.nn.functional import avg_pool2d
 

@@ -65,7 +65,7 @@ from typing import Annotated
 
 import pandas as pd
 import typer
-from grids import PARTS
+from grids import KEPT, PARTS
 
 from kdlearn import Comparison
 from kdlearn.commands.scheduler import executor_at
@@ -93,20 +93,6 @@ def compared(record: Comparison, again: Comparison) -> Iterator[str]:
         yield f"{name}: {known:+.1f} points in the record, here {values.mean():+.1f} (replicates: {each}): {sign}"
 
 
-KEPT = [
-    "grid",
-    "images",
-    "wrong",
-    "teacher",
-    "kind",
-    "control",
-    "width",
-    "strategy",
-    "temperature",
-    "soft_weight",
-    "learning_rate",
-]
-KEPT += ["replicate", "seed", "length", "accuracy", "loss", "agreement", "teacher_accuracy"]
 SCORED = ["images", "strategy", "learning_rate", "replicate", "seed", "length", "score"]
 
 
@@ -131,6 +117,11 @@ def keep(where: Path, record: pd.DataFrame, name: str, found: Comparison) -> Non
         scores, path = found.scores.assign(images=int(name.rpartition("-")[2])), where / "tuning.parquet"
         known = [pd.read_parquet(path)] if path.exists() else []
         pd.concat([*known, scores[SCORED]], ignore_index=True).to_parquet(path, index=False)
+
+
+def parts(own: bool) -> list[str]:
+    """All of them; further seeds take the rates that the record's tuning chose, so other replicates have none."""
+    return [name for name in PARTS if own or not name.startswith("further-labels")]
 
 
 def recorded(where: Path = HERE) -> pd.DataFrame:
@@ -161,7 +152,7 @@ def main(
     with executor_at(scheduler) as executor:
         where = {"folder": folder / "work", "progress": True}
         where |= {"executor": executor} if executor else {"workers": workers}
-        for name in only or (CLAIMED if claims else PARTS):
+        for name in only or (CLAIMED if claims else parts(own)):
             if not part_of(record, name).any():
                 found = PARTS[name].carry_out(range(first, first + replicates), where)
                 record = with_grid(record, found)

@@ -19,7 +19,7 @@ recipes, each with five pairs of its own:
 
 arms: ground truth, the teacher's hard labels, soft labels at T = 20 (their setting); soft labels without the threes;
 soft labels of 7s and 8s alone.
-biases: chosen on *training* images, by the number that makes the mean probability of the class its share there. Theirs
+biases: chosen on *training* images, by the number that makes the mean probability of the class a tenth. Theirs
 was chosen on the test set.
 
 Planned, for each recipe, one Holm family of all six, two-sided, t over the five pairs, in errors on the test images:
@@ -127,7 +127,7 @@ def students_of(pair: int, optimizer: kdlearn.Adam, told: Mapping[str, Tensor]) 
 
 
 def shift_to_share(logits: Tensor, classes: tuple[int, ...]) -> float:
-    """What to add to the logits of some classes, so that their mean probability on these images is their share, 0.1."""
+    """What to add to the logits of some classes, so that their mean probability on these images is a tenth each."""
 
     def excess(shift: float) -> float:
         moved = logits.clone()

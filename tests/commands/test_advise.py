@@ -174,7 +174,7 @@ def test_without_the_students_accuracy_it_says_how_to_measure_it(kdlearn_here: C
         (CASE.replace("60", "0"), "--labelled"),
         (f"{CASE} --unlabelled -1", "--unlabelled"),
         (f"{CASE} --teacher-views shifted", "--teacher-views must be one of same, others, unknown"),
-        (f"{CASE} --temperature 0.5", "--temperature must lie in 1 to 32"),
+        (f"{CASE} --temperature 0", "--temperature must be a number above 0"),
         (f"{CASE} --budget 0", "--budget"),
         (f"{CASE} --updates 1", "--updates"),
         (f"{CASE} --wrong-labels -1", "--wrong-labels"),

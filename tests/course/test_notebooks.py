@@ -37,9 +37,9 @@ def words(cell: dict) -> int:
 
 
 def beside_the_exercises(cells: list[dict]) -> list[dict]:
-    """Up to what was learned, without the texts that answer a prediction in a cell of their own, and Colab's cell."""
+    """Up to what was learned, without Colab's cell, optional ones, and texts that answer a prediction."""
     last = next(place for place, cell in enumerate(cells) if "## What we learned" in source(cell))
-    return [cell for cell in cells[: last + 1] if not {"reveal", "colab"} & {*tags(cell)}]
+    return [cell for cell in cells[: last + 1] if not {"reveal", "optional", "colab"} & {*tags(cell)}]
 
 
 class Shell:

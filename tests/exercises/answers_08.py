@@ -12,7 +12,7 @@ HARD, SOFT = "teacher's hard labels", "soft labels"
 
 def by_shares(logits: Tensor, labels: Tensor) -> Tensor:
     """N times the cross-entropy of shares and mean prediction, as (8.2) has it."""
-    shares, mean = F.one_hot(labels, 4).float().mean(0), logits.softmax(1).mean(0)
+    shares, mean = F.one_hot(labels, logits.shape[1]).float().mean(0), logits.softmax(1).mean(0)
     return -len(labels) * (shares * mean.log()).sum()
 
 

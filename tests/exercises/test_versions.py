@@ -87,7 +87,8 @@ def test_a_learner_gets_no_solution_and_no_output(path):
     for cell in notebook["cells"]:
         assert not cell.get("outputs") and BEGIN not in source(cell) and END not in source(cell)
         folded = cell["metadata"].get("jupyter", {}).get("source_hidden", False)
-        assert folded == ("reveal" in tags(cell))
+        tells = "reveal" in tags(cell) or ("hide-input" in tags(cell) and "answer" not in tags(cell))
+        assert folded == tells
     for cell in parts(notebook, "answer"):
         assert "..." in source(cell) and "return" not in source(cell)
 

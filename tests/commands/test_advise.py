@@ -10,7 +10,13 @@ from scipy import stats
 from kdlearn.commands.advise import advice
 from kdlearn.studies.guide import Case, Guide
 
-SEEN = {"gap": [1.0, 40.0], "student": [50.0, 97.0], "share": [0.0, 0.98], "length": [300, 3000]}
+SEEN = {
+    "temperature": [1.0, 32.0],
+    "gap": [1.0, 40.0],
+    "student": [50.0, 97.0],
+    "share": [0.0, 0.98],
+    "length": [300, 3000],
+}
 WIDTHS = {part: {"10": 1.0, "100": 2.0} for part in ("labels", "softness", "gain")}
 SOFT = {"constant": -1.0, "gap left": 0.5, "gap left, other views": -0.5}
 BRIEF = {"log10 of 1,000 / updates, if fewer": -4.0}
@@ -76,6 +82,7 @@ def test_unknown_views_hold_both_kinds_of_teacher():
         ({"unlabelled": 60_000}, "99.90% of the images are without labels"),
         ({"updates": 100}, "the student trains for 100 updates; measured were 300 to 3,000"),
         ({"updates": 9000}, "the student trains for 9,000 updates"),
+        ({"temperature": 0.5}, "T is 0.5; measured were 1 to 32"),
         ({"wrong": 0.1}, "10% of the labels are wrong; measured were 20% to 40%"),
         (
             {"wrong": 0.3, "unlabelled": 60},
@@ -115,6 +122,11 @@ def test_wrong_labels_are_told_as_they_were_measured_and_get_no_interval(made_up
     assert "abstains from a number: pilot hard labels first" in said and " to +7.0 points" not in said
     needed = next(n for n in range(2, 30) if stats.t.ppf(0.975, n - 1) * 6 / np.sqrt(n) <= 4.5)
     assert needed > 5 and f"A gain of 9.0 points is seen with {needed} pairs" in said
+
+
+def test_views_of_another_name_are_refused():
+    with pytest.raises(ValueError, match="views must be one of same, others, unknown"):
+        Case(60, 0, 96.0, 84.0, views="sames")
 
 
 def test_outside_the_comparisons_of_wrong_labels_none_is_told():

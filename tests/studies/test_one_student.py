@@ -58,10 +58,11 @@ def test_without_a_teacher_by_ground_truth():
     [
         (kdlearn.Run(DATA, TEACHER), {}, "compare and study take a Run"),
         (torch.zeros(7, 10), {}, "stored logits must have a row for each"),
+        ({"test": torch.zeros(50, 10)}, {}, "stored logits must cover train"),
         (None, {}, "give a teacher"),
         (lambda inputs: torch.zeros(len(inputs), 7), {"strategy": SoftLabels(2.0)}, "shape"),
     ],
-    ids=["a run", "other rows", "none", "other classes"],
+    ids=["a run", "other rows", "no training rows", "none", "other classes"],
 )
 def test_what_cannot_teach_is_refused(teacher, options, words):
     with pytest.raises((TypeError, ValueError), match=words):

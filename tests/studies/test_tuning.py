@@ -114,6 +114,12 @@ def test_a_choice_at_the_end_of_the_rates_extends_them_once_for_every_arm_and_a_
         assert told == (used[name][0] in ends)
 
 
+def test_a_weight_decay_at_the_end_of_its_grid_is_told_and_not_extended():
+    comparison = compare(Choice({}, weight_decays=(1e-5, 1e-1)))
+    assert set(comparison.scores["weight_decay"]) == {1e-5, 1e-1}
+    assert sum("lies at the end" in note for note in comparison.notes) == 2
+
+
 def test_every_arm_has_every_rate_with_every_weight_decay_those_of_the_extension_too():
     choice = Choice({"soft labels": [SoftLabels(1.0), SoftLabels(3.0)]}, (1e-7, 1e-6), weight_decays=(0.0, 0.1))
     scores = compare(choice).scores

@@ -12,6 +12,7 @@ from kdlearn import (
     DecoupledLabels,
     EvenlySpread,
     GroundTruth,
+    Hint,
     JensenShannon,
     LogitMatching,
     ReverseDivergence,
@@ -151,6 +152,12 @@ def test_known_labels_enter_at_temperature_1_whatever_the_others_do(known):
 def test_two_that_wrap_others_tell_them_apart():
     one, other = TruthWhereKnown(SoftLabels(2.0)), TruthWhereKnown(EvenlySpread(2.0))
     assert one != other and one.name != other.name and one.settings == other.settings == {"temperature": 2.0}
+
+
+def test_what_reads_layers_stands_around_the_known_labels_and_not_within():
+    with pytest.raises(TypeError, match="otherwise must have no layers"):
+        TruthWhereKnown(Hint("0", "0"))
+    assert Hint("0", "0", beside=TruthWhereKnown(SoftLabels(2.0))).layers
 
 
 def test_a_half_precision_student_is_computed_in_float32():

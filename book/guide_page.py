@@ -129,16 +129,15 @@ def temperatures() -> Iterator[str]:
 def wrong() -> Iterator[str]:
     """Grid E, and the article's record: a teacher that learned the wrong labels too."""
     article = Comparison.load(STUDIES / "article/comparison.parquet")
-    places = [(atlas(), share, 1000, {"grid": "E wrong labels", "wrong": share}) for share in (0.2, 0.4)]
-    places += [(article, 0.3, length, {"data": "30 % wrong labels"}) for length in (300, 3000)]
+    places = script(STUDIES / "atlas/predicted.py").wrong_places(atlas(), article)
     head = ["wrong", "updates", "hard labels", *(f"soft labels, T = {one:g}" for one in WRONG_AT)]
-    yield from table(head, (wrong_row(*place) for place in sorted(places, key=lambda place: place[1:3])))
+    yield from table(head, (wrong_row(*place) for place in places))
 
 
 WRONG_AT = (1.0, 2.0, 4.0)
 
 
-def wrong_row(record: Comparison, share: float, length: int, where: dict[str, Any]) -> list[str]:
+def wrong_row(record: Comparison, share: float, length: int, where: Mapping[str, Any]) -> list[str]:
     """Empty where a temperature was not measured."""
     measured = record.named(where)["temperature"].unique()
 

@@ -12,14 +12,14 @@ import inspect
 import json
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
@@ -240,6 +240,10 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-if __name__ == "__main__":
-    for deck in write_decks(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "_build"):
+def main(folder: Annotated[Path, typer.Argument()] = HERE / "_build") -> None:
+    for deck in write_decks(folder):
         print(f"{deck.name}.html: {len(deck.slides)} slides, {deck.minutes} minutes")
+
+
+if __name__ == "__main__":
+    typer.run(main)

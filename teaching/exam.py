@@ -5,13 +5,13 @@ Numbers are drawn; answers are computed by kdlearn's formulas. Keep the phrase l
 `python teaching/exam.py PHRASE [FOLDER]` writes exam.html and exam_answers.html.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
+import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scipy import stats
 
@@ -166,11 +166,12 @@ def write_exam(phrase: str, folder: Path) -> None:
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
 
 
+def main(phrase: str, folder: Annotated[Path, typer.Argument()] = Path(__file__).parent / "_build") -> None:
+    if len(phrase) < 8:
+        raise typer.BadParameter("PHRASE must have 8 characters or more, which students cannot guess")
+    write_exam(phrase, folder)
+    print(folder / "exam.html", folder / "exam_answers.html", sep="\n")
+
+
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or len(sys.argv[1]) < 8:
-        raise SystemExit(
-            "python teaching/exam.py PHRASE [FOLDER]: a phrase of 8 characters or more, which students cannot guess"
-        )
-    target = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent / "_build"
-    write_exam(sys.argv[1], target)
-    print(target / "exam.html", target / "exam_answers.html", sep="\n")
+    typer.run(main)

@@ -4,10 +4,11 @@
 """
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -32,7 +33,7 @@ def write_pdf(browser: Any, address: str, path: Path) -> Path:
     return path
 
 
-if __name__ == "__main__":
+def main(folder: Annotated[Path, typer.Argument()] = Path(__file__).parent / "_build") -> None:
     from playwright.sync_api import sync_playwright
 
     chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -40,8 +41,9 @@ if __name__ == "__main__":
         raise SystemExit(f"printing needs one of {', '.join(BROWSERS)} on the path: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        for path in write_handouts(
-            browser, Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "_build"
-        ):
-            print(path)
+        print(*write_handouts(browser, folder), sep="\n")
         browser.close()
+
+
+if __name__ == "__main__":
+    typer.run(main)

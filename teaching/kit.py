@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import typer
+
 HERE = Path(__file__).parent
 LEFT_OUT = shutil.ignore_patterns(".*", "*.pickle", "*.inv")
 
@@ -38,7 +40,9 @@ def kdlearn_command(*words: object) -> None:
     subprocess.run([sys.executable, "-m", "kdlearn", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
 
 
+def main(book: Path, slides: Path, archive: Path) -> None:
+    print(write_kit(book, slides, archive))
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        raise SystemExit("python teaching/kit.py BOOK SLIDES FILE.zip")
-    print(write_kit(*map(Path, sys.argv[1:])))
+    typer.run(main)

@@ -133,7 +133,7 @@ EXERCISES = {
         "Add the probabilities of the classes with the same target, leave out target -1, and divide by the sum.",
     ),
     "10b.5": Formula(
-        lambda scores, answers: average_precision(scores, answers),
+        average_precision,
         RANKINGS,
         {
             "The mean is taken over all rows. Take it over the rows whose answer is yes": over_all_rows,

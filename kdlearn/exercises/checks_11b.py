@@ -76,7 +76,7 @@ EXERCISES = {
     ),
     "11b.2": Formula(
         draws_needed,
-        [(p, noise) for p, noise in zip(TAUGHT, (0.01, 0.1, 0.5), strict=True)],
+        list(zip(TAUGHT, (0.01, 0.1, 0.5), strict=True)),
         {
             "So it is for a noise of 1. How noisy one draw is depends on p: (11b.3)": lambda p, noise: 1 / noise,
             "A variance falls as 1/M. Its root falls as 1/√M, but the noise here is no root": (

@@ -114,7 +114,7 @@ def keep(where: Path, record: pd.DataFrame, name: str, found: Comparison) -> Non
     """Write the record, and of a size of grid A every candidate's scores on validation."""
     Comparison(record).save(where / "atlas.parquet")
     if found.scores is not None:
-        scores, path = found.scores.assign(images=int(name.rpartition("-")[2])), where / "tuning.parquet"
+        scores, path = found.scores.assign(images=PARTS[name].images), where / "tuning.parquet"
         known = [pd.read_parquet(path)] if path.exists() else []
         pd.concat([*known, scores[SCORED]], ignore_index=True).to_parquet(path, index=False)
 

@@ -45,11 +45,19 @@ def longest(guide: Guide, record: Comparison, fitted_to: int) -> int:
     return found
 
 
-def wrong_labels(atlas: Comparison, article: Comparison) -> list[dict[str, Any]]:
-    """What was measured where labels are wrong, by share and length."""
-    places = [(atlas, share, 1000, {"grid": "E wrong labels", "wrong": share}) for share in (0.2, 0.4)]
+Place = tuple[Comparison, float, int, Mapping[str, Any]]  # a record, the share of wrong labels, a length, which rows
+
+
+def wrong_places(atlas: Comparison, article: Comparison) -> list[Place]:
+    """Where wrong labels were measured, by share and length."""
+    places: list[Place] = [(atlas, share, 1000, {"grid": "E wrong labels", "wrong": share}) for share in (0.2, 0.4)]
     places += [(article, 0.3, length, {"data": "30 % wrong labels"}) for length in (300, 3000)]
-    return sorted((measured_wrong(*place) for place in places), key=lambda one: (one[WRONG], one["length"]))
+    return sorted(places, key=lambda place: place[1:3])
+
+
+def wrong_labels(atlas: Comparison, article: Comparison) -> list[dict[str, Any]]:
+    """What was measured there."""
+    return [measured_wrong(*place) for place in wrong_places(atlas, article)]
 
 
 def measured_wrong(record: Comparison, share: float, length: int, where: Mapping[str, Any]) -> dict[str, Any]:

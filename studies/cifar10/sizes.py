@@ -15,7 +15,7 @@ from pathlib import Path
 
 import plan
 import typer
-from students import FIRST, SOFT, TRUTH, Cell, Choices, Setting, photographs, student_of, teacher_of
+from students import FIRST, SOFT, TRUTH, Choices, Setting, cell_of, photographs, student_of, teacher_of
 
 import kdlearn
 from kdlearn import Run
@@ -35,7 +35,7 @@ def students(setting: Setting, pair: int, chosen: Choices) -> Iterator[Run]:
         other = replace(setting, student=network_named(name, setting.data))
         about = {"network": name, "parameters": count_parameters(other.student())}
         for arm in (TRUTH, SOFT):
-            cell = Cell(arm, setting.whole, setting.lengths[1:2])
+            cell = cell_of(setting, arm, setting.lengths[1])
             run = student_of(other, cell, chosen[cell], taught)
             yield replace(run, names={**run.names, **about})
 

@@ -68,7 +68,7 @@ class Setting:
     teacher_epochs: int = 12
     lengths: tuple[int, int, int] = (4, 9, 18)
     few: int = 5000
-    few_lengths: tuple[int, ...] = (30, 60)
+    few_lengths: tuple[int, ...] = (30, 60, 120)
     batch_size: int = 500
 
     @property
@@ -96,11 +96,12 @@ def photographs() -> Setting:
 
 
 class Cell(NamedTuple):
-    """An arm on so many images: the rate is chosen among those of all arms, and the length where there are several."""
+    """An arm on so many images: the rate is chosen, and the length where there are several; `slower` halves a rate."""
 
     strategy: str
     images: int
     lengths: tuple[int, ...]
+    slower: bool = False
 
 
 class Candidate(NamedTuple):
@@ -116,13 +117,19 @@ Choices = Mapping[Cell, Candidate]
 def cells(setting: Setting) -> list[Cell]:
     """All that a pair trains but its teacher and its independent student."""
     main, (_, middle, _) = (TRUTH, HARD, SOFT), setting.lengths
-    whole = [Cell(arm, setting.whole, (epochs,)) for epochs in setting.lengths for arm in main]
-    controls = [Cell(arm, setting.whole, (middle,)) for arm in (SMOOTHED, EVENLY, PERMUTED)]
+    whole = [cell_of(setting, arm, epochs) for epochs in setting.lengths for arm in main]
+    controls = [cell_of(setting, arm, middle) for arm in (SMOOTHED, EVENLY, PERMUTED)]
     return [*whole, *controls, *(Cell(arm, setting.few, setting.few_lengths) for arm in main)]
 
 
+def cell_of(setting: Setting, arm: str, epochs: int) -> Cell:
+    """Of all images: half of the smallest rate too but for the shortest length."""
+    return Cell(arm, setting.whole, (epochs,), slower=epochs > min(setting.lengths))
+
+
 def candidates(cell: Cell, rates: Sequence[float]) -> list[Candidate]:
-    return [Candidate(rate, epochs) for epochs in cell.lengths for rate in rates]
+    tried = [*[min(rates) / 2] * cell.slower, *rates]
+    return [Candidate(rate, epochs) for epochs in cell.lengths for rate in tried]
 
 
 def teacher_of(setting: Setting, replicate: int, measured_on: str = "test") -> Run:
@@ -165,7 +172,7 @@ def tuning_runs(setting: Setting, rates: Sequence[float]) -> Iterator[Run]:
 def runs_of(setting: Setting, pair: int, chosen: Choices) -> Iterator[Run]:
     """A fresh teacher, a student of ground truth with another seed, and a student for each cell."""
     yield (taught := teacher_of(setting, FIRST + pair))
-    alone = Cell(TRUTH, setting.whole, setting.lengths[1:2])
+    alone = cell_of(setting, TRUTH, setting.lengths[1])
     yield student_of(setting, alone, chosen[alone], taught, seed=INDEPENDENT)
     for cell in cells(setting):
         yield student_of(setting, cell, chosen[cell], taught)

@@ -163,8 +163,8 @@ def spreads(cases: pd.DataFrame) -> dict[str, float]:
 def seen(cases: pd.DataFrame) -> dict[str, list[float]]:
     """Between which values 98 % of the cases lie, the largest share without labels, and all temperatures."""
     inner = {name: cases[name].quantile([0.01, 0.99]).tolist() for name in ("gap", "student")}
-    hottest = cases["temperature"].agg(["min", "max"]).tolist()
-    return {**inner, "share": [0.0, float(cases["share"].max())], "temperature": hottest}
+    temperatures = cases["temperature"].agg(["min", "max"]).tolist()
+    return {**inner, "share": [0.0, float(cases["share"].max())], "temperature": temperatures}
 
 
 def guide_of(record: Comparison, wrong: Sequence[Mapping[str, Any]] = ()) -> Guide:

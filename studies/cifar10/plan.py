@@ -159,9 +159,9 @@ def carry_out(home: Path, setting: Setting, chosen: Choices, pairs: Sequence[int
             print(f"pair {pair} is done", flush=True)
 
 
-def planned(record: pd.DataFrame) -> dict[str, Interval]:
+def planned(record: Comparison) -> dict[str, Interval]:
     """The five planned differences, in points."""
-    students = record[record["role"] == "student"]
+    students = record.table[record.table["role"] == "student"]
     whole, few = students["images"].max(), students["images"].min()
     _, middle, long = sorted(students.loc[students["images"] == whole, "epochs"].unique())
 
@@ -182,11 +182,11 @@ def planned(record: pd.DataFrame) -> dict[str, Interval]:
     }
 
 
-def told_of(record: pd.DataFrame) -> Iterator[str]:
+def told_of(record: Comparison) -> Iterator[str]:
     """The means of all pairs, and the planned claims."""
-    means = record.groupby(["images", "epochs", "role", "strategy"], sort=False)["accuracy"].agg(["mean", "std"])
-    yield (100 * means).round(1).to_string()
-    yield Comparison(record).planned(planned(record)).to_string(index=False)
+    arms = record.table.groupby(["images", "epochs", "role", "strategy"], sort=False)
+    yield (100 * arms["accuracy"].agg(["mean", "std"])).round(1).to_string()
+    yield record.planned(planned(record)).to_string(index=False)
 
 
 def main(
@@ -205,7 +205,7 @@ def main(
         carry_out(HERE, setting, chosen, pairs or range(number), where)
     record = recorded(HERE)
     if record is not None and all(is_recorded(record, pair) for pair in range(number)):
-        print("\n".join(told_of(record)))
+        print("\n".join(told_of(Comparison(record))))
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def test_planned_claims_are_paired_differences(plan, setting):
         for cell in plan.cells(setting)
     ]
     record = pd.DataFrame(rows)
-    found = plan.planned(record)
+    found = plan.planned(Comparison(record))
     assert len(found) == 5
     values = record.set_index(["images", "epochs", "strategy"])["accuracy"]
     expected = {

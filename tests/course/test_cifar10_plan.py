@@ -107,17 +107,22 @@ def test_tuning_sees_nothing_of_the_test_images_and_no_reported_pair(plan, setti
     assert not reported & {run.own_seed for run in runs}
 
 
-def test_the_best_on_held_out_images_is_chosen_and_of_equal_ones_the_smaller_rate(plan, setting, candidates):
+def test_the_best_that_did_not_collapse_is_chosen_and_of_equal_ones_the_smaller_rate(
+    plan, setting, candidates, monkeypatch
+):
     rows = [
         {"role": "student", "strategy": cell.strategy, "images": cell.images, "score": 0.5, **one._asdict()}
         for cell in plan.cells(setting)
         for one in candidates(cell, RATES)
     ]
     rows[-1]["score"] = 0.6
-    found = plan.choices(setting, pd.DataFrame([{"role": "teacher", "score": 0.9}, *rows]))
+    scores = pd.DataFrame([{"role": "teacher", "score": 0.9}, *rows])
+    found = plan.choices(setting, scores)
     *others, last = plan.cells(setting)
     assert found[last] == (RATES[-1], max(last.lengths))
     assert all(found[cell] == min(candidates(cell, RATES)) for cell in others)
+    monkeypatch.setitem(plan.COLLAPSED, (last.strategy, last.images), RATES[-1])
+    assert plan.choices(setting, scores)[last] == (RATES[0], min(last.lengths))
 
 
 def test_a_pair_is_measured_whole_and_goes_on_from_its_folder(plan, setting, chosen, tmp_path, trained):

@@ -1,6 +1,7 @@
-"""Ten test images that the teacher names rightly and doubts most, one of each class: what notebook 07's figure shows.
+"""Ten test images, one of each class, that the teacher names rightly and holds most likely to be of a second class.
 
-They were picked for the doubt, so they say nothing of other images. The teacher is that of one pair of plan.py.
+Notebook 07's figure shows them. They were picked for the doubt, so they say nothing of other images. The teacher is
+that of one pair of plan.py.
 
 Command: `python studies/cifar10/pictures.py FOLDER`, with the folder that plan.py carried the pair out in, writes
 pictures.npz beside this file.
@@ -21,10 +22,10 @@ RECORD = Path(__file__).with_name("pictures.npz")
 
 
 def most_doubted(logits: Tensor, labels: Tensor) -> Tensor:
-    """Of each class the row with the largest entropy among those that are named rightly, `(C,)`."""
+    """Of each class the row with the largest second probability among those that are named rightly, `(C,)`."""
     right = logits.argmax(dim=1) == labels
-    doubt = kdlearn.entropy(kdlearn.soft_labels(logits, 1.0)).where(right, -1)
-    return torch.stack([doubt.where(labels == label, -1).argmax() for label in labels.unique()])
+    second = kdlearn.soft_labels(logits, 1.0).topk(2).values[:, 1].where(right, -1)
+    return torch.stack([second.where(labels == label, -1).argmax() for label in labels.unique()])
 
 
 def main(folder: Path, pair: int = 0) -> None:

@@ -4,6 +4,8 @@ import hashlib
 import importlib.metadata
 import inspect
 import json
+import re
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache, partial
@@ -103,7 +105,7 @@ class Keys:
             (name, tuple(one.shape), str(one.dtype), one.requires_grad) for name, one in network.named_parameters()
         ]
         settings = [self.plain(settings_of(module)) for module in network.modules()]
-        return digest([repr(network), sources, settings, weights], self.plain)
+        return digest([self.shown(network), sources, settings, weights], self.plain)
 
     def strategy(self, strategy: Strategy) -> list[Any]:
         """The source of its class and bases, its settings, and the same of a strategy within it."""
@@ -114,6 +116,8 @@ class Keys:
         """What JSON does not know, as something that it does, told apart to the last digit."""
         if isinstance(value, Strategy):
             return self.strategy(value)
+        if isinstance(value, weakref.ReferenceType):  # such as a recurrent layer's, to weights that are told by themselves
+            return "a reference"
         if isinstance(value, Tensor | np.ndarray):
             return tensors_key({"": torch.as_tensor(value)})
         if isinstance(value, nn.Module):
@@ -132,7 +136,13 @@ class Keys:
             return name_of(value)
         if type(value).__repr__ is object.__repr__:  # which shows an address
             return [*map(self.made_of, type(value).__mro__), settings_of(value)]
-        return repr(value)
+        return self.shown(value)
+
+    def shown(self, value: Any) -> str:
+        """Its text; one that shows an address is another in each process, so that nothing can be kept."""
+        if ADDRESS.search(text := repr(value)):
+            self.unreadable.append(name_of(type(value)))
+        return text
 
     def made_of(self, found: Any) -> list[Any]:
         """The source of a function or class, and the values around it that its source does not show."""
@@ -157,6 +167,7 @@ class Keys:
         return self.known[name]
 
 
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 MODULES_OWN = frozenset(vars(nn.Module()))  # what every network has: weights, layers, mode, hooks
 
 

@@ -95,7 +95,10 @@ def carried_out(
 
 def not_kept(names: Sequence[str]) -> str:
     odd = ", ".join(sorted(set(names)))
-    return f"results are not kept, since the source of {odd} cannot be read: put it into a file or a notebook cell"
+    return (
+        f"results are not kept, since {odd} cannot be known again: put its source into a file or a notebook cell, and "
+        "give what shows a memory address a __repr__ that tells its values"
+    )
 
 
 @contextmanager

@@ -82,6 +82,17 @@ class Times(nn.Linear):
         return self.factor * super().forward(inputs.flatten(1))
 
 
+class Rows(nn.Module):
+    """A recurrent layer, which holds weak references to its weights."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.recurrent, self.last = nn.GRU(8, units, batch_first=True), nn.Linear(units, 10)
+
+    def forward(self, inputs):
+        return self.last(self.recurrent(inputs.flatten(1, 2))[0][:, -1])
+
+
 def scored(weight: float):
     def metric(logits, labels):
         return weight * accuracy(logits, labels)
@@ -126,6 +137,8 @@ DECIDES = {
     "another eps": lambda: run(network=partial(normed, 1.0000001e-5)),
     "a number of a layer": lambda: run(network=partial(Times, 2.0)),
     "another number": lambda: run(network=partial(Times, 2.0000001)),
+    "a recurrent layer": lambda: run(network=partial(Rows, 4)),
+    "its units": lambda: run(network=partial(Rows, 5)),
     "first weights": lambda: run(start=seeded(STUDENT, 7).state_dict()),
     "strategy": lambda: run(strategy=EvenlySpread(2.0)),
     "temperature": lambda: run(strategy=SoftLabels(2.0000000000000004)),
@@ -289,6 +302,21 @@ def test_another_source_gives_another_key_and_the_same_the_same(tmp_path, monkey
 def test_where_source_cannot_be_read_nothing_is_kept_and_that_is_said(tmp_path):
     made: dict = {"__name__": "nowhere"}
     exec(STRATEGY.format(factor=1.0), made)
-    with pytest.warns(UnreadableSource, match="results are not kept, since the source of nowhere"):
+    with pytest.warns(UnreadableSource, match="results are not kept, since nowhere"):
         table = study([run(strategy=made["Mine"]())], tmp_path / "study")
     assert len(table) == 1 and not (tmp_path / "study").exists()
+
+
+class Shown:
+    """Tells its values with the address of one of them, as a dataclass does of what has no __repr__."""
+
+    def __repr__(self) -> str:
+        return f"Shown({object()})"
+
+
+def test_where_an_address_is_shown_nothing_is_kept_and_that_is_said(tmp_path):
+    strategy = Tensorial(torch.ones(3))
+    strategy.weights = Shown()
+    with pytest.warns(UnreadableSource, match=r"since test_keys\.Shown .* __repr__"):
+        study([run(strategy=strategy)], tmp_path / "study")
+    assert not (tmp_path / "study").exists()

@@ -116,7 +116,9 @@ class Keys:
         """What JSON does not know, as something that it does, told apart to the last digit."""
         if isinstance(value, Strategy):
             return self.strategy(value)
-        if isinstance(value, weakref.ReferenceType):  # such as a recurrent layer's, to weights that are told by themselves
+        if isinstance(
+            value, weakref.ReferenceType
+        ):  # such as a recurrent layer's, to weights that are told by themselves
             return "a reference"
         if isinstance(value, Tensor | np.ndarray):
             return tensors_key({"": torch.as_tensor(value)})

@@ -20,6 +20,8 @@ def notes_of(comparison: Comparison, chosen: Chosen | None = None, sign: int | N
     yield from about_length(comparison)
     for arm in chosen.at_the_end if chosen else ():
         yield f"the choice for {arm} lies at the end of its grid: a wider grid may choose otherwise."
+    for arm in chosen.undecided if chosen else ():
+        yield f"all candidates for {arm} scored alike on validation: nothing was chosen, and one was taken by rule."
 
 
 def about_teachers(comparison: Comparison, sign: int | None) -> Iterator[str]:
@@ -52,7 +54,8 @@ def about_labels(comparison: Comparison) -> Iterator[str]:
     for row in comparison.arms():
         gain = row["difference"]
         if gain is not None and gain.mean == gain.half_width == 0 and same_loss(comparison, row["arm"]):
-            yield f"{row['arm']} and {comparison.against} never differ: on these rows they are the same labels."
+            same = "on these rows, with these settings, they are the same labels"
+            yield f"{row['arm']} and {comparison.against} never differ: {same}."
 
 
 def same_loss(comparison: Comparison, arm: str) -> bool:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 class Choice:
     """What is tried for each arm.
 
+    Of candidates within a standard error of the best the one of the smaller learning rate is taken, then of the
+    temperature nearest 1, then of the smaller weight decay, then the one that was named first.
+
     Args:
         candidates: for each arm's name the strategies to choose from; an arm that is not named has its own alone.
         learning_rates: shared by all arms; empty keeps the optimiser's own.
@@ -63,6 +66,12 @@ class Candidate:
     def temperature(self) -> float:
         return float(self.strategy.settings.get("temperature", 1.0))
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """All that a grid may be of, the strategy's own settings too."""
+        own = {name: one for name, one in self.strategy.settings.items() if isinstance(one, int | float)}
+        return {**own, "learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
+
     def tie(self) -> tuple[float, float, float]:
         """Of equal ones the smaller rate is taken, then the temperature nearest 1, then the smaller weight decay."""
         return self.learning_rate, abs(np.log(self.temperature)), self.weight_decay
@@ -70,10 +79,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The choice of each arm at each length, and the arms whose choice lies at the end of its grid all the same."""
+    """The choice of each arm at each length, where it lies at the end of its grid, and where all scored alike."""
 
     best: Mapping[tuple[str, int], Candidate]
     at_the_end: Sequence[str] = ()
+    undecided: Sequence[str] = ()
 
 
 def choose_settings(
@@ -86,19 +96,19 @@ def choose_settings(
     check_choice(question, choice)
     grid = {name: list(candidates_of(question, choice, name)) for name in question.strategies}
     scores = score(question, choice, grid, folder, where)
-    chosen = Chosen(dict(best_of(question, grid, scores)))
-    further = extended(grid, chosen)
+    further = extended(grid, decided(question, grid, scores))
     if further:
         more = score(question, choice, further, folder, where, begin={name: len(some) for name, some in grid.items()})
         scores = pd.concat([scores, more], ignore_index=True)
         grid = {name: [*grid[name], *further[name]] for name in grid}
-        chosen = Chosen(dict(best_of(question, grid, scores)))
-    ends = [
-        f"{name} at {length:,} updates"
-        for (name, length) in chosen.best
-        if at_end(grid[name], chosen.best[name, length])
-    ]
-    return replace(chosen, at_the_end=ends), scores
+    best, clear = dict(best_of(question, grid, scores)), decided(question, grid, scores)
+    ends = [told(cell) for cell, picked in clear.items() if at_end(grid[cell[0]], picked)]
+    return Chosen(best, ends, [told(cell) for cell in best if cell not in clear]), scores
+
+
+def told(cell: tuple[str, int]) -> str:
+    name, length = cell
+    return f"{name} at {length:,} updates"
 
 
 def check_choice(question: "Question", choice: Choice) -> None:
@@ -177,6 +187,18 @@ def tuning_runs(question: "Question", choice: Choice, name: str, candidate: Cand
     yield from question.runs_of(name, candidate.strategy, candidate.optimizer, lengths, **options)
 
 
+def decided(
+    question: "Question", grid: Mapping[str, Sequence[Candidate]], scores: pd.DataFrame
+) -> dict[tuple[str, int], Candidate]:
+    """The choices that the scores made: where all of several candidates scored alike, they made none."""
+
+    def alike(name: str, length: int) -> bool:
+        found = [scores_of(number, name, length, scores) for number in range(len(grid[name]))]
+        return len(found) > 1 and all(np.array_equal(found[0], one, equal_nan=True) for one in found)
+
+    return {cell: one for cell, one in best_of(question, grid, scores) if not alike(*cell)}
+
+
 def best_of(
     question: "Question", grid: Mapping[str, Sequence[Candidate]], scores: pd.DataFrame
 ) -> Iterator[tuple[tuple[str, int], Candidate]]:
@@ -193,7 +215,11 @@ def scores_of(candidate: int, name: str, length: int, scores: pd.DataFrame) -> n
 
 
 def best(found: Sequence[tuple[Candidate, np.ndarray]]) -> Candidate:
-    """The highest mean; of those within one paired standard error of it the smaller rate, then T nearest 1."""
+    """The highest mean; of those within one paired standard error of it the smaller rate, then T nearest 1.
+
+    A candidate of which a score is NaN is not taken, if there is another.
+    """
+    found = [one for one in found if not np.isnan(one[1]).any()] or found
     top, highest = max(found, key=lambda one: one[1].mean())
 
     def ties(values: np.ndarray) -> bool:
@@ -203,12 +229,14 @@ def best(found: Sequence[tuple[Candidate, np.ndarray]]) -> Candidate:
     return min((one for one, values in found if one is top or ties(values)), key=Candidate.tie)
 
 
-def extended(grid: Mapping[str, Sequence[Candidate]], chosen: Chosen) -> dict[str, list[Candidate]]:
+def extended(
+    grid: Mapping[str, Sequence[Candidate]], chosen: Mapping[tuple[str, int], Candidate]
+) -> dict[str, list[Candidate]]:
     """The candidates that one more rate brings, at the end where a choice lies; none if no choice lies at an end."""
     rates = sorted({one.learning_rate for some in grid.values() for one in some})
     if len(rates) < 2:
         return {}
-    picked = {one.learning_rate for one in chosen.best.values()}
+    picked = {one.learning_rate for one in chosen.values()}
     further = [rates[0] ** 2 / rates[1]] * (rates[0] in picked) + [rates[-1] ** 2 / rates[-2]] * (rates[-1] in picked)
     return {name: at_rates(some, further) for name, some in grid.items()} if further else {}
 
@@ -220,10 +248,7 @@ def at_rates(candidates: Sequence[Candidate], rates: Sequence[float]) -> list[Ca
     return [replace(one, optimizer=changed(one.optimizer, "learning_rate", rate)) for rate in rates for one in same]
 
 
-NUMERIC = ("learning_rate", "weight_decay", "temperature")
-
-
 def at_end(candidates: Sequence[Candidate], picked: Candidate) -> bool:
     """Whether a choice lies at the end of a grid of numbers."""
-    grids = {name: sorted({getattr(one, name) for one in candidates}) for name in NUMERIC}
-    return any(len(grid) > 1 and getattr(picked, name) in (grid[0], grid[-1]) for name, grid in grids.items())
+    grids = {name: sorted({one.numbers[name] for one in candidates if name in one.numbers}) for name in picked.numbers}
+    return any(len(grid) > 1 and picked.numbers[name] in (grid[0], grid[-1]) for name, grid in grids.items())

@@ -101,13 +101,13 @@ def test_candidates_may_be_strategies_of_any_kind():
 
 
 def test_a_choice_at_the_end_of_the_rates_extends_them_once_for_every_arm_and_a_note_says_so():
-    comparison = compare(Choice({}, (1e-7, 1e-6)))
+    comparison = compare(Choice({}, (1e-3, 1e-2)))
     rates = comparison.scores.groupby("strategy")["learning_rate"].unique()
     for found in rates:
-        assert len(found) == len(set(found)) and {1e-7, 1e-6} < set(found) and len(found) in (3, 4)
+        assert len(found) == len(set(found)) and {1e-3, 1e-2} < set(found) and len(found) in (3, 4)
     assert set(rates["ground truth"]) == set(rates["soft labels"])
     ends = min(rates["soft labels"]), max(rates["soft labels"])
-    assert ends[0] == pytest.approx(1e-8) or ends[1] == pytest.approx(1e-5)
+    assert ends[0] == pytest.approx(1e-4) or ends[1] == pytest.approx(1e-1)
     used = comparison.table.groupby("strategy")["learning_rate"].unique()
     for name in used.index:
         told = any(f"the choice for {name} at 10 updates lies at the end" in note for note in comparison.notes)
@@ -115,22 +115,40 @@ def test_a_choice_at_the_end_of_the_rates_extends_them_once_for_every_arm_and_a_
 
 
 def test_a_weight_decay_at_the_end_of_its_grid_is_told_and_not_extended():
-    comparison = compare(Choice({}, weight_decays=(1e-5, 1e-1)))
-    assert set(comparison.scores["weight_decay"]) == {1e-5, 1e-1}
+    comparison = compare(Choice({}, weight_decays=(1e-5, 3.0)), lengths=(50,))
+    assert set(comparison.scores["weight_decay"]) == {1e-5, 3.0}
     assert sum("lies at the end" in note for note in comparison.notes) == 2
 
 
+def test_a_number_of_a_strategy_at_the_end_of_its_grid_is_told():
+    candidates = [Scaled(factor) for factor in (1e-3, 1.0)]
+    notes = compare({"soft labels": candidates}, optimizer=NesterovSGD(0.1)).notes
+    assert [note.split(" at ")[0] for note in notes if "lies at the end" in note] == ["the choice for soft labels"]
+
+
+def test_where_all_candidates_score_alike_nothing_is_extended_and_that_is_told():
+    comparison = compare(Choice({}, (1e-9, 1e-8)))
+    assert set(comparison.scores["learning_rate"]) == {1e-9, 1e-8}
+    assert sum("scored alike" in note for note in comparison.notes) == 2
+    assert not any("lies at the end" in note for note in comparison.notes)
+
+
+def test_a_candidate_whose_score_is_not_a_number_is_not_taken():
+    found = [(candidate(0.1), np.array([np.nan, 0.9])), (candidate(0.2), np.array([0.5, 0.6]))]
+    assert best(found).learning_rate == best(found[::-1]).learning_rate == 0.2
+
+
 def test_every_arm_has_every_rate_with_every_weight_decay_those_of_the_extension_too():
-    choice = Choice({"soft labels": [SoftLabels(1.0), SoftLabels(3.0)]}, (1e-7, 1e-6), weight_decays=(0.0, 0.1))
+    choice = Choice({"soft labels": [SoftLabels(1.0), SoftLabels(3.0)]}, (1e-3, 1e-2), weight_decays=(0.0, 0.1))
     scores = compare(choice).scores
     for name, candidates in (("ground truth", 1), ("soft labels", 2)):
         of_arm = scores[scores["strategy"] == name]
         assert of_arm["learning_rate"].nunique() in (3, 4)
         times = of_arm.groupby(["learning_rate", "weight_decay"]).size()
         assert set(times) == {2 * candidates} and len(times) == 2 * of_arm["learning_rate"].nunique()
-    alone = compare({}, optimizer=kdlearn.Adam(1e-6, weight_decay=0.1)).scores
+    alone = compare({}, optimizer=kdlearn.Adam(1e-2, weight_decay=0.1)).scores
     mine = scores[(scores["strategy"] == "ground truth") & (scores["weight_decay"] == 0.1)]
-    found = mine.loc[mine["learning_rate"] == 1e-6, "loss"]
+    found = mine.loc[mine["learning_rate"] == 1e-2, "loss"]
     np.testing.assert_allclose(found, alone.loc[alone["strategy"] == "ground truth", "loss"], rtol=1e-5)
 
 

@@ -92,7 +92,7 @@ def load_weights(path: str | Path, decided_by: Mapping[str, str] | str | None = 
 
 
 def weights_hash(model: nn.Module) -> str:
-    """What tells whether two networks have the same weights, on every device and in every file.
+    """What tells whether two networks have the same weights and buffers, on every device and in every file.
 
     Returns:
         SHA-256, in hexadecimal, of names, types, shapes and values in the order of names.
@@ -103,7 +103,7 @@ def weights_hash(model: nn.Module) -> str:
     True
     """
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted({**dict(model.named_buffers()), **model.state_dict()}.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.contiguous().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -1,15 +1,15 @@
 """A run's key: a hash of everything that decides it, so that no result is taken for another's."""
 
+import dis
 import hashlib
 import importlib.metadata
 import inspect
 import json
-import re
 import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from functools import cache, partial
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class Keys:
         self.under_way: set[Any] = set()
 
     def of(self, run: Run) -> str:
-        return self.once(("run", id(run)), lambda: digest(self.description(run), self.plain))
+        return self.once(("run", id(run)), lambda: digest(self.plain(self.description(run))))
 
     def description(self, run: Run) -> dict[str, Any]:
         """Everything that decides a run, as plain values."""
@@ -52,8 +52,8 @@ class Keys:
             "teacher": self.teacher(run) if run.asks_teacher else None,
             "answers": run.answers if run.asks_teacher else None,
             "optimizer": [run.recipe.settings(), self.optimizer(run)],
-            "views": None if run.views is None else asdict(run.views),
-            "metric": self.plain(run.metric),
+            "views": run.views,
+            "metric": run.metric,
             **{name: getattr(run, name) for name in ("lengths", "own_seed", "batch_size", "sample", "measured_on")},
         }
 
@@ -73,15 +73,13 @@ class Keys:
 
     def data(self, run: Run) -> str:
         """Hashed anew in each plan: somebody may have changed the tensors since."""
-        return self.once(("data", id(run.data)), lambda: run.data.key)
+        return self.once(("data", id(run.data)), lambda: digest([run.data.key, self.plain(run.data.normalise)]))
 
     def optimizer(self, run: Run) -> str:
-        """The source of a recipe and of an optimiser that are the reader's own."""
+        """The settings and the source of a recipe and of an optimiser that are the reader's own."""
         made = getattr(run.recipe, "example", None) or getattr(run.recipe, "made", None)
-        kinds = [*type(run.recipe).__mro__, *(type(made).__mro__ if made is not None else ())]
-        return self.once(
-            ("optimizer", id(run.optimizer)), lambda: digest([self.made_of(one) for one in kinds], self.plain)
-        )
+        kinds = [type(one) for one in (run.recipe, made) if one is not None]
+        return self.once(("optimizer", id(run.optimizer)), lambda: digest(self.plain([run.optimizer, kinds])))
 
     def teacher(self, run: Run) -> str:
         teacher = run.teacher
@@ -93,67 +91,76 @@ class Keys:
 
     def network(self, network: nn.Module) -> str:
         """What `structure` says, and its weights."""
-        return digest([self.structure(network), weights_hash(network)], self.plain)
+        return digest([self.structure(network), weights_hash(network)])
 
     def structure(self, network: nn.Module) -> str:
         """All but the weights: layers, their source, settings and hooks, which weights there are and are trained."""
-        kinds = {kind for module in network.modules() for kind in type(module).__mro__}
-        sources = self.once(
-            ("sources", frozenset(kinds)), lambda: digest([self.made_of(kind) for kind in sorted(kinds, key=name_of)])
-        )
+        kinds = {type(module) for module in network.modules()}
+        sources = self.once(("sources", frozenset(kinds)), lambda: digest(self.plain(sorted(kinds, key=name_of))))
         weights = [
             (name, tuple(one.shape), str(one.dtype), one.requires_grad) for name, one in network.named_parameters()
         ]
+        layers = [(name, name_of(type(module))) for name, module in network.named_modules()]
         settings = [self.plain(settings_of(module)) for module in network.modules()]
-        return digest([self.shown(network), sources, settings, weights], self.plain)
+        return digest([layers, sources, settings, weights])
 
     def strategy(self, strategy: Strategy) -> list[Any]:
-        """The source of its class and bases, its settings, and the same of a strategy within it."""
-        sources = [self.made_of(kind) for kind in type(strategy).__mro__]
-        return [sources, self.plain(vars(strategy)), self.plain(strategy.settings), strategy.layers]
+        """Its class, what it holds, its settings, and the same of a strategy within it."""
+        return [self.state(strategy), self.plain(strategy.settings), self.plain(strategy.layers)]
 
     def plain(self, value: Any) -> Any:
-        """What JSON does not know, as something that it does, told apart to the last digit."""
-        if isinstance(value, Strategy):
-            return self.strategy(value)
-        if isinstance(
-            value, weakref.ReferenceType
-        ):  # such as a recurrent layer's, to weights that are told by themselves
-            return "a reference"
-        if isinstance(value, Tensor | np.ndarray):
-            return tensors_key({"": torch.as_tensor(value)})
-        if isinstance(value, nn.Module):
-            return self.network(value)
+        """A value as JSON takes it: the same for equal values in every process, told apart to the last digit."""
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if id(value) in self.under_way:  # it holds itself, as a function that calls itself does
+            return "once more"
+        self.under_way.add(id(value))
+        try:
+            return self.described(value)
+        finally:
+            self.under_way.discard(id(value))
+
+    def described(self, value: Any) -> Any:
         if isinstance(value, Mapping):
             return [[self.plain(name), self.plain(one)] for name, one in value.items()]
-        if isinstance(value, list | tuple | set | frozenset):
-            return [self.plain(one) for one in (value if isinstance(value, list | tuple) else sorted(value, key=repr))]
-        if isinstance(value, partial):
-            return [self.plain(value.func), value.args, value.keywords]
-        if inspect.isfunction(value) or inspect.isclass(value):
-            return self.made_of(value)
+        if isinstance(value, list | tuple):
+            return [self.plain(one) for one in value]
+        if isinstance(value, set | frozenset):
+            return sorted((self.plain(one) for one in value), key=json.dumps)
+        if isinstance(value, bytes | complex):
+            return repr(value)
+        if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype.name in NUMBERS):
+            return tensors_key({"": torch.as_tensor(value)})
+        if isinstance(value, weakref.ReferenceType):  # such as a recurrent layer's, to weights that are told anyway
+            return "a reference"
+        if isinstance(value, nn.Module):
+            return self.network(value)
+        if isinstance(value, Strategy):
+            return self.strategy(value)
+        return self.of_code(value) if is_code(value) else self.state(value)
+
+    def of_code(self, value: Any) -> Any:
+        """Of a module, class, function or method its source, and what stands around it."""
+        if inspect.ismodule(value):
+            return value.__name__ if is_library(value) else source_of_module(value)
         if inspect.ismethod(value):
-            return [self.made_of(value.__func__), self.plain(value.__self__)]
-        if inspect.isroutine(value):
-            return name_of(value)
-        if type(value).__repr__ is object.__repr__:  # which shows an address
-            return [*map(self.made_of, type(value).__mro__), settings_of(value)]
-        return self.shown(value)
+            return [self.plain(value.__func__), self.plain(value.__self__)]
+        if not isinstance(value, type | FunctionType):  # written in C
+            return [name_of(value), None if inspect.ismodule(within := behind(value)) else self.plain(within)]
+        if is_library(value):
+            return [name_of(value), self.source(value)]
+        around = [self.plain(one) for one in values_around(value)]
+        return [name_of(value), self.source(value), self.plain(code_of(value)), around]
 
-    def shown(self, value: Any) -> str:
-        """Its text; one that shows an address is another in each process, so that nothing can be kept."""
-        if ADDRESS.search(text := repr(value)):
+    def state(self, value: Any) -> Any:
+        """Its class and what pickle would keep of it; what pickle refuses cannot be known again."""
+        try:
+            kept = value.__reduce_ex__(4)
+        except Exception:
             self.unreadable.append(name_of(type(value)))
-        return text
-
-    def made_of(self, found: Any) -> list[Any]:
-        """The source of a function or class, and the values around it that its source does not show."""
-        if found in self.under_way or is_library(found):  # a function that calls itself
-            return [name_of(found), self.source(found)]
-        self.under_way.add(found)
-        around = [self.plain(one) for one in values_around(found)]
-        self.under_way.discard(found)
-        return [name_of(found), self.source(found), code_of(found), around]
+            return name_of(type(value))
+        parts = kept if isinstance(kept, tuple) else (kept,)
+        return self.plain([type(value), *(list(one) if isinstance(one, Iterator) else one for one in parts)])
 
     def source(self, found: Any) -> str:
         """The source of what is no library's; what cannot be read is noted, so that nothing is kept."""
@@ -169,18 +176,42 @@ class Keys:
         return self.known[name]
 
 
-ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+NUMBERS = frozenset({"bool", "int64", "int32", "uint8", "float64", "float32", "float16"})
 MODULES_OWN = frozenset(vars(nn.Module()))  # what every network has: weights, layers, mode, hooks
+UNTOLD = frozenset({"_abc_impl"})  # what Python keeps in a class for itself, beside names like __doc__
+
+
+def is_code(value: Any) -> bool:
+    return inspect.ismodule(value) or inspect.isclass(value) or inspect.isroutine(value)
+
+
+def behind(function: Any) -> Any:
+    """What decides a function that is written in C: the one that a cache wraps, or the object whose method it is."""
+    return getattr(function, "__wrapped__", None) or getattr(function, "__self__", None)
+
+
+def functions_of(found: Any) -> list[FunctionType]:
+    """A function, or those that a class's body defines: its methods, static ones and properties too."""
+    if not inspect.isclass(found):
+        return [found]
+    return [one for value in vars(found).values() for one in unwrapped(value)]
+
+
+def unwrapped(value: Any) -> Iterator[FunctionType]:
+    """The functions within a method, property or decorated function; of a dataclass not those that it writes."""
+    within = [getattr(value, name, None) for name in ("__func__", "fget", "fset", "func", "__wrapped__")]
+    for one in [value] if isinstance(value, FunctionType) else within:
+        if isinstance(one, FunctionType) and one.__code__.co_filename != "<string>":
+            yield one
 
 
 def code_of(found: Any) -> list[Any]:
     """The compiled code of a function, or of a class's: two functions of one line, or an edited file, differ by it."""
-    functions = vars(found).values() if inspect.isclass(found) else [found]
-    return [shown_code(one.__code__) for one in functions if inspect.isfunction(one)]
+    return [shown_code(one.__code__) for one in functions_of(found)]
 
 
 def shown_code(code: Any) -> list[Any]:
-    consts = [shown_code(one) if inspect.iscode(one) else repr(one) for one in code.co_consts]
+    consts = [shown_code(one) if inspect.iscode(one) else one for one in code.co_consts]
     return [code.co_code.hex(), code.co_names, code.co_varnames, consts]
 
 
@@ -193,9 +224,9 @@ def asked(run: Run) -> tuple:
     return id(run.teacher), id(run.data), run.views, run.answers
 
 
-def digest(description: Any, plain: Callable[[Any], Any] = repr) -> str:
-    """SHA-256 in hexadecimal; numbers are told apart to their last digit, `plain` says what JSON does not know."""
-    return hashlib.sha256(json.dumps(description, sort_keys=True, default=plain).encode()).hexdigest()
+def digest(description: Any) -> str:
+    """SHA-256 in hexadecimal of what JSON takes; numbers are told apart to their last digit."""
+    return hashlib.sha256(json.dumps(description).encode()).hexdigest()
 
 
 def settings_of(value: Any) -> dict[str, Any]:
@@ -208,42 +239,37 @@ def settings_of(value: Any) -> dict[str, Any]:
 
 
 def values_around(found: Any) -> list[Any]:
-    """A function's defaults and what it takes from the function around it; of a class its attributes' and methods'."""
-    if inspect.isclass(found):
-        own = [one for name, one in sorted(vars(found).items()) if not name.startswith("__") or inspect.isfunction(one)]
-        written = [one for one in own if inspect.isfunction(one) and one.__code__.co_filename != "<string>"]
-        plain = [one for one in own if isinstance(one, bool | int | float | str | tuple)]
-        return [*plain, *(value for method in written for value in values_around(method))]
-    cells = [cell.cell_contents for cell in found.__closure__ or () if not is_empty(cell)]
-    around = [*(found.__defaults__ or ()), *cells, *globals_of(found)]
-    return [value for value in around if not inspect.isclass(value) and not (callable(value) and is_library(value))]
+    """Of a class its bases, attributes and what is around its methods; of a function what it looks up elsewhere."""
+    if not inspect.isclass(found):
+        return looked_up(found)
+    own = {name: one for name, one in vars(found).items() if not (name.startswith("__") or name in UNTOLD)}
+    values = {name: one for name, one in own.items() if not list(unwrapped(one)) and not inspect.isdatadescriptor(one)}
+    return [found.__bases__, values, *(looked_up(method) for method in functions_of(found))]
 
 
-def globals_of(function: Any) -> list[Any]:
-    """What a function takes from its module by name: the reader's own functions, modules and plain values."""
-    names = sorted(names_in(function.__code__) & function.__globals__.keys())
-    found = [function.__globals__[name] for name in names]
-    own = [one for one in found if inspect.ismodule(one) and not is_installed(one) and package_of(one) != "kdlearn"]
-    plain = (bool, int, float, str, tuple, list, dict, Tensor, np.ndarray)
-    return [*map(source_of_module, own), *(one for one in found if inspect.isfunction(one) or isinstance(one, plain))]
+def looked_up(function: FunctionType) -> list[Any]:
+    """Its defaults, what it takes from the function around it, and what it takes from its module by name."""
+    cells = [cell_contents(cell) for cell in function.__closure__ or ()]
+    taken = {name: function.__globals__[name] for name in sorted(names_in(function.__code__) & {*function.__globals__})}
+    return [function.__defaults__, function.__kwdefaults__, cells, taken]
 
 
 def names_in(code: Any) -> set[str]:
-    """The names that code, and the functions within it, look up."""
-    within = [one for one in code.co_consts if inspect.iscode(one)]
-    return set(code.co_names).union(*map(names_in, within))
+    """The names that code, and the functions within it, look up in their module."""
+    mine = {one.argval for one in dis.get_instructions(code) if one.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return mine.union(*(names_in(one) for one in code.co_consts if inspect.iscode(one)))
+
+
+def cell_contents(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return "empty"
 
 
 def source_of_module(module: Any) -> str:
     """Of a module of the reader's own, all of it: which of its functions are called is not followed."""
     return Path(module.__file__).read_text(encoding="utf-8") if getattr(module, "__file__", None) else module.__name__
-
-
-def is_empty(cell: Any) -> bool:
-    try:
-        return cell.cell_contents is None
-    except ValueError:
-        return True
 
 
 def tensors_key(tensors: Mapping[str, Tensor]) -> str:

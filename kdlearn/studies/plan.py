@@ -5,7 +5,7 @@ The plan alone decides the stacks, so that the same plan gives the same bits how
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -63,11 +63,11 @@ class Plan:
             return key
         train, measured = run.data.train, run.measured
         shapes = [(one.shape[1:], str(one.dtype)) if one is not None else None for one in (*train, *measured)]
-        views = asdict(replace(run.views, seed=0)) if run.views else None
+        views = replace(run.views, seed=0) if run.views else None
         told = [views, run.lengths, run.batch_size, run.measured_on]
         _, network = self.keys.first_network(run)
         about = [network, shapes, len(measured.inputs), told, run.recipe.settings()]
-        return digest([*about, self.keys.plain(run.metric), run.answers], self.keys.plain)
+        return digest(self.keys.plain([*about, run.metric, run.answers]))
 
     def task(self, members: Sequence[tuple[str, Run]]) -> Task:
         runs = [run for _, run in members]
@@ -91,7 +91,8 @@ class Plan:
         if not run.asks_teacher:
             return None
         teacher = self.weights_of_teacher(run) or self.keys.teacher(run)
-        return digest([teacher, self.keys.data(run), asdict(run.views) if run.views else None, run.answers])
+        machine = self.machine.settings()
+        return digest([teacher, self.keys.data(run), self.keys.plain(run.views), run.answers, machine])
 
     def askings(self, tasks: Sequence[Task]) -> list[tuple[Asking, Run, str]]:
         """What must be asked of trained networks before these tasks, each once."""

@@ -97,7 +97,7 @@ def not_kept(names: Sequence[str]) -> str:
     odd = ", ".join(sorted(set(names)))
     return (
         f"results are not kept, since {odd} cannot be known again: put its source into a file or a notebook cell, and "
-        "give what shows a memory address a __repr__ that tells its values"
+        "take out what pickle refuses, such as an open file"
     )
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -53,6 +54,49 @@ def run(**options) -> Run:
 
 def ask(inputs):
     return NETWORK(inputs)
+
+
+def within(inner, of=lambda batch: batch):
+    class Within(Power):
+        name = "within"
+
+        def __call__(self, student_logits, batch):
+            return inner(student_logits, of(batch)).expand(len(student_logits))
+
+    return Within(0.8)
+
+
+def smoothed(smoothing: float):
+    loss = nn.CrossEntropyLoss(label_smoothing=smoothing)
+    return within(loss, lambda batch: batch.teacher_logits.argmax(dim=-1))
+
+
+class Buffered(nn.Linear):
+    """What it holds beside its weights is not saved with them."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__(64, 10)
+        self.register_buffer("factor", torch.tensor(factor), persistent=False)
+
+    def forward(self, inputs):
+        return self.factor * super().forward(inputs.flatten(1))
+
+
+def in_groups(least: int):
+    return lambda parameters: torch.optim.SGD([one for one in parameters if one.ndim >= least], lr=0.1)
+
+
+class Shifted(Views):
+    """Views of a reader's own."""
+
+    further = 1
+
+
+def with_default(weight: float):
+    def metric(logits, labels, *, weight=weight):
+        return weight * accuracy(logits, labels)
+
+    return metric
 
 
 def changed(network: nn.Module) -> nn.Module:
@@ -137,6 +181,14 @@ DECIDES = {
     "another eps": lambda: run(network=partial(normed, 1.0000001e-5)),
     "a number of a layer": lambda: run(network=partial(Times, 2.0)),
     "another number": lambda: run(network=partial(Times, 2.0000001)),
+    "a buffer": lambda: run(network=partial(Buffered, 1.0)),
+    "another buffer": lambda: run(network=partial(Buffered, 2.0)),
+    "a teacher's buffer": lambda: run(teacher=seeded(partial(Buffered, 1.0), 3)),
+    "another of a teacher's": lambda: run(teacher=seeded(partial(Buffered, 2.0), 3)),
+    "a strategy around": lambda: run(strategy=within(SoftLabels(1.0))),
+    "another around": lambda: run(strategy=within(SoftLabels(9.0))),
+    "a torch loss around": lambda: run(strategy=smoothed(0.1)),
+    "its smoothing": lambda: run(strategy=smoothed(0.2)),
     "a recurrent layer": lambda: run(network=partial(Rows, 4)),
     "its units": lambda: run(network=partial(Rows, 5)),
     "first weights": lambda: run(start=seeded(STUDENT, 7).state_dict()),
@@ -173,6 +225,11 @@ DECIDES = {
     "optimiser": lambda: run(optimizer=NesterovSGD(0.4)),
     "torch's": lambda: run(optimizer=partial(torch.optim.Adam, lr=0.4)),
     "torch's eps": lambda: run(optimizer=partial(torch.optim.Adam, lr=0.4, eps=1e-7)),
+    "some weights": lambda: run(optimizer=in_groups(1)),
+    "other weights": lambda: run(optimizer=in_groups(2)),
+    "views' class": lambda: run(data=IMAGES, views=Shifted(pixels=1)),
+    "a keyword's default": lambda: run(metric=with_default(2.0)),
+    "another default": lambda: run(metric=with_default(3.0)),
     "metric": lambda: run(metric=macro_f1),
     "an own metric": lambda: run(metric=scored(1.0)),
     "what is around it": lambda: run(metric=scored(2.0)),
@@ -307,16 +364,36 @@ def test_where_source_cannot_be_read_nothing_is_kept_and_that_is_said(tmp_path):
     assert len(table) == 1 and not (tmp_path / "study").exists()
 
 
-class Shown:
-    """Tells its values with the address of one of them, as a dataclass does of what has no __repr__."""
-
-    def __repr__(self) -> str:
-        return f"Shown({object()})"
-
-
-def test_where_an_address_is_shown_nothing_is_kept_and_that_is_said(tmp_path):
+def test_what_pickle_refuses_is_not_kept_and_that_is_said(tmp_path):
     strategy = Tensorial(torch.ones(3))
-    strategy.weights = Shown()
-    with pytest.warns(UnreadableSource, match=r"since test_keys\.Shown .* __repr__"):
+    strategy.weights = threading.Lock()
+    with pytest.warns(UnreadableSource, match=r"since _thread\.lock .* pickle refuses"):
         study([run(strategy=strategy)], tmp_path / "study")
     assert not (tmp_path / "study").exists()
+
+
+AROUND = {  # name: what defines a helper, and what uses it
+    "a class": ("class Helper: power = {0}", "Helper.power"),
+    "a base": ("class Base: power = {0}\nclass Helper(Base): pass", "Helper().power"),
+    "an object": ("from types import SimpleNamespace\nhelper = SimpleNamespace(power={0})", "helper.power"),
+    "a partial": ("from functools import partial\nhelper = partial(pow, {0})", "helper(1)"),
+    "a layer": ("from torch import nn\nhelper = nn.LeakyReLU({0})", "helper.negative_slope"),
+    "a cache": ("from functools import cache\n@cache\ndef helper(): return {0}", "helper()"),
+    "a list": ("class Helper: powers = [{0}]", "Helper.powers[0]"),
+    "a static method": ("P = {0}\nclass Helper:\n    @staticmethod\n    def power(): return P", "Helper.power()"),
+    "a property": ("P = {0}\nclass Helper: power = property(lambda self: P)", "Helper().power"),
+    "a keyword": ("def helper(*, power={0}): return power", "helper()"),
+    "slots": ("class Helper: __slots__ = ('power',)\nhelper = Helper()\nhelper.power = {0}", "helper.power"),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_what_a_strategy_looks_up_in_its_file_decides(tmp_path, monkeypatch, name):
+    helper, use = AROUND[name]
+    mine = STRATEGY.replace("{factor}", use)
+    found = []
+    for power in (1.0, 1.0, 2.0):
+        module = module_of(tmp_path, f"{helper.format(power)}\n{mine}")
+        monkeypatch.setitem(sys.modules, "own", module)
+        found.append(key(run(strategy=module.Mine())))
+    assert found[0] == found[1] != found[2]

@@ -93,9 +93,10 @@ def warn_of_probabilities(teacher_logits: Tensor, mask: Tensor | None) -> None:
     rows = teacher_logits.detach().flatten(0, -2)
     if mask is not None:
         rows = rows[mask.flatten()]
-    if are_distributions(rows[:4]) and are_distributions(rows):
+    whole = next((one for one in (1, 100) if are_distributions(rows[:4] / one) and are_distributions(rows / one)), None)
+    if whole is not None:
         warnings.warn(
-            "teacher_logits look like probabilities: their rows are at least 0 and sum to 1. A loss takes the softmax "
+            f"teacher_logits look like probabilities: rows are at least 0 and sum to {whole}. A loss takes the softmax "
             "of what it gets, and that of probabilities is almost uniform. kdlearn.logits_from(probabilities) gives "
             "logits",
             LooksLikeProbabilities,

@@ -114,6 +114,8 @@ def standardised_logits(logits: Tensor) -> Tensor:
     check_logits(logits=logits)
     logits = full_precision(logits)
     centred = logits - logits.mean(dim=-1, keepdim=True)
+    alike = logits.amax(dim=-1, keepdim=True) == logits.amin(dim=-1, keepdim=True)  # the mean may be a rounding away
+    centred = torch.where(alike, 0, centred)
     variance = centred.square().mean(dim=-1, keepdim=True)
     return centred / torch.where(variance > 0, variance, 1).sqrt()
 

@@ -59,7 +59,7 @@ def regression_distillation_loss(
     check_weight("bound_weight", bound_weight, highest=float("inf"))
     student, teacher, labels = comparable(student_outputs, teacher_outputs.detach(), labels, mask=mask)
     error, teachers_error = ((one - labels).square().sum(dim=-1) for one in (student, teacher))
-    bound = torch.where(error + margin > teachers_error, error, 0)
+    bound = torch.where(error + margin <= teachers_error, 0, error) + 0 * teachers_error  # NaN stays to be refused
     own = F.smooth_l1_loss(student, labels, reduction="none").sum(dim=-1)
     return reduced(own + bound_weight * bound, reduction, mask)
 

@@ -169,3 +169,13 @@ def test_standardised_logits_of_an_even_row():
     z = torch.full((1, 3), 7.0, requires_grad=True)
     standardised_logits(z).square().sum().backward()
     assert standardised_logits(z).eq(0).all() and z.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("classes", [3, 7, 10, 100])
+@pytest.mark.parametrize("value", [0.1, 7.7, -3.3e4])
+def test_equal_logits_have_no_deviation_and_become_0(classes, value):
+    logits = torch.full((2, classes), value, requires_grad=True)
+    found = standardised_logits(logits)
+    assert torch.equal(found, torch.zeros(2, classes))
+    found.sum().backward()
+    assert logits.grad.abs().max() < 10

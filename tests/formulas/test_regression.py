@@ -76,3 +76,9 @@ def test_the_metric_against_scikit_learn_and_that_less_is_better():
 def test_what_it_cannot_take(labels, options, error, said):
     with pytest.raises(error, match=said):
         regression_distillation_loss(STUDENT, TEACHER, labels, **options)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_a_teacher_that_gives_no_number_is_refused(odd):
+    with pytest.raises(ValueError, match="must be finite"):
+        regression_distillation_loss(torch.zeros(2, 1), torch.tensor([[odd], [0.0]]), torch.zeros(2, 1))

@@ -207,7 +207,7 @@ class Carrying:
         run = self.runs[place]
         counted = slice(None) if run.measured.mask is None else run.measured.mask.cpu()
         logits, labels = told[counted], run.measured.labels.cpu()[counted]
-        name = ("score", self.task.answers[place], id(run.data), run.metric)
+        name = ("score", self.task.answers[place], id(run.data), id(run.metric))
         return self.shared(name, lambda: float(run.metric(logits, labels)))
 
     def told(self, place: int) -> Tensor | None:

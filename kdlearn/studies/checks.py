@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from kdlearn.data.batches import Batch
 from kdlearn.data.dataset import Dataset, logits_shape
 from kdlearn.formulas.arguments import are_distributions
+from kdlearn.formulas.metrics import accuracy
 from kdlearn.networks import seeded, weights_hash
+from kdlearn.studies.keys import Keys
 from kdlearn.studies.run import Run
 from kdlearn.training.answers import DTYPES, StoredTeacher
 from kdlearn.training.loop import OneNetwork, eval_mode, layer_of, listening, seeded_numbers
@@ -157,6 +159,8 @@ def check_data(run: Run) -> None:
     if run.measured.labels is None:
         raise ValueError(f"data must have labels of {run.measured_on} to measure on; they are None")
     for name, part in run.data.splits():
+        if part.labels is not None and len(part.labels) != len(part.inputs):
+            raise ValueError(f"{name} must have a label for each of {len(part.inputs)} inputs; got {len(part.labels)}")
         if part.inputs.is_floating_point() and not bool(part.inputs.isfinite().all()):
             raise ValueError(f"inputs of {name} must be finite; they hold NaN or infinity")
 
@@ -243,6 +247,11 @@ def check_metric(run: Run, classes: int) -> None:
     counted = run.measured.labels if run.measured.mask is None else run.measured.labels[run.measured.mask]
     labels = counted.cpu()
     drawn = torch.randn(logits_shape(labels, classes), generator=torch.Generator().manual_seed(0))
+    if estimates_numbers(run) and run.metric is accuracy:
+        raise ValueError(
+            "labels are numbers, which have no accuracy: say metric=kdlearn.mean_squared_error, and in compare "
+            "against='true values'"
+        )
     try:
         value = float(run.metric(drawn, labels))
     except (TypeError, RuntimeError, ValueError) as problem:
@@ -267,7 +276,16 @@ def check_labels_fit(run: Run, classes: int) -> None:
             continue
         if counted.dtype != torch.int64 or int(counted.min()) < 0 or int(counted.max()) >= classes:
             reach = f"{counted.dtype} from {int(counted.min())} to {int(counted.max())}"
-            raise ValueError(f"labels of {name} must be int64 in 0 … {classes - 1}, the network's classes; got {reach}")
+            way = way_to_classes(int(counted.min()), int(counted.max()), classes)
+            raise ValueError(
+                f"labels of {name} must be int64 in 0 … {classes - 1}, the network's classes; got {reach}{way}"
+            )
+
+
+def way_to_classes(lowest: int, highest: int, classes: int) -> str:
+    if lowest < 0:
+        return '. Rows whose label is not known stand in the entry "unlabelled" of a mapping, as inputs alone'
+    return ". labels - 1 makes them so" if (lowest, highest) == (1, classes) else ""
 
 
 def check_layers(run: Run, network: nn.Module) -> None:
@@ -317,13 +335,20 @@ def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
     with seeded_numbers(0):
         learner = OneNetwork(network.train(), run.strategy, Machine(), lambda: example)
         try:
+            before = Keys(Machine(), {}).state(run.strategy)
             loss = learner.loss(example)
+            changed = Keys(Machine(), {}).state(run.strategy) != before
         except (AttributeError, TypeError, IndexError, ValueError) as problem:
             if isinstance(problem, ValueError) and not estimates_numbers(run):
                 raise
             raise ValueError(
                 f"strategy {run.strategy.name!r} fails on a few rows: {problem}. {way_out(run)}"
             ) from problem
+        if changed:
+            raise ValueError(
+                f"strategy {run.strategy.name!r} must stay as it is when it is called, since all seeds share it; it "
+                "changes its attributes. What changes during a training takes several: Run(start=...) goes on from one"
+            )
         if not loss.isfinite():
             raise ValueError(f"strategy {told_of(run)} must give a finite loss; got {loss}")
         if not loss.requires_grad:

@@ -53,9 +53,9 @@ def compare(
         strategies: a list, or a mapping of names; ground truth is added where it is missing.
         data: a `Dataset`, a folder of images, or a mapping of `train`, `test` and, if anything is chosen, `validation`
             to a pair `(inputs, labels)`, a torch data set or a DataLoader; or a function of the replicate.
-        teacher: a network, a callable from inputs to logits, an estimator with `predict_proba`, stored logits, a `Run`;
-            several of them in a list or a mapping of names, which are crossed with the seeds; with `replicates` a
-            function `teacher(replicate, data)` of one.
+        teacher: a network, a callable from inputs to logits, an estimator with `predict_proba` (of numbers
+            `predict`), stored logits, a `Run`; several in a list or a mapping of names, crossed with the seeds; with
+            `replicates` a function `teacher(replicate, data)` of one.
         seeds: of the students. Runs of one teacher, seed and length are paired: the same first weights, the same order.
         lengths: numbers of updates at which each student is measured.
         replicates: how often all is repeated, each time with a teacher (and a split) of its own.
@@ -65,7 +65,7 @@ def compare(
             it must be a share or have an attribute `smaller_is_better`, True or False.
         optimizer: `Adam()`, or torch's by a function of the parameters.
         batch_size: 64 unless told; a DataLoader's own.
-        sample: train on so many rows, drawn by the seed in equal shares of the classes.
+        sample: train on so many rows, drawn by the seed; each class keeps its share.
         views: augmentation that teacher and student share.
         answers: how the teacher's are stored, "float32" or "float16", or "live".
         folder: keeps what is done, so that a comparison that was stopped goes on.
@@ -95,7 +95,7 @@ def compare(
     chosen, scores = question.choose(choose, folder, where)
     table = study(list(question.runs(chosen)), folder, **where)
     comparison = Comparison(table, question.metric_name, getattr(metric, "share", False), against, scores=scores)
-    notes = [*question.doubts(), *notes_of(comparison, chosen, direction_of(metric))]
+    notes = [*question.doubts(), *notes_of(comparison, chosen, direction_of(metric), question.one_answer)]
     return replace(comparison, notes=tuple(notes))
 
 
@@ -179,10 +179,19 @@ class Question:
             return {"of the replicate": self.teacher(replicate, self.data(replicate))}
         stored = isinstance(self.teacher, Mapping) and all(hasattr(one, "shape") for one in self.teacher.values())
         if isinstance(self.teacher, Mapping) and not stored:
-            return dict(self.teacher)
+            return {str(name): one for name, one in self.teacher.items()}
         if isinstance(self.teacher, list):
             return {f"teacher {place}": one for place, one in enumerate(self.teacher)}
         return {} if self.teacher is None else {"teacher": self.teacher}
+
+    @property
+    def one_answer(self) -> float:
+        """The share of the most frequent class in the test of the first replicate, if accuracy is measured."""
+        test = self.data(self.replicates[0]).test
+        if self.metric is not accuracy or test.labels.is_floating_point():
+            return 0.0
+        counted = test.labels if test.mask is None else test.labels[test.mask]
+        return float(counted.flatten().bincount().max() / counted.numel())
 
     def doubts(self) -> Iterator[str]:
         """Of the first replicate."""

@@ -49,6 +49,11 @@ class Comparison:
     notes: tuple[str, ...] = ()
     scores: pd.DataFrame | None = field(default=None)
 
+    def __post_init__(self) -> None:
+        """Rows are found by their index: that of tables that were put together without `ignore_index` repeats."""
+        if not self.table.index.is_unique:
+            object.__setattr__(self, "table", self.table.reset_index(drop=True))
+
     @property
     def settings(self) -> list[str]:
         """The columns that tell arms apart: all before the metric that a difference does not average over."""
@@ -75,7 +80,14 @@ class Comparison:
         Raises:
             ValueError: a name fits nothing, or several arms, which are told apart.
         """
-        return interval_of(self.differences(a, b, length, where))
+        pairs = self.differences(a, b, length, where)
+        if missing := int(pairs["value"].isna().sum()):
+            raise ValueError(
+                f"{self.metric} must be a number in every run; in {missing} of {len(pairs)} pairs of {a} and "
+                f"{self.against if b is None else b} it is NaN. Leave such runs out of the table, and say so, or let "
+                "the metric say what 0 / 0 is"
+            )
+        return interval_of(pairs)
 
     def each(self, a: Arm, b: Arm | None = None, *, length: int | None = None, **where: Any) -> pd.Series:
         """What `difference` averages: one value a replicate, or teacher, or seed, by which it is indexed.
@@ -214,7 +226,8 @@ class Comparison:
         table = read_table(Path(path), "comparison")
         about = {name: table.pop(f"about_{name}").iloc[0] for name in ("metric", "share", "against", "notes", "scores")}
         notes = tuple(filter(None, about["notes"].split(" | ")))
-        scores = pd.read_json(StringIO(about["scores"]), orient="split") if about["scores"] else None
+        as_written: dict[str, Any] = {"orient": "split", "dtype": False, "convert_axes": False}
+        scores = pd.read_json(StringIO(about["scores"]), **as_written) if about["scores"] else None
         return cls(table, about["metric"], bool(about["share"]), about["against"], notes, scores)
 
     def __str__(self) -> str:
@@ -248,8 +261,9 @@ class Comparison:
         for length in self.lengths:
             yield f"\nafter {length:,} updates"
             rows = cells(self.arms(length), self.digits)
-            width = max(len(arm) for arm, _, _ in rows) + 2
-            yield from (f"  {arm:{width}}{value:>14}{difference:>18}".rstrip() for arm, value, difference in rows)
+            width, wide, wider = (max(map(len, column)) + 2 for column in zip(*rows, strict=True))
+            line = f"  {{:{width}}}{{:>{max(wide, 14)}}}{{:>{max(wider, 18)}}}"
+            yield from (line.format(*row).rstrip() for row in rows)
         if self.notes:
             yield ""
             yield from (f"Note: {note}" for note in self.notes)

@@ -13,8 +13,16 @@ ROUNDING = 1e-4  # nats
 STILL_RISING = 0.5  # points that doubling the length must not add to the reference
 
 
-def notes_of(comparison: Comparison, chosen: Chosen | None = None, sign: int | None = 1) -> Iterator[str]:
-    """`sign` is 1 where more of the metric is better, -1 where less is, None where nobody said."""
+def notes_of(
+    comparison: Comparison, chosen: Chosen | None = None, sign: int | None = 1, one_answer: float = 0.0
+) -> Iterator[str]:
+    """What is odd about a comparison.
+
+    `sign` is 1 where more of the metric is better, -1 where less is, None where nobody said; `one_answer` the accuracy
+    of the same answer to all, 0 where that is not the metric.
+    """
+    yield from about_missing(comparison)
+    yield from about_one_answer(comparison, one_answer)
     yield from about_teachers(comparison, sign)
     yield from about_seeds(comparison)
     yield from about_length(comparison)
@@ -22,6 +30,22 @@ def notes_of(comparison: Comparison, chosen: Chosen | None = None, sign: int | N
         yield f"the choice for {arm} lies at the end of its grid: a wider grid may choose otherwise."
     for arm in chosen.undecided if chosen else ():
         yield f"all candidates for {arm} scored alike on validation: nothing was chosen, and one was taken by rule."
+
+
+def about_missing(comparison: Comparison) -> Iterator[str]:
+    """Arms of which some runs have no number."""
+    for arm, rows in comparison.table.groupby(comparison.labels, sort=False):
+        if missing := int(rows[comparison.metric].isna().sum()):
+            yield f"{comparison.metric} is NaN in {missing} of {len(rows)} rows of {arm}, so it has no mean there."
+
+
+def about_one_answer(comparison: Comparison, one_answer: float) -> Iterator[str]:
+    """Arms with students that ended no better than if they had not looked at the inputs."""
+    last = comparison.table[comparison.table["length"] == comparison.lengths[-1]]
+    for arm, rows in last.groupby(comparison.labels[last.index], sort=False):
+        if few := int((rows[comparison.metric] <= one_answer).sum()):
+            share = f"{100 * one_answer:.1f} %"
+            yield f"{few} of {len(rows)} students of {arm} are no better than one answer to all, right for {share}."
 
 
 def about_teachers(comparison: Comparison, sign: int | None) -> Iterator[str]:

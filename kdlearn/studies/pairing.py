@@ -29,10 +29,14 @@ def sides(mine: pd.DataFrame, other: pd.DataFrame, shared: Sequence[str], metric
 
 
 def interval_of(values: pd.DataFrame) -> Interval:
-    """Mean of the column `value` and its interval over replicates, over crossed teachers and seeds, or over seeds."""
+    """Mean of the column `value` and its interval over replicates, over crossed teachers and seeds, or over seeds.
+
+    Where a value is NaN, so are both.
+    """
+    if values["value"].isna().any():
+        return Interval(float("nan"), float("nan"))
     if values["replicate"].nunique() > 1:
-        means = values.groupby("replicate")["value"].mean()
-        return interval(means)
+        return interval(values.groupby("replicate")["value"].mean())
     if "teacher" in values and values["teacher"].nunique() > 1:
         crossed = values.pivot_table(index="teacher", columns="seed", values="value", aggfunc="mean")
         if crossed.isna().any(axis=None):

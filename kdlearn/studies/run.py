@@ -32,7 +32,7 @@ class Run:
         lengths: numbers of updates at which it is measured; it ends at the last.
         seed: of first weights, sample, order and dropout. Runs of one seed and replicate are paired.
         replicate: counts repetitions that have a teacher, or a split, of their own: their seeds are others.
-        sample: of how many training rows, drawn by the seed in equal shares of the classes; None for all.
+        sample: of how many training rows, drawn by the seed, each class in its share; None for all.
         views: what augmentation makes of the rows; None takes them as they are.
         start: first weights where they fit, such as `teacher.state_dict()`; None for random ones.
         answers: how the teacher's logits are stored, "float32" or "float16", or "live" to ask it for every batch.

@@ -222,9 +222,10 @@ def check_told_apart(plan: Plan) -> None:
     """Runs that differ must differ in a column of the table, or a difference would be of several at once."""
     seen: dict[str, str] = {}
     for run in plan.requested:
-        clash = sorted({*run.strategy.settings, *run.names} & RESERVED)
+        taken = RESERVED | {run.metric_name, f"teacher_{run.metric_name}", "value_a", "value_b"}
+        clash = sorted({*run.strategy.settings, *run.names} & taken) or sorted({run.metric_name} & RESERVED)
         if clash:
-            raise ValueError(f"no setting or name may be called {clash[0]!r}, a column of the table: rename it")
+            raise ValueError(f"no setting, name or metric may be called {clash[0]!r}, a column of the table: rename it")
         line, key = repr((about(run), run.lengths)), plan.keys.of(run)
         other = seen.setdefault(line, key)
         if other != key:

@@ -74,11 +74,25 @@ class Estimator:
         if not hasattr(self.model, "classes_"):
             raise ValueError(f"the teacher must be fitted, so that it has classes_; {type(self.model).__name__} is not")
         found = np.asarray(self.model.classes_).tolist()
+        if names and all(str(one) in names for one in found):  # 3 is the class named "3", wherever it stands
+            found = [str(one) for one in found]
         known: dict[Any, int] = names if names and all(isinstance(one, str) for one in found) else indices
         odd = [one for one in found if one not in known]
         if odd:
             raise ValueError(f"classes_ of the teacher must be classes of the data, {list(known)}; got {odd}")
         return [known[one] for one in found]
+
+
+@dataclass(frozen=True, eq=False)
+class Estimated:
+    """An estimator with `predict`, such as scikit-learn's regressors, as a teacher of numbers `(N, D)`."""
+
+    model: Any
+    shape: tuple[int, ...]
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        found = np.asarray(self.model.predict(inputs.flatten(1).cpu().numpy()))
+        return torch.as_tensor(found, dtype=torch.float32).reshape(-1, *self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +104,7 @@ class StoredTeacher:
 
 def teacher_of(teacher: Any, data: Dataset, num_classes: int) -> Any:
     """A network or callable as it is, an estimator or stored logits as something that answers."""
-    if isinstance(teacher, StoredTeacher | Estimator | nn.Module):
+    if isinstance(teacher, StoredTeacher | Estimator | Estimated | nn.Module):
         return teacher
     if isinstance(teacher, Tensor | np.ndarray | Mapping):
         splits = teacher if isinstance(teacher, Mapping) else {"train": teacher}
@@ -99,6 +113,9 @@ def teacher_of(teacher: Any, data: Dataset, num_classes: int) -> Any:
         estimator = Estimator(teacher, data.class_names, num_classes)
         estimator.columns()
         return estimator
+    numbers = data.test.labels
+    if hasattr(teacher, "predict") and numbers is not None and numbers.is_floating_point():
+        return Estimated(teacher, tuple(numbers.shape[1:]))
     if not callable(teacher):
         raise TypeError(
             "teacher must be a torch network, a callable from inputs to logits, an estimator with predict_proba, or "
@@ -113,11 +130,29 @@ def stored_teacher(splits: Mapping[str, Tensor], data: Dataset) -> StoredTeacher
         if len(logits) != sizes.get(name):
             there = f"the {sizes[name]} inputs of {name}" if name in sizes else f"a split of {', '.join(sizes)}"
             raise ValueError(f"stored logits must have a row for each of {there}; got {name} with {len(logits)}")
-        check_logits(teacher_logits=logits)
-        warn_of_probabilities(logits, None)
+        check_stored(name, logits, data)
     if "train" not in splits:
         raise ValueError(f"stored logits must cover train, and perhaps other splits; got {', '.join(splits)}")
     return StoredTeacher(splits)
+
+
+def check_stored(split: str, logits: Tensor, data: Dataset) -> None:
+    """Finite numbers: logits, or, where labels are numbers, one for each of them."""
+    if not logits.isfinite().all():
+        rows = int((~logits.isfinite()).flatten(1).any(dim=1).sum())
+        raise ValueError(
+            f"stored logits must be finite; {rows} rows of {split} hold NaN or infinity. Leave rows that the teacher "
+            "did not answer out of the data"
+        )
+    labels = data.train.labels
+    if labels is not None and labels.is_floating_point():
+        if logits.shape[1:] != labels.shape[1:]:
+            raise ValueError(
+                f"stored numbers must have the labels' shape, {tuple(labels.shape)}; got {tuple(logits.shape)}"
+            )
+        return
+    check_logits(teacher_logits=logits)
+    warn_of_probabilities(logits, None)
 
 
 def ask(

@@ -165,6 +165,8 @@ class SoftLabels(Softened):
 class SoftLabelsAndGroundTruth(Softened):
     """The teacher's probabilities at a temperature, and the data set's class indices.
 
+    Where `batch.known` says that there is no ground truth, its term is left out, and the other keeps its weight.
+
     >>> batch = Batch(torch.zeros(1, 64), torch.tensor([1]), teacher_logits=torch.tensor([[2.0, -1.0]]))
     >>> SoftLabelsAndGroundTruth(2.0, soft_weight=0.0)(torch.tensor([[0.0, 0.0]]), batch)  # ground truth alone
     tensor([0.6931])
@@ -173,17 +175,27 @@ class SoftLabelsAndGroundTruth(Softened):
     soft_weight: float = 0.9
     name = "soft labels + ground truth"
     word = "both"
-    reads = ("teacher_logits", "labels")
+    reads = ("teacher_logits", "labels", "known")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_weight("soft_weight", self.soft_weight)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
+        options: dict[str, Any] = {"reduction": "none", "mask": batch.mask}
         weights = {"temperature": self.temperature, "soft_weight": self.soft_weight}
-        return distillation_loss(
-            student_logits, batch.teacher_logits, batch.labels, **weights, reduction="none", mask=batch.mask
-        )
+        known, labels = rows_known(batch), batch.labels
+        labels = labels if known is None else torch.where(known, labels, 0)
+        both = distillation_loss(student_logits, batch.teacher_logits, labels, **weights, **options)
+        if known is None:
+            return both
+        soft = soft_label_loss(student_logits, batch.teacher_logits, self.temperature, **options)
+        return torch.where(known, both, self.soft_weight * soft)
+
+
+def rows_known(batch: Batch) -> Tensor | None:
+    """Whose labels are ground truth, in the labels' dimensions: a row is known with all of its time. None: all."""
+    return None if batch.known is None else batch.known.reshape(-1, *[1] * (batch.labels.ndim - 1))
 
 
 HOTTEST = 50.0
@@ -336,9 +348,9 @@ class TruthWhereKnown(Strategy):
         return self.otherwise.settings
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        if batch.known is None:
+        known = rows_known(batch)
+        if known is None:
             return hard_label_loss(student_logits, batch.labels, reduction="none", mask=batch.mask)
-        known = batch.known.reshape(-1, *[1] * (batch.labels.ndim - 1))  # a row is known with all of its time
         labels = torch.where(known, batch.labels, 0)
         truth = hard_label_loss(student_logits, labels, reduction="none", mask=batch.mask)
         return torch.where(known, truth, self.otherwise(student_logits, batch))

@@ -130,7 +130,6 @@ WORDS = [  # what is wrong with the words themselves
     f"{TINY} --labelled -0.5",
     f"{TINY} --labelled 1.5",
     f"{TINY} --labelled nan",
-    f"{TINY} --labelled 0.5 --strategies both",
     f"{TINY} --labelled 0.5 --strategies decoupled",
     f"{TINY} --no-flip --flip",
 ]

@@ -4,17 +4,18 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small import STUDENT, TEACHER, digits, shapes, taught
+from small import STUDENT, TEACHER, Power, digits, shapes, taught
 
 from kdlearn import (
     Dataset,
+    DecoupledLabels,
     Examples,
     GroundTruth,
     Machine,
     NesterovSGD,
     SoftLabels,
-    SoftLabelsAndGroundTruth,
     TruthWhereKnown,
+    accuracy,
     perceptron,
     study,
 )
@@ -78,7 +79,7 @@ def test_a_row_that_is_not_known_may_carry_any_label():
     for strategy in (GroundTruth(), SoftLabels(), TruthWhereKnown(SoftLabels())):
         Plan([run(data=data, strategy=strategy, teacher=taught())], Machine())
     with pytest.raises(ValueError, match="wrap another"):
-        Plan([run(data=data, strategy=SoftLabelsAndGroundTruth(), teacher=taught())], Machine())
+        Plan([run(data=data, strategy=DecoupledLabels(), teacher=taught())], Machine())
 
 
 def test_a_masked_label_may_be_anything():
@@ -111,3 +112,46 @@ def test_the_plan_alone_decides_the_stacks():
 def test_same_rows_for_a_run_that_is_asked_for_twice():
     table = study([run(lengths=(5,)), run(lengths=(5,), names={"strategy": "again"})])
     assert table["strategy"].tolist() == ["ground truth", "again"] and table["loss"].nunique() == 1
+
+
+class Warming(Power):
+    """Counts its calls, as a schedule may."""
+
+    def __init__(self) -> None:
+        super().__init__(0.8)
+        self.step = 0
+
+    def __call__(self, student_logits, batch):
+        self.step += 1
+        return super().__call__(student_logits, batch) * min(1.0, self.step / 200)
+
+
+def test_a_strategy_that_changes_itself_is_refused():
+    with pytest.raises(ValueError, match="must stay as it is when it is called"):
+        Plan([run(strategy=Warming(), teacher=taught())], Machine())
+
+
+def test_labels_of_another_length_than_the_inputs_are_refused():
+    data = digits()
+    short = replace(data, test=data.test._replace(labels=data.test.labels[:7]))
+    with pytest.raises(ValueError, match="test must have a label for each of 50 inputs; got 7"):
+        Plan([run(data=short)], Machine())
+
+
+@pytest.mark.parametrize(
+    "labels, way", [(lambda found: found - 1, "unlabelled"), (lambda found: found + 1, r"labels - 1 makes them so")]
+)
+def test_labels_out_of_reach_are_refused_with_a_way_out(labels, way):
+    data = digits()
+    with pytest.raises(ValueError, match=way):
+        Plan([run(data=replace(data, train=data.train._replace(labels=labels(data.train.labels))))], Machine())
+
+
+@pytest.mark.parametrize("name", ["temperature", "rows", "learning_rate"])
+def test_a_metric_may_not_be_called_like_a_column(name):
+    def metric(logits, labels):
+        return accuracy(logits, labels)
+
+    metric.__name__ = name
+    with pytest.raises(ValueError, match=name):
+        study([run(strategy=SoftLabels(2.0), teacher=taught(), metric=metric)])

@@ -1,5 +1,6 @@
 """One call for the reader's own question: whatever the teacher, the data and the strategies are; or a refusal."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -8,13 +9,14 @@ import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
 from small import SAME, STUDENT, TEACHER, Branching, FitNets, Power, Scaled, digits, taught, with_batch_norm
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import kdlearn
 from kdlearn import (
     Adam,
     Comparison,
+    DecoupledLabels,
     EvenlySpread,
     GroundTruth,
     NesterovSGD,
@@ -242,8 +244,10 @@ def test_rows_without_labels_are_taught_by_the_teacher_alone():
     comparison = compare(data={**PLAIN, "unlabelled": unlabelled})
     rows = comparison.table.groupby("strategy")["rows"].unique()
     assert rows["ground truth"] == [120] and rows["soft labels"] == [170]
+    both = compare(strategies=[SoftLabelsAndGroundTruth()], data={**PLAIN, "unlabelled": unlabelled}).table
+    assert {*both.loc[both["strategy"] == SoftLabelsAndGroundTruth.name, "rows"]} == {170}
     with pytest.raises(ValueError, match="TruthWhereKnown"):
-        compare(strategies=[SoftLabelsAndGroundTruth()], data={**PLAIN, "unlabelled": unlabelled})
+        compare(strategies=[DecoupledLabels()], data={**PLAIN, "unlabelled": unlabelled})
 
 
 def test_a_folder_of_images_with_views(pictures):
@@ -432,3 +436,35 @@ def test_evenly_spread_and_the_rest_of_the_package_run_in_one_comparison():
     every = [kind() for kind in kdlearn.training.strategies.strategies_by_word().values()]
     table = compare(strategies=every, seeds=range(1)).table
     assert table["strategy"].nunique() == len(every) and EvenlySpread.name in set(table["strategy"])
+
+
+def test_a_metric_that_is_no_number_in_some_run_loses_no_table():
+    def precision(logits, labels):
+        return float("nan") if logits.std() < 0.8 else 1.0  # as where no row is given the class that it is about
+
+    precision.share = True
+    comparison = compare(metric=precision, lengths=(1, 300))
+    early, late = ({row["arm"]: row["value"].mean for row in comparison.arms(length)} for length in (1, 300))
+    assert math.isnan(early["ground truth"]) and late["ground truth"] == 100
+    assert "nan" in str(comparison) and any("NaN in 2 of 4 rows of ground truth" in note for note in comparison.notes)
+    with pytest.raises(ValueError, match="precision must be a number in every run"):
+        comparison.difference("soft labels", "ground truth", length=1)
+
+
+def test_students_that_give_one_answer_to_all_are_told():
+    def silent():
+        network = STUDENT()
+        for weight in network.parameters():
+            weight.requires_grad_(False).zero_()
+        return network.append(nn.Linear(10, 10))
+
+    found = [note for note in compare(student=silent, optimizer=Adam(1e-9)).notes if "one answer to all" in note]
+    most = DATA.test.labels.bincount().max() / len(DATA.test.labels)
+    assert len(found) == 2 and all(f"right for {100 * most:.1f} %" in note for note in found)
+    taught = compare(strategies=[GroundTruth()], lengths=(300,))
+    assert not any("one answer to all" in note for note in taught.notes)
+
+
+def test_teachers_may_be_named_by_numbers():
+    table = compare(teacher={1: NETWORK, 2: taught(6)}).table
+    assert {*table["teacher"]} == {"", "1", "2"}

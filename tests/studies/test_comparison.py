@@ -1,5 +1,7 @@
 """Differences of a drawn table against sums written out, and what is refused because it is not one question."""
 
+import math
+import re
 from itertools import product
 
 import numpy as np
@@ -220,3 +222,36 @@ def test_a_share_is_shown_in_points_and_printed_with_what_the_intervals_cover():
     printed = str(points)
     assert "in points" in printed and "3 teachers × 4 seeds" in printed and "after 200 updates" in printed
     assert "in points" not in str(plain)
+
+
+def test_a_missing_number_is_not_left_out_of_a_mean():
+    table = pd.DataFrame(
+        {"strategy": "ground truth", "teacher": "", "replicate": [0, 0, 1, 1], "seed": [0, 1, 0, 1], "length": 5}
+        | {"accuracy": [0.7, math.nan, 0.8, 0.8]}
+    )
+    [row] = Comparison(table).arms()
+    assert math.isnan(row["value"].mean) and "nan" in str(Comparison(table))
+
+
+def test_tables_that_were_put_together_with_their_old_index_are_shown():
+    alone = pd.DataFrame(
+        {"strategy": "ground truth", "teacher": "", "replicate": 0, "seed": [0, 1], "length": 5, "accuracy": 0.5}
+    )
+    parts = [alone.assign(**{"temperature": one, "strategy": "soft"}) for one in (1.0, 2.0)]
+    told = Comparison(pd.concat([*parts, alone])[[*parts[0].columns[:-2], "temperature", "accuracy"]])
+    assert "soft, T = 1" in str(told) and "soft, T = 2" in str(told)
+
+
+def test_large_numbers_do_not_touch():
+    shared = {"teacher": "", "replicate": 0, "seed": [0, 1, 2], "length": 5}
+    values = {"one": [971_585.1, 972_000.2, 973_000.5], "other": [71_585.1, 72_000.2, 73_900.5]}
+    rows = [pd.DataFrame({"strategy": name, **shared, "error": found}) for name, found in values.items()]
+    lines = str(Comparison(pd.concat(rows), "error", share=False, against="one")).splitlines()
+    assert any(re.search(r"other +\S+ ± \S+ +\S+ ± \S+$", line) for line in lines)
+
+
+def test_scores_come_back_as_they_were_written(tmp_path):
+    scores = pd.DataFrame({"teacher": ["1", "02"], "when": ["2026-01-01", "x"], "score": [0.5, 1 / 3]})
+    table = pd.DataFrame({"strategy": ["a"], "teacher": "", "replicate": 0, "seed": 0, "length": 5, "accuracy": 0.5})
+    Comparison(table, scores=scores).save(tmp_path / "found.parquet")
+    pd.testing.assert_frame_equal(Comparison.load(tmp_path / "found.parquet").scores, scores, check_dtype=False)

@@ -79,6 +79,7 @@ CLASSES = {
     "names": (np.array(["a", "b", "c"]), ("a", "b", "c"), [0, 1, 2]),
     "names, permuted": (["c", "a", "b"], ("a", "b", "c"), [2, 0, 1]),
     "not all": (["c", "a"], ("a", "b", "c"), [2, 0]),
+    "numbers that are names": ([2, 10, 1], ("1", "10", "2"), [2, 1, 0]),
     "numbers of named classes": ([1, 0], ("a", "b", "c"), [1, 0]),
 }
 
@@ -205,3 +206,24 @@ def test_float16_that_overflows_is_refused():
     with pytest.raises(ValueError, match="finite in float16: scale them, or ask for float32"):
         ask(lambda inputs: 1e6 * inputs, DATA, whole, 0, "float16")
     assert isinstance(teacher_of(StoredTeacher({}), DATA, 3), StoredTeacher)
+
+
+NUMBERS = Examples(torch.randn(30, 3), torch.randn(30, 2))
+
+
+def test_an_estimator_of_numbers_and_stored_numbers_are_teachers():
+    data = Dataset(NUMBERS, NUMBERS)
+    model = SimpleNamespace(predict=lambda inputs: 2 * inputs[:, :2])
+    expected = 2 * NUMBERS.inputs[:, :2]
+    assert torch.equal(teacher_of(model, data, 2)(NUMBERS.inputs), expected)
+    assert torch.equal(ask(teacher_of(expected, data, 2), data, whole, 0), expected)
+    one = NUMBERS._replace(labels=NUMBERS.labels[:, :1])
+    assert torch.equal(ask(teacher_of(expected[:, :1], Dataset(one, one), 1), data, whole, 0), expected[:, :1])
+    with pytest.raises(ValueError, match="stored numbers must have the labels' shape"):
+        teacher_of(expected, Dataset(one, one), 1)
+
+
+def test_stored_logits_with_a_gap_are_refused_with_their_number():
+    logits = torch.randn(30, 3).index_fill(0, torch.tensor([4, 9]), float("nan"))
+    with pytest.raises(ValueError, match="2 rows of train hold NaN"):
+        teacher_of(logits, DATA, 3)

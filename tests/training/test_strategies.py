@@ -193,3 +193,16 @@ def test_words_are_unique_and_every_class_of_the_package_has_a_name():
     words = [kind.word for kind in ours if kind.word]
     assert len(words) == len(set(words)) == len(strategies_by_word())
     assert all(strategies_by_word()[kind.word] is kind for kind in ours if kind.word)
+
+
+def test_both_labels_without_ground_truth_leave_its_term_out():
+    student, teacher = torch.randn(6, 4), torch.randn(6, 4)
+    labels, known = torch.tensor([0, 1, -1, 3, -1, 2]), torch.tensor([1, 1, 0, 1, 0, 1], dtype=torch.bool)
+    both = SoftLabelsAndGroundTruth(2.0, soft_weight=0.7)
+    found = both(student, Batch(torch.zeros(6, 1), labels, teacher, known))
+    soft = SoftLabels(2.0)(student, Batch(torch.zeros(6, 1), teacher_logits=teacher))
+    truth = torch.nn.functional.cross_entropy(student, labels.clamp(min=0), reduction="none")
+    torch.testing.assert_close(found, 0.7 * soft + torch.where(known, 0.3 * truth, 0))
+    torch.testing.assert_close(
+        found[known], both(student[known], Batch(torch.zeros(4, 1), labels[known], teacher[known]))
+    )

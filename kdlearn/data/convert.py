@@ -21,10 +21,12 @@ ACCEPTED = (
 
 
 class Read(NamedTuple):
-    """Inputs, and labels as they came: numbers or names."""
+    """Inputs, and labels as they came: numbers or names; what `Examples` say beside them."""
 
     inputs: Tensor
     labels: Any
+    known: Tensor | None = None
+    mask: Tensor | None = None
 
 
 def dataset_of(data: Any) -> Dataset:
@@ -47,7 +49,10 @@ def dataset_of(data: Any) -> Dataset:
         raise ValueError(f"data must map train and test, and perhaps validation and unlabelled; got {', '.join(data)}")
     parts = {name: read(name, data[name]) for name in SPLITS if data.get(name) is not None}
     names = class_names_of(parts)
-    examples = {name: Examples(part.inputs, numbered(name, part.labels, names)) for name, part in parts.items()}
+    examples = {
+        name: Examples(part.inputs, numbered(name, part.labels, names), part.known, part.mask)
+        for name, part in parts.items()
+    }
     if data.get("unlabelled") is not None:
         examples["train"] = with_unlabelled(examples["train"], as_tensor("unlabelled", data["unlabelled"]))
     check_alike(examples)
@@ -64,7 +69,7 @@ def batch_size_of(data: Any) -> int | None:
 def read(name: str, part: Any) -> Read:
     """The inputs and labels of a split."""
     if isinstance(part, Examples):
-        return Read(part.inputs, part.labels)
+        return Read(*part)
     if isinstance(part, DataLoader):
         if hasattr(part.dataset, "__len__"):
             check_sampler(name, part)
@@ -154,8 +159,9 @@ def numbered(name: str, labels: Any, names: tuple[str, ...]) -> Tensor | None:
         found = torch.as_tensor(np.asarray(labels) if not isinstance(labels, Tensor) else labels)
         if found.is_floating_point() or found.dtype == torch.bool:
             raise TypeError(
-                f"labels of {name} must be class indices or names; got {found.dtype}. labels.long() makes whole "
-                "numbers; numbers that are to be estimated stand in a kdlearn.Dataset"
+                f"labels of {name} must be class indices or names; got {found.dtype}. Numbers that are to be estimated "
+                f"stand in a kdlearn.Dataset; of classes {'labels.argmax(1)' if found.ndim == 2 else 'labels.long()'} "
+                "makes indices"
             )
         if found.ndim == 2 and (found.shape[1] == 1 or is_one_hot(found)):
             way = "labels.squeeze(1)" if found.shape[1] == 1 else "labels.argmax(1), since they are one-hot,"
@@ -180,9 +186,14 @@ def with_unlabelled(train: Examples, inputs: Tensor) -> Examples:
     if train.labels is None:
         raise ValueError("unlabelled goes beside labelled rows; train has no labels itself")
     unknown = train.labels.new_full((len(inputs), *train.labels.shape[1:]), UNKNOWN)
-    labels = torch.cat([train.labels, unknown])
-    known = torch.arange(len(labels)) < len(train.labels)
-    return Examples(torch.cat([train.inputs, inputs.to(train.inputs.dtype)]), labels, known)
+    known = torch.ones(len(train.labels), dtype=torch.bool) if train.known is None else train.known
+    mask = None if train.mask is None else torch.cat([train.mask, torch.ones_like(unknown, dtype=torch.bool)])
+    return Examples(
+        torch.cat([train.inputs, inputs.to(train.inputs.dtype)]),
+        torch.cat([train.labels, unknown]),
+        torch.cat([known, known.new_zeros(len(inputs))]),
+        mask,
+    )
 
 
 def check_alike(examples: Mapping[str, Examples]) -> None:

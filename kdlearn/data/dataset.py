@@ -79,8 +79,9 @@ class Dataset:
     about: dict[str, str] = field(default_factory=dict)
 
     def inputs(self, split: str, rows: Tensor | slice = slice(None)) -> Tensor:
-        """What a network takes, of the rows of "train", "validation" or "test"."""
+        """What a network takes, of the rows of "train", "validation" or "test": a copy, which may be changed."""
         stored = getattr(self, split).inputs[rows]
+        stored = stored.clone() if isinstance(rows, slice) else stored
         return stored if self.normalise is None else self.normalise(stored)
 
     def to(self, device: str | torch.device) -> "Dataset":

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -10,6 +11,8 @@ from kdlearn.data.batches import Answers, Inputs, Stream
 from kdlearn.data.convert import batch_size_of, dataset_of
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.views import Views
+from kdlearn.formulas.metrics import accuracy
+from kdlearn.formulas.regression import mean_squared_error
 from kdlearn.studies.carry_out import num_classes_of
 from kdlearn.studies.checks import Checks
 from kdlearn.studies.run import Run
@@ -40,7 +43,7 @@ def distill(
     Args:
         teacher: a network, a callable from inputs to logits, an estimator with `predict_proba`, or stored logits.
         student: the network that is trained.
-        data: what `compare` takes; only the training split is read.
+        data: what `compare` takes, or its training split alone, such as a DataLoader; only that is read.
         strategy, num_epochs, optimizer, batch_size, seed, views, answers, machine: as in `compare`; the seed decides
             order and dropout.
 
@@ -56,7 +59,12 @@ def distill(
     check_network("student", student)
     rows = batch_size if batch_size is not None else batch_size_of(data) or 64
     told = {"seed": seed, "batch_size": rows, "views": views, "answers": answers}
-    run = Run(trained_on(data), lambda: copy.deepcopy(student), strategy, teacher, **told)
+    given = trained_on(data)
+    labels = given.train.labels
+    metric = (
+        mean_squared_error if labels is not None and labels.is_floating_point() else accuracy
+    )  # nothing is measured
+    run = Run(given, lambda: copy.deepcopy(student), strategy, teacher, metric=metric, **told)
     Checks(machine).of(run)
     machine.place(student)
     options = {"num_epochs": num_epochs, "optimizer": optimizer, "seed": seed, "progress": progress}
@@ -64,7 +72,8 @@ def distill(
 
 
 def trained_on(data: Any) -> Dataset:
-    """The data set, of which the training split may be all there is."""
+    """The data set, of which the training split may be all there is: a loader or a torch data set."""
+    data = data if isinstance(data, Dataset | Mapping | str | Path) else {"train": data}
     alone = isinstance(data, Mapping) and "test" not in data and "train" in data
     return dataset_of({**data, "test": data["train"]} if alone else data)
 

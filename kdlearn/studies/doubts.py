@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from kdlearn.data.dataset import Dataset, bytes_of
-from kdlearn.formulas.metrics import accuracy
 from kdlearn.networks import seeded
 from kdlearn.studies.run import Network
 from kdlearn.training.answers import StoredTeacher
 
-CHANCE = 1.5  # times the share of a class: what an order by accident may reach
+CHANCE = 0.1  # of the way from what shuffled rows would give to all: what an order by accident may reach
 
 
 def doubts_about(data: Dataset, student: Network, teachers: Mapping[str, Any]) -> Iterator[str]:
@@ -27,12 +27,23 @@ def doubts_about(data: Dataset, student: Network, teachers: Mapping[str, Any]) -
 
 
 def about_rows(data: Dataset) -> Iterator[str]:
-    tested = [bytes(bytes_of(row)) for row in data.test.inputs]
-    held = set(tested)  # the smaller split: no second copy of the training images is kept
-    seen = {row for row in (bytes(bytes_of(one)) for one in data.train.inputs) if row in held}
-    shared = sum(row in seen for row in tested)
-    if shared:
-        yield f"{shared:,} of the {len(tested):,} test inputs are training inputs too: they measure memory."
+    if shared := rows_shared(data.test.inputs, data.train.inputs):
+        yield f"{shared:,} of the {len(data.test.inputs):,} test inputs are training inputs too: they measure memory."
+    if data.validation is None:
+        return
+    held = data.validation.inputs
+    if shared := rows_shared(data.test.inputs, held):
+        yield f"{shared:,} of the {len(data.test.inputs):,} test inputs are validation inputs too: choices fit them."
+    if shared := rows_shared(held, data.train.inputs):
+        yield f"{shared:,} of the {len(held):,} validation inputs are training inputs too: choices reward memory."
+
+
+def rows_shared(few: Tensor, many: Tensor) -> int:
+    """How many of few rows are among the many, of which no second copy is kept."""
+    rows = [bytes(bytes_of(row)) for row in few]
+    held = set(rows)
+    seen = {row for row in (bytes(bytes_of(one)) for one in many) if row in held}
+    return sum(row in seen for row in rows)
 
 
 def about_classes(data: Dataset) -> Iterator[str]:
@@ -57,10 +68,22 @@ def about_order(name: str, teacher: Any, data: Dataset) -> Iterator[str]:
     known = data.train.labels >= 0
     if logits is None or not known.any():
         return
-    right = accuracy(torch.as_tensor(logits)[known], data.train.labels[known])
+    labels, named = data.train.labels[known], torch.as_tensor(logits)[known].argmax(dim=-1)
+    together = counted_together(named, labels, logits.shape[-1])
+    right, shuffled = float(together.trace()), float(together.sum(dim=0) @ together.sum(dim=1))
     yield f"stored logits of {name!r} name the ground truth of {100 * right:.1f} % of the training rows."
-    if right < CHANCE / logits.shape[-1]:
+    places, classes = linear_sum_assignment(-together.numpy())
+    best = float(together[places, classes].sum())
+    if best > right + CHANCE and best > (1 + shuffled) / 2:
+        yield f"with columns taken for the classes {classes.tolist()} it is {100 * best:.1f} %: is that their order?"
+    elif right < shuffled + CHANCE * (1 - shuffled):
         yield "that is hardly more than chance: are the stored logits in the order of the training rows?"
+
+
+def counted_together(named: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """`(C, C)`: the share of rows of each named class, a row, and label, a column."""
+    counts = torch.bincount(named * classes + labels, minlength=classes**2).reshape(classes, classes)
+    return counts.double() / len(labels)
 
 
 def stored_on_train(teacher: Any) -> Tensor | None:

@@ -169,3 +169,12 @@ def test_what_cannot_be_used_is_refused_with_what_can(data, kind, words):
 def test_the_name_does_not_change_the_key():
     data = dataset_of({"train": GOOD, "test": GOOD})
     assert isinstance(data, Dataset) and replace(data, name="mine").key == data.key
+
+
+def test_examples_in_a_mapping_keep_what_they_say_of_their_rows():
+    known, mask = torch.arange(12) < 7, torch.arange(12) % 2 == 0
+    part = Examples(torch.tensor(INPUTS).float(), torch.tensor(LABELS), known, mask)
+    data = dataset_of({"train": part, "test": part, "unlabelled": INPUTS[:3]})
+    assert torch.equal(data.test.known, known) and torch.equal(data.test.mask, mask)
+    assert data.train.known.tolist() == [*known.tolist(), False, False, False]
+    assert data.train.mask.tolist() == [*mask.tolist(), True, True, True]

@@ -94,3 +94,11 @@ def test_of_a_data_set_whose_labels_are_few_the_others_are_gone():
 def test_a_share_that_leaves_a_class_without_labels_is_refused(share):
     with pytest.raises(ValueError, match="share must lie in"):
         load_digits().with_known(share)
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 3), torch.arange(3)])
+def test_what_changes_its_inputs_in_place_does_not_change_the_data(rows):
+    examples = Examples(torch.ones(4, 2), torch.zeros(4, dtype=torch.int64))
+    data = Dataset(examples, examples)
+    data.inputs("test", rows).mul_(7)
+    assert torch.equal(data.test.inputs, torch.ones(4, 2))

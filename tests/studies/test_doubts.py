@@ -86,3 +86,27 @@ def test_directions():
 def test_an_error_within_the_teacher_names_the_teacher():
     with pytest.raises(ValueError, match=r"the teacher must answer the inputs of the data.*RuntimeError"):
         kdlearn.compare(STUDENT, [SoftLabels(2.0)], digits(), teacher=torch.nn.Linear(12, 10), lengths=(2,))
+
+
+def test_stored_logits_in_another_order_are_found_where_classes_are_unequal():
+    data = digits()
+    labels = (data.train.labels == 3).long()
+    unequal = replace(data, train=data.train._replace(labels=labels), test=data.train._replace(labels=labels))
+    logits = 4 * torch.eye(2)[labels]
+    assert "in the order" not in told(unequal, teachers={"mine": logits})
+    assert "in the order of the training rows" in told(unequal, teachers={"mine": logits.roll(7, 0)})
+
+
+def test_stored_logits_with_other_columns_are_found(logits):
+    columns = [0, 1, 3, 2, *range(4, 10)]
+    said = told(teachers={"mine": logits[:, columns]})
+    assert f"taken for the classes {columns}" in said and "order of the training rows" not in said
+    assert "taken for the classes" not in told(teachers={"mine": logits})
+
+
+def test_rows_that_choices_and_results_share_are_counted():
+    data = digits()
+    same = replace(data, validation=data.test)
+    assert "50 of the 50 test inputs are validation inputs too" in told(same)
+    trained = replace(data, validation=data.train.take(torch.arange(9)))
+    assert "9 of the 9 validation inputs are training inputs too" in told(trained)

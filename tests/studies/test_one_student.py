@@ -8,7 +8,7 @@ from small import STUDENT, TEACHER, digits, same_weights
 from torch import nn
 
 import kdlearn
-from kdlearn import GroundTruth, SoftLabels, Stream, Views, distill, predict, seeded, train
+from kdlearn import Dataset, GroundTruth, SoftLabels, Stream, Views, distill, predict, seeded, train
 
 DATA = digits()
 
@@ -67,3 +67,20 @@ def test_without_a_teacher_by_ground_truth():
 def test_what_cannot_teach_is_refused(teacher, options, words):
     with pytest.raises((TypeError, ValueError), match=words):
         taught(teacher, **options)
+
+
+def test_a_loader_alone_is_the_training_split():
+    teacher = seeded(TEACHER, 1)
+    rows = torch.utils.data.TensorDataset(DATA.inputs("train"), DATA.train.labels)
+    loader = torch.utils.data.DataLoader(rows, batch_size=30)
+    assert same_weights(taught(teacher, loader), taught(teacher))
+
+
+def test_numbers_are_distilled():
+    inputs = torch.randn(40, 3)
+    examples = kdlearn.Examples(inputs, inputs.sum(dim=1, keepdim=True))
+    student = seeded(lambda: kdlearn.perceptron(3, 8, 1), 0)
+    options = {"strategy": kdlearn.TeachersValues(), "num_epochs": 100, "batch_size": 10, "progress": False}
+    curve = distill(lambda inputs: 2 * inputs.sum(dim=1, keepdim=True), student, Dataset(examples, examples), **options)
+    assert curve[-1]["loss"] < 0.1 * curve[0]["loss"]
+    assert (predict(student, inputs) - 2 * examples.labels).abs().mean() < 0.5

@@ -1,12 +1,12 @@
 """What a reader of a comparison needs to know and would not ask."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from kdlearn.studies.comparison import FEW, Comparison
 from kdlearn.studies.pairing import paired
-from kdlearn.studies.tuning import Chosen
+from kdlearn.studies.tuning import Candidate, Chosen
 
 SHORT_TRAINING = 200  # updates
 ROUNDING = 1e-4  # nats
@@ -26,10 +26,18 @@ def notes_of(
     yield from about_teachers(comparison, sign)
     yield from about_seeds(comparison)
     yield from about_length(comparison)
+    yield from about_choices(chosen.best if chosen else {})
     for arm in chosen.at_the_end if chosen else ():
         yield f"the choice for {arm} lies at the end of its grid: a wider grid may choose otherwise."
     for arm in chosen.undecided if chosen else ():
         yield f"all candidates for {arm} scored alike on validation: nothing was chosen, and one was taken by rule."
+
+
+def about_choices(best: Mapping[tuple[str, int], Candidate]) -> Iterator[str]:
+    """What was chosen, a sentence a length."""
+    for length in dict.fromkeys(length for _, length in best):
+        found = "; ".join(f"{name}: {one.told}" for (name, at), one in best.items() if at == length)
+        yield f"chosen on validation for {length:,} updates: {found}."
 
 
 def about_missing(comparison: Comparison) -> Iterator[str]:

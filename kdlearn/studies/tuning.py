@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kdlearn.formulas.metrics import direction_of
+from kdlearn.studies.comparison import SHORT
 from kdlearn.studies.run import Run
 from kdlearn.studies.study import study
 from kdlearn.training.optimizers import Optimizer, recipe_of
@@ -71,6 +72,11 @@ class Candidate:
         """All that a grid may be of, the strategy's own settings too."""
         own = {name: one for name, one in self.strategy.settings.items() if isinstance(one, int | float)}
         return {**own, "learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
+
+    @property
+    def told(self) -> str:
+        numbers = {name: value for name, value in self.numbers.items() if not np.isnan(value)}
+        return ", ".join(f"{SHORT.get(name, name)} = {value:g}" for name, value in numbers.items())
 
     def tie(self) -> tuple[float, float, float]:
         """Of equal ones the smaller rate is taken, then the temperature nearest 1, then the smaller weight decay."""

@@ -235,3 +235,12 @@ def test_a_choice_of_one_is_that_one():
     comparison = compare({"soft labels": [SoftLabels(5.0)]})
     assert comparison.table["temperature"].dropna().unique() == [5.0]
     assert comparison.table["strategy"].unique().tolist() == [GroundTruth.name, "soft labels"]
+
+
+def test_what_was_chosen_is_told():
+    comparison = compare({"soft labels": [SoftLabels(1.0), SoftLabels(3.0)]}, lengths=(5, 10))
+    soft = comparison.table[comparison.table["strategy"] == "soft labels"]
+    for length, rows in soft.groupby("length"):
+        said = f"soft labels: T = {rows['temperature'].iloc[0]:g}, rate = {rows['learning_rate'].iloc[0]:g}"
+        [note] = [note for note in comparison.notes if f"chosen on validation for {length} updates" in note]
+        assert said in note

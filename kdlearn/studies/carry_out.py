@@ -23,6 +23,7 @@ from kdlearn.training.machine import Machine
 from kdlearn.training.processes import share
 from kdlearn.training.together import Stack, StackedNetworks, streams_of
 
+NO_SCORES = (float("nan"),) * 3
 MIN_STRETCH = 100  # updates between two checkpoints, at least
 
 
@@ -74,9 +75,22 @@ class Carrying:
         self.streams = [self.stream(place) for place in range(len(self.runs))]
         self.networks = [self.machine.place(run.build()) for run in self.runs]
         self.clock = perf_counter()
+        self.measured: list[dict[str, Any]] = []
 
     def rows(self) -> list[dict[str, Any]]:
-        """Train, measuring at each length, and keep the weights that are asked for."""
+        """Train, measuring at each length, and keep the weights that are asked for.
+
+        What diverges has no numbers from there on, and stops nothing but itself, unless its weights are asked for.
+        """
+        try:
+            curve = self.trained()
+        except FloatingPointError:
+            if self.task.kept:
+                raise
+            return [*self.measured, *self.without_numbers()]
+        return [row for point in curve for row in point.get("rows", [])]
+
+    def trained(self) -> list[dict[str, Any]]:
         first = self.runs[0]
         ends = ends_of(first, len(self.streams[0]))
         with seeded_numbers(first.own_seed):  # of what a strategy prepares, and of dropout
@@ -90,7 +104,17 @@ class Carrying:
                 settings=self.task.key,
             )
         self.keep(learner.whole)
-        return [row for point in curve for row in point.get("rows", [])]
+        return curve
+
+    def without_numbers(self) -> list[dict[str, Any]]:
+        """Rows for the lengths that were not reached, as if all logits were NaN."""
+        done = {row["length"] for row in self.measured}
+        left = [length for length in self.runs[0].lengths if length not in done]
+        return [
+            self.row(place, torch.tensor(torch.nan)) | self.about(length)
+            for length in left
+            for place in range(len(self.runs))
+        ]
 
     def single(self) -> tuple[Learner, Callable[[int], Any]]:
         stream, strategy = self.streams[0], self.runs[0].strategy
@@ -105,6 +129,8 @@ class Carrying:
         if isinstance(whole, StackedNetworks):
             whole.hand_back(self.networks)
         for place, name in self.task.kept.items():
+            if not all(bool(weight.isfinite().all()) for weight in self.networks[place].parameters()):
+                raise FloatingPointError(f"a network that is kept diverged: lower {self.runs[place].recipe.settings()}")
             save_weights(weights_file(self.task.folder, name), self.networks[place], name)
 
     def shared(self, name: Any, make: Callable[[], Any]) -> Any:
@@ -163,11 +189,13 @@ class Carrying:
         if update not in self.runs[0].lengths:
             return {}
         logits = self.stacked_logits(whole) if self.task.stacked else self.single_logits()
-        seconds = (perf_counter() - self.clock) / len(self.runs)
-        parameters = count_parameters(self.networks[0])
-        about = {"length": update, "parameters": parameters, "seconds": seconds}
-        rows = [self.row(place, values) | about for place, values in enumerate(logits)]
+        rows = [self.row(place, values) | self.about(update) for place, values in enumerate(logits)]
+        self.measured += rows
         return {"rows": rows}
+
+    def about(self, update: int) -> dict[str, Any]:
+        seconds = (perf_counter() - self.clock) / len(self.runs)
+        return {"length": update, "parameters": count_parameters(self.networks[0]), "seconds": seconds}
 
     def single_logits(self) -> list[Tensor]:
         inputs = self.data(self.runs[0]).inputs(self.runs[0].measured_on)
@@ -187,19 +215,19 @@ class Carrying:
     def row(self, place: int, logits: Tensor) -> dict[str, Any]:
         """What is measured: the metric, the loss, and how often student and teacher agree on a class."""
         run, told = self.runs[place], self.told(place)
+        mine = self.scores(run, logits, told) if logits.isfinite().all() else NO_SCORES
+        names = ("place", run.metric_name, "loss", "agreement", f"teacher_{run.metric_name}")
+        return dict(zip(names, (place, *mine, self.teachers_score(place, told)), strict=True))
+
+    def scores(self, run: Run, logits: Tensor, told: Tensor | None) -> tuple[float, float, float]:
+        """The metric, the loss, and the agreement with the teacher."""
         labels, mask = run.measured.labels.cpu(), run.measured.mask
         counted = slice(None) if mask is None else mask.cpu()
         logits, labels = logits[counted], labels[counted]
         classes = not labels.is_floating_point()
-        return {
-            "place": place,
-            run.metric_name: float(run.metric(logits, labels)),
-            "loss": float(
-                cross_entropy(logits.flatten(0, -2), labels.flatten()) if classes else mse_loss(logits, labels)
-            ),
-            "agreement": agreement(logits, told[counted]) if told is not None and classes else float("nan"),
-            f"teacher_{run.metric_name}": self.teachers_score(place, told),
-        }
+        loss = cross_entropy(logits.flatten(0, -2), labels.flatten()) if classes else mse_loss(logits, labels)
+        agrees = agreement(logits, told[counted]) if told is not None and classes else float("nan")
+        return float(run.metric(logits, labels)), float(loss), agrees
 
     def teachers_score(self, place: int, told: Tensor | None) -> float:
         if told is None:

@@ -41,9 +41,11 @@ def about_choices(best: Mapping[tuple[str, int], Candidate]) -> Iterator[str]:
 
 
 def about_missing(comparison: Comparison) -> Iterator[str]:
-    """Arms of which some runs have no number."""
+    """Arms of which some runs have no number: they diverged, or the metric has none."""
     for arm, rows in comparison.table.groupby(comparison.labels, sort=False):
-        if missing := int(rows[comparison.metric].isna().sum()):
+        if diverged := int(rows["loss"].isna().sum()):
+            yield f"{diverged} of {len(rows)} rows of {arm} are of trainings that diverged: try a smaller rate."
+        if missing := int(rows.loc[rows["loss"].notna(), comparison.metric].isna().sum()):
             yield f"{comparison.metric} is NaN in {missing} of {len(rows)} rows of {arm}, so it has no mean there."
 
 

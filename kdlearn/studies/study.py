@@ -60,7 +60,7 @@ def study(
         Columns `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`; then what was measured, the metric,
         `loss` (cross-entropy on the measured rows, in nats; of labels that are numbers the mean squared error),
         `agreement` with the teacher, `teacher_…` (its metric), `seconds` (since its stack began, divided by the
-        networks of the stack).
+        networks of the stack). What diverged has NaN for metric, loss and agreement.
 
     >>> from kdlearn import load_digits, perceptron
     >>> digits = load_digits()

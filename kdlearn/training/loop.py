@@ -93,7 +93,10 @@ def train(
     with random_numbers_of(seed):
         learner = OneNetwork(network, strategy, machine, source.example)
         kept = {"checkpoint": checkpoint, "settings": decided_by}
-        return fit(learner, source, recipe, measure=measure, progress=progress, **kept)
+        curve = fit(learner, source, recipe, measure=measure, progress=progress, **kept)
+    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+        raise FloatingPointError("the last update made weights that are not finite: lower the learning rate")
+    return curve
 
 
 def described(strategy: Strategy, recipe: Recipe) -> dict[str, str]:
@@ -251,7 +254,7 @@ def end_stretch(position: Position, recipe: Recipe) -> None:
             "up after one epoch: give a list, a DataLoader or a Stream"
         )
     losses = torch.stack([loss.cpu() for loss in position.losses])
-    if not losses.isfinite().all():
+    if not losses.isfinite().all(dim=0).any():  # of a stack the others go on
         raise not_finite(position, recipe)
     position.epoch, position.losses = position.epoch + 1, []
     position.curve.append({"epoch": position.epoch, "loss": losses.mean(dim=0).tolist()})

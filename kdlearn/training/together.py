@@ -155,8 +155,11 @@ def can_be_stacked(networks: Sequence[nn.Module], strategy: Strategy, recipe: Re
         stack.network.hand_back(networks)
     except Exception:  # whatever a strategy of the reader's own raises there: alone it may do well
         return False
-    for one in alone:
-        take_steps(OneNetwork(one, strategy, Machine(), lambda: example), example, recipe)
+    try:
+        for one in alone:
+            take_steps(OneNetwork(one, strategy, Machine(), lambda: example), example, recipe)
+    except FloatingPointError:  # what diverges at once is trained alone
+        return False
     return all(alike(*pair) for pair in zip(networks, alone, strict=True))
 
 

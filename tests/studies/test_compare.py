@@ -41,6 +41,17 @@ SOFT = (SoftLabels(2.0),)
 QUICK = {"seeds": range(2), "lengths": (10,), "batch_size": 30}
 
 
+@dataclass(frozen=True)
+class Raised(Strategy):
+    """A squared distance whose gradient may be far too large."""
+
+    factor: float
+    name, reads = "raised", ("labels",)
+
+    def __call__(self, student_logits, batch):
+        return self.factor * (student_logits - one_hot(batch.labels, 10)).square().mean(dim=-1)
+
+
 def compare(student=STUDENT, strategies=SOFT, data=DATA, **options) -> Comparison:
     return kdlearn.compare(student, strategies, data, **{"teacher": NETWORK, **QUICK, **options})
 
@@ -468,3 +479,27 @@ def test_students_that_give_one_answer_to_all_are_told():
 def test_teachers_may_be_named_by_numbers():
     table = compare(teacher={1: NETWORK, 2: taught(6)}).table
     assert {*table["teacher"]} == {"", "1", "2"}
+
+
+@pytest.mark.parametrize("student", [STUDENT, with_batch_norm], ids=["in a stack", "alone"])
+def test_a_training_that_diverges_stops_nothing_but_itself(student):
+    """Of two students one is taught by a teacher whose numbers are too large for it."""
+    strategies = {"wild": Raised(3000.0), "tame": Raised(0.1)}
+    comparison = compare(student, strategies, lengths=(1, 40), optimizer=NesterovSGD(0.1), against="tame")
+    lost = comparison.table.groupby("strategy")["loss"].apply(lambda found: found.isna().any())
+    assert lost["wild"] and not lost["tame"]
+    assert comparison.table.loc[comparison.table["strategy"] == "tame", "accuracy"].notna().all()
+    assert any("of wild are of trainings that diverged" in note for note in comparison.notes)
+    assert "nan" in str(comparison)
+
+
+def test_a_rate_at_which_students_diverge_is_not_chosen():
+    choice = kdlearn.Choice({}, learning_rates=(0.01, 1e30))
+    comparison = compare(strategies=[GroundTruth()], optimizer=NesterovSGD(0.1), choose=choice, lengths=(40,))
+    assert {*comparison.table["learning_rate"]} == {0.01} and comparison.table["loss"].notna().all()
+
+
+def test_a_teacher_that_diverges_is_an_error():
+    teacher = Run(DATA, TEACHER, lengths=(40,), optimizer=NesterovSGD(1e30), batch_size=30)
+    with pytest.raises(FloatingPointError, match=r"not finite|no longer finite|diverged"):
+        compare(teacher=teacher)

@@ -1,6 +1,7 @@
 """One student, trained in place by one teacher."""
 
 import copy
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from kdlearn.formulas.metrics import accuracy
 from kdlearn.formulas.regression import mean_squared_error
 from kdlearn.studies.carry_out import num_classes_of
 from kdlearn.studies.checks import Checks
+from kdlearn.studies.doubts import about_order
 from kdlearn.studies.run import Run
 from kdlearn.training.answers import LiveAnswers, StoredAnswers, ask, teacher_of
 from kdlearn.training.loop import train
@@ -66,9 +68,18 @@ def distill(
     )  # nothing is measured
     run = Run(given, lambda: copy.deepcopy(student), strategy, teacher, metric=metric, **told)
     Checks(machine).of(run)
+    warn_of_order(teacher, given)
     machine.place(student)
     options = {"num_epochs": num_epochs, "optimizer": optimizer, "seed": seed, "progress": progress}
     return train(student, stream_of(run, machine), strategy, machine=machine, **options)
+
+
+def warn_of_order(teacher: Any, data: Dataset) -> None:
+    """Stored logits that name the training rows' classes hardly better than shuffled ones, or by other columns."""
+    if data.train.labels is not None and data.train.labels.ndim == 1:
+        told = list(about_order("teacher", teacher, data))
+        if len(told) > 1:  # not only the share that is right
+            warnings.warn(" ".join(told), stacklevel=3)
 
 
 def trained_on(data: Any) -> Dataset:

@@ -66,7 +66,7 @@ def about_order(name: str, teacher: Any, data: Dataset) -> Iterator[str]:
     """Stored logits whose rows are not those of the data look like a teacher that knows nothing."""
     logits = stored_on_train(teacher)
     known = data.train.labels >= 0
-    if logits is None or not known.any():
+    if logits is None or len(logits) != len(known) or not known.any():
         return
     labels, named = data.train.labels[known], torch.as_tensor(logits)[known].argmax(dim=-1)
     together = counted_together(named, labels, logits.shape[-1])

@@ -1,6 +1,7 @@
 """`distill`: one student, trained in place by one teacher."""
 
 import copy
+import warnings
 
 import pytest
 import torch
@@ -84,3 +85,12 @@ def test_numbers_are_distilled():
     curve = distill(lambda inputs: 2 * inputs.sum(dim=1, keepdim=True), student, Dataset(examples, examples), **options)
     assert curve[-1]["loss"] < 0.1 * curve[0]["loss"]
     assert (predict(student, inputs) - 2 * examples.labels).abs().mean() < 0.5
+
+
+def test_stored_logits_in_another_order_are_warned_of():
+    logits = 5 * torch.nn.functional.one_hot(DATA.train.labels, 10).float()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        taught(logits)
+    with pytest.warns(UserWarning, match="in the order of the training rows"):
+        taught(logits.roll(1, 0))

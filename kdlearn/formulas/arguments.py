@@ -94,7 +94,7 @@ def warn_of_probabilities(teacher_logits: Tensor, mask: Tensor | None) -> None:
     if mask is not None:
         rows = rows[mask.flatten()]
     whole = next((one for one in (1, 100) if are_distributions(rows[:4] / one) and are_distributions(rows / one)), None)
-    if whole is not None:
+    if whole == 1 or (whole and bool(((rows > 0).sum(dim=-1) > 1).any())):  # a logit of 100 alone is no percentage
         warnings.warn(
             f"teacher_logits look like probabilities: rows are at least 0 and sum to {whole}. A loss takes the softmax "
             "of what it gets, and that of probabilities is almost uniform. kdlearn.logits_from(probabilities) gives "

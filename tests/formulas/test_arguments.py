@@ -1,6 +1,7 @@
 """What the labels and losses cannot take is an error that names the argument, what was expected and what came."""
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -250,6 +251,14 @@ def test_probabilities_are_noticed_once_and_blamed_on_the_caller(function):
     with pytest.warns(LooksLikeProbabilities, match="kdlearn.logits_from") as seen:
         function(t=PROBABILITIES)
     assert len(seen) == 1 and seen[0].filename == __file__
+
+
+def test_percentages_are_noticed_and_a_logit_of_100_is_not():
+    with pytest.warns(LooksLikeProbabilities, match="sum to 100"):
+        kdlearn.soft_label_loss(torch.zeros(4, 3), 100 * PROBABILITIES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kdlearn.soft_label_loss(torch.zeros(2, 2), torch.tensor([[100.0, 0.0], [0.0, 99.5]]))
 
 
 def test_what_is_no_distribution_is_not_warned_of(recwarn):

@@ -107,3 +107,8 @@ def weights_hash(model: nn.Module) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.contiguous().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def are_finite(model: nn.Module) -> bool:
+    """Whether no parameter holds NaN or infinity."""
+    return all(bool(weight.isfinite().all()) for weight in model.parameters())

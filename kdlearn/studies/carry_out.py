@@ -16,6 +16,7 @@ from kdlearn.data.dataset import Dataset, Examples
 from kdlearn.data.files import read_table, read_tensors, write_table
 from kdlearn.formulas.metrics import agreement
 from kdlearn.networks import count_parameters, load_weights, save_weights, seeded, set_weights
+from kdlearn.networks.weights import are_finite
 from kdlearn.studies.run import Run
 from kdlearn.training.answers import LiveAnswers, StoredAnswers, teacher_of
 from kdlearn.training.loop import Learner, OneNetwork, fit, predict, seeded_numbers
@@ -129,7 +130,7 @@ class Carrying:
         if isinstance(whole, StackedNetworks):
             whole.hand_back(self.networks)
         for place, name in self.task.kept.items():
-            if not all(bool(weight.isfinite().all()) for weight in self.networks[place].parameters()):
+            if not are_finite(self.networks[place]):
                 raise FloatingPointError(f"a network that is kept diverged: lower {self.runs[place].recipe.settings()}")
             save_weights(weights_file(self.task.folder, name), self.networks[place], name)
 

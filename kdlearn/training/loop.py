@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 
 from kdlearn.data.batches import Batch, Stream
 from kdlearn.formulas.labels import full_precision
+from kdlearn.networks.weights import are_finite
 from kdlearn.training.checkpoints import Position, interrupts_noted, load_checkpoint, save_checkpoint
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Adam, Optimizer, Recipe, recipe_of
@@ -94,7 +95,7 @@ def train(
         learner = OneNetwork(network, strategy, machine, source.example)
         kept = {"checkpoint": checkpoint, "settings": decided_by}
         curve = fit(learner, source, recipe, measure=measure, progress=progress, **kept)
-    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+    if not are_finite(network):
         raise FloatingPointError("the last update made weights that are not finite: lower the learning rate")
     return curve
 

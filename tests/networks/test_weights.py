@@ -10,6 +10,7 @@ from torch import nn
 
 from kdlearn import airbench, initialise_from, load_weights, perceptron, save_weights, set_weights, weights_hash
 from kdlearn.networks import seeded
+from kdlearn.networks.weights import are_finite
 
 
 def small(seed: int, widths=(6, 8, 10)) -> nn.Module:
@@ -161,3 +162,12 @@ def test_the_hash_does_not_depend_on_the_memory_format(device):
     model = small(1)
     assert weights_hash(model) == weights_hash(small(1).to(device, memory_format=torch.channels_last))
     assert weights_hash(model) != weights_hash(small(1).bfloat16())
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_one_number_that_is_not_finite_is_found(odd):
+    model = small(1)
+    assert are_finite(model)
+    with torch.no_grad():
+        next(iter(model.parameters())).view(-1)[0] = odd
+    assert not are_finite(model)

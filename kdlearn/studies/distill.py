@@ -63,9 +63,8 @@ def distill(
     told = {"seed": seed, "batch_size": rows, "views": views, "answers": answers}
     given = trained_on(data)
     labels = given.train.labels
-    metric = (
-        mean_squared_error if labels is not None and labels.is_floating_point() else accuracy
-    )  # nothing is measured
+    numbers = labels is not None and labels.is_floating_point()
+    metric = mean_squared_error if numbers else accuracy  # nothing is measured
     run = Run(given, lambda: copy.deepcopy(student), strategy, teacher, metric=metric, **told)
     Checks(machine).of(run)
     warn_of_order(teacher, given)

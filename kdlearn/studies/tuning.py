@@ -70,7 +70,8 @@ class Candidate:
     @property
     def numbers(self) -> dict[str, float]:
         """All that a grid may be of, the strategy's own settings too."""
-        own = {name: one for name, one in self.strategy.settings.items() if isinstance(one, int | float)}
+        settings = self.strategy.settings.items()
+        own = {name: one for name, one in settings if isinstance(one, int | float) and not isinstance(one, bool)}
         return {**own, "learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
 
     @property

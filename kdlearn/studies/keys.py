@@ -229,11 +229,9 @@ def digest(description: Any) -> str:
     return hashlib.sha256(json.dumps(description).encode()).hexdigest()
 
 
-def settings_of(value: Any) -> dict[str, Any]:
-    """The attributes of an object that its user set; a network's weights and mode are none."""
-    own = getattr(value, "__dict__", {})
-    if not isinstance(value, nn.Module):
-        return {name: one for name, one in own.items()}
+def settings_of(module: nn.Module) -> dict[str, Any]:
+    """The attributes of a layer that its user set; its weights and mode are none."""
+    own = vars(module)
     hooks = [list(found.values()) for name, found in own.items() if name.endswith("_hooks") and found]
     return {name: one for name, one in own.items() if name not in MODULES_OWN} | ({"hooks": hooks} if hooks else {})
 

@@ -103,12 +103,14 @@ def choose_settings(
     check_choice(question, choice)
     grid = {name: list(candidates_of(question, choice, name)) for name in question.strategies}
     scores = score(question, choice, grid, folder, where)
-    further = extended(grid, decided(question, grid, scores))
+    best = dict(best_of(question, grid, scores))
+    further = extended(grid, decided(best, grid, scores))
     if further:
         more = score(question, choice, further, folder, where, begin={name: len(some) for name, some in grid.items()})
         scores = pd.concat([scores, more], ignore_index=True)
         grid = {name: [*grid[name], *further[name]] for name in grid}
-    best, clear = dict(best_of(question, grid, scores)), decided(question, grid, scores)
+        best = dict(best_of(question, grid, scores))
+    clear = decided(best, grid, scores)
     ends = [told(cell) for cell, picked in clear.items() if at_end(grid[cell[0]], picked)]
     return Chosen(best, ends, [told(cell) for cell in best if cell not in clear]), scores
 
@@ -195,15 +197,15 @@ def tuning_runs(question: "Question", choice: Choice, name: str, candidate: Cand
 
 
 def decided(
-    question: "Question", grid: Mapping[str, Sequence[Candidate]], scores: pd.DataFrame
+    best: Mapping[tuple[str, int], Candidate], grid: Mapping[str, Sequence[Candidate]], scores: pd.DataFrame
 ) -> dict[tuple[str, int], Candidate]:
-    """The choices that the scores made: where all of several candidates scored alike, they made none."""
+    """Of the best those that the scores chose: where all of several candidates scored alike, they made none."""
 
     def alike(name: str, length: int) -> bool:
         found = [scores_of(number, name, length, scores) for number in range(len(grid[name]))]
         return len(found) > 1 and all(np.array_equal(found[0], one, equal_nan=True) for one in found)
 
-    return {cell: one for cell, one in best_of(question, grid, scores) if not alike(*cell)}
+    return {cell: one for cell, one in best.items() if not alike(*cell)}
 
 
 def best_of(

@@ -3,13 +3,16 @@
 python benchmarks/playground.py
 """
 
-import shutil
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import sync_playwright
 
 from kdlearn.figures import Playground
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from conftest import CHROMIUM, FLAGS
 
 SECONDS = 5
 # A redraw paints the regions of both students; a frame that lasts long is one in which an input waits.
@@ -29,9 +32,8 @@ SEEN = """(step) => [performance.now() / 1000, Number(step.textContent.match(/\\
 
 
 def main() -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for data_set, points in (("blobs", 40), ("blobs", 400), ("spiral", 40)):
             path = Path(folder, "playground.html")
             Playground(data_set=data_set, labelled_points=points).save(path)

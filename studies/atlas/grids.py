@@ -24,7 +24,8 @@ RATE = 0.003  # of all grids but A
 KEPT = ["grid", "images", "wrong", "teacher", "kind", "control", "width", "strategy", "temperature", "soft_weight"]
 KEPT += ["learning_rate", "replicate", "seed", "length", "accuracy", "loss", "agreement", "teacher_accuracy"]
 OF_REPLICATE = "of the replicate"
-WIDTHS = {8: 2, 32: 2, 128: 1}  # units of grid D's students, and seeds a replicate: the widest cost most
+WIDTHS = {8: range(2), 32: range(2), 128: range(1)}  # units of grid D's students, and seeds: the widest cost most
+FURTHER_SEED = range(2, 3)  # of grid D, for each width
 TEMPERATURES, WEIGHTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), (0.25, 0.5, 0.75, 0.9, 1.0)
 TRUTH, HARD = GroundTruth(), TeachersHardLabels()
 Where = Mapping[str, Any]
@@ -137,15 +138,15 @@ def controls(replicates: Iterable[int], where: Where, temperature: float = 2.0) 
     return carried_out(runs, where)
 
 
-def temperature_and_weight(replicates: Iterable[int], where: Where) -> Comparison:
+def temperature_and_weight(replicates: Iterable[int], where: Where, seeds: Mapping[int, range]) -> Comparison:
     """D: accuracy over temperature and weight, for students of three widths, read at three lengths."""
     both = [kdlearn.SoftLabelsAndGroundTruth(*cell) for cell in product(TEMPERATURES, WEIGHTS)]
     runs: list[Run] = []
     for one, taught in teachers(PLAIN, replicates, **where).items():
-        for width, seeds in WIDTHS.items():
+        for width, of_width in seeds.items():
             options = {"width": width, "lengths": LENGTHS[:3]}
             runs += students(
-                "D temperature and weight", digits(one), [TRUTH, HARD, *both], taught, one, range(seeds), **options
+                "D temperature and weight", digits(one), [TRUTH, HARD, *both], taught, one, of_width, **options
             )
     return carried_out(runs, where)
 
@@ -253,6 +254,12 @@ def of_further_labels(images: int) -> Part:
     return Part("A labels", partial(further_labels, images=images), images, FURTHER[images])
 
 
+def of_temperature(seeds: Mapping[int, range]) -> Part:
+    return Part(
+        "D temperature and weight", partial(temperature_and_weight, seeds=seeds), seeds=max(seeds.values(), key=len)
+    )
+
+
 def of_seeds(grid: str, carry_out: Callable[..., Comparison], seeds: range) -> Part:
     return Part(grid, partial(carry_out, seeds=seeds), seeds=seeds)
 
@@ -261,7 +268,7 @@ PARTS: Mapping[str, Part] = {
     "controls": Part("C controls", controls),
     "teachers": Part("B teachers", kinds_of_teacher),
     "wrong": of_seeds("E wrong labels", wrong_labels, range(8)),
-    "temperature": Part("D temperature and weight", temperature_and_weight),
+    "temperature": of_temperature(WIDTHS),
     "labels-20": of_labels(20),
     "labels-240": of_labels(240),
     "labels-60": of_labels(60),
@@ -273,4 +280,5 @@ PARTS: Mapping[str, Part] = {
     "further-labels-60": of_further_labels(60),
     "further-long": of_seeds("long", long_training, range(2, 4)),
     "further-wrong": of_seeds("E wrong labels", wrong_labels, range(8, 12)),
+    "further-temperature": of_temperature(dict.fromkeys(WIDTHS, FURTHER_SEED)),
 }

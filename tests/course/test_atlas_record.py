@@ -18,13 +18,13 @@ SIGNS = {  # of the planned claims; 0 where Holm's correction leaves it open
     "a larger student profits from a higher temperature": 0,
     "softness with 40 % wrong labels": -1,
 }
-SEEDS = {20: 6, 60: 2, 240: 2, 1200: 2}  # of grid A
+SEEDS = {20: 14, 60: 6, 240: 2, 1200: 2}  # of grid A
 SIZES = sorted(set(TABLE.loc[TABLE["grid"] == "A labels", "images"]))  # that are recorded so far
 TRAINED = {  # arms × replicates × seeds, of which A is read at four lengths with a rate for each
     "A labels": sum(9 * 80 * SEEDS[size] * 4 for size in SIZES),
     "B teachers": (33 + 1) * 80 * 4,
     "C controls": (12 + 2) * 80 * 8,
-    "D temperature and weight": 32 * 80 * (2 + 2 + 1),
+    "D temperature and weight": 32 * 80 * (3 + 3 + 2),
     "E wrong labels": 8 * 80 * (8 + 4),
     "cells": 5000 * 3,
     "MNIST": 8 * 80 * 6,
@@ -78,12 +78,12 @@ MAIN = [  # an arm of each axis against what it is compared with
 
 
 @pytest.mark.parametrize("grid, where, arm, temperature, against, length", MAIN)
-def test_main_effects_are_known_to_half_a_point(grid, where, arm, temperature, against, length):
+def test_main_effects_are_known_to_a_third_of_a_point(grid, where, arm, temperature, against, length):
     shared = {name: value for name, value in where.items() if name not in ("kind", "control")}
     taught = where if against != "ground truth" else shared
     soft = {"grid": grid, **where, "strategy": arm, "temperature": temperature}
     found = load_atlas().difference(soft, {"grid": grid, **taught, "strategy": against}, length=length)
-    assert found.half_width <= 0.45  # a third was hoped for: on 20 images replicates differ more
+    assert found.half_width <= (0.37 if grid == "B teachers" else 0.35)  # small teachers differ more than seeds
 
 
 def test_what_was_tuned_is_recorded_for_every_arm_alike():

@@ -29,7 +29,7 @@ notebooks: $(VENV)/installed
 	  --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 	$(RUN) jupyter nbconvert --to notebook --inplace --coalesce-streams notebooks/*.ipynb
 
-# About three hours on two cores; it goes on where it was stopped.
+# About four hours on two cores; it goes on where it was stopped.
 atlas: $(VENV)/installed
 	$(VENV)/bin/python studies/atlas/plan.py atlas --workers 2
 

@@ -64,7 +64,7 @@ def test_its_planned_claims_have_the_signs_that_the_course_tells(script_of):
     assert (np.sign(found["mean"]) * (found["holm"] < 0.05)).to_dict() == SIGNS
 
 
-MAIN = [  # an arm of each axis against what it is compared with
+MAIN = [  # an arm of each axis; plan.py says which others are known less well
     *(("A labels", {"images": size}, "soft labels", 4.0, "ground truth", 3000) for size in SIZES),
     ("B teachers", {"kind": "small"}, "soft labels", 4.0, "teacher's hard labels", 1000),
     ("C controls", {"images": 60, "control": "the teacher's"}, "soft labels", 2.0, "ground truth", 1000),

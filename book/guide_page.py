@@ -74,8 +74,8 @@ def in_short() -> Iterator[str]:
     """From which gap on the guide tells a gain: of further images, and of soft labels alone."""
     labels, together, softness = (smallest_gap(*one) for one in ((10_000, LABELS), (10_000, GAIN), (0, GAIN)))
     yield "- **Many pictures have no label**, 20 for each one with: let the teacher label them, if the gap is at"
-    yield f"  least {labels:g} points. Its hard labels do there; from {together:g} points on soft ones tell a gain"
-    yield "  too. Which of the two is better, the pilot tells."
+    yield f"  least {labels:g} points. Its hard labels are told to gain there; from {together:g} points on soft ones"
+    yield "  too. Which of the two is better, the pilot tells (section 1)."
     yield "- **All pictures are labelled**, and the student sees them as its teacher did: learn from soft labels at"
     yield f"  T = 4, if the gap is at least {softness:g} points. Below that the guide cannot tell the sign: pilot, and"
     yield "  expect little."

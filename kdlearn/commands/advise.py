@@ -88,6 +88,8 @@ def advice(guide: "Guide", case: "Case", budget: int | None) -> Iterator[str]:
     yield fill(decision(case, parts, outside), WIDE)
     if case.views == "others":
         yield fill(SAME_VIEWS, WIDE)
+    if case.unlabelled and not case.wrong:
+        yield fill(NEW_TO_IT, WIDE)
     yield from pilot(case)
     if not (case.wrong and outside):  # of such a case no gain is known
         yield from repetitions(*size_of(guide, case, parts["gain"]), budget)
@@ -160,6 +162,10 @@ OF_FURTHER = "; whether the further images help, the pilot must tell"
 SAME_VIEWS = (
     "Its teacher saw images that the student does not see, and the atlas's students learned little from such teachers. "
     "Show the student the same views: views= below."
+)
+NEW_TO_IT = (
+    "The teachers that were measured had learned the labels of the further images. On images that are new to yours it "
+    "is wrong as often as on the test images: expect less."
 )
 
 

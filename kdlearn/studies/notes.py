@@ -75,7 +75,8 @@ def about_teachers(comparison: Comparison, sign: int | None) -> Iterator[str]:
     if pd.isna(own):  # stored logits that do not cover what is measured on
         return
     yield f"the teacher's own {comparison.metric}: {own:.{comparison.digits}f}."
-    alone = comparison.scale * table.loc[table["strategy"] == comparison.against, comparison.metric].mean()
+    longest = table[table["length"] == comparison.lengths[-1]]
+    alone = comparison.scale * longest.loc[longest["strategy"] == comparison.against, comparison.metric].mean()
     if sign is not None and sign * own <= sign * alone:
         yield (
             f"the teacher ({own:.{comparison.digits}f}) is no better than the student by {comparison.against} "

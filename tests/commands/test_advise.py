@@ -64,7 +64,7 @@ def test_images_without_labels_close_most_of_the_gap_first():
     assert parts["gain"].mean == pytest.approx(9.56)
     text = " ".join(told(unlabelled=1140).split())
     assert "let the teacher label the 1,140 further images" in text and "the pilot must tell" in text
-    assert '"unlabelled": further_images' in text
+    assert '"unlabelled": further_images' in text and "expect less" in text and "expect less" not in told()
 
 
 def test_unknown_views_hold_both_kinds_of_teacher():

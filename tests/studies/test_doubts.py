@@ -78,6 +78,16 @@ def test_no_better_means_no_better(sign, said):
     assert ("is no better than the student" in untrained) == said
 
 
+def test_a_teacher_is_measured_against_students_who_trained_to_the_end():
+    """Early they are below it, at the end above; the mean of both would be below."""
+    options = {"teacher": seeded(TEACHER, 1), "seeds": range(2), "lengths": (1, 2)}
+    table = kdlearn.compare(STUDENT, [SoftLabels(2.0)], digits(), **options).table
+    found = table.assign(accuracy=table["length"].map({1: 0.0, 2: 0.6}), teacher_accuracy=0.5)
+    assert "(50.0) is no better than the student by ground truth (60.0)" in " ".join(
+        notes_of(Comparison(found), None, 1)
+    )
+
+
 def test_directions():
     assert direction_of(kdlearn.accuracy) == 1 and direction_of(kdlearn.expected_calibration_error) == -1
     assert direction_of(partial(lambda a, b: 0.0)) is None and direction_of(smaller_is_better(lambda a, b: 0.0)) == -1

@@ -21,7 +21,6 @@ from students import FIRST, SOFT, TRUTH, Choices, Setting, cell_of, photographs,
 import kdlearn
 from kdlearn import Run
 from kdlearn.data.files import write_table
-from kdlearn.networks import count_parameters
 from kdlearn.studies.presets import network_named
 
 RECORD = Path(__file__).with_name("sizes.parquet")
@@ -34,11 +33,10 @@ def students(setting: Setting, pair: int, chosen: Choices) -> Iterator[Run]:
     taught = teacher_of(setting, FIRST + pair)
     for name in NETWORKS:
         other = replace(setting, student=network_named(name, setting.data))
-        about = {"network": name, "parameters": count_parameters(other.student())}
         for arm in (TRUTH, SOFT):
             cell = cell_of(setting, arm, setting.lengths[1])
             run = student_of(other, cell, chosen[cell], taught)
-            yield replace(run, names={**run.names, **about})
+            yield replace(run, names={**run.names, "network": name})
 
 
 def main(folder: Path, pair: int = 0, workers: int = 2) -> None:

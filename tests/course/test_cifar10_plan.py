@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from kdlearn import Batch, Comparison, Dataset, Examples, Stream, entropy, soft_labels
+from kdlearn import Batch, Comparison, Dataset, Examples, Machine, Stream, entropy, soft_labels
 from kdlearn.data.files import read_json
 from kdlearn.data.images import stand_in
-from kdlearn.networks import seeded
+from kdlearn.networks import count_parameters, seeded
+from kdlearn.studies.plan import Plan
 from kdlearn.studies.presets import PRESETS, network_named
+from kdlearn.studies.study import check_told_apart
 from kdlearn.training.loop import fit
 
 SIZES = {"train": 100, "validation": 40, "test": 40}
@@ -276,11 +278,12 @@ def test_students_of_other_sizes_differ_in_network_alone(plan, script_of, settin
     sizes = script_of("cifar10/sizes")
     monkeypatch.setattr(sizes, "NETWORKS", ("airbench:2,4,4", "airbench:4,4,4", "resnet18:2"))
     others, (_, _, students) = list(sizes.students(setting, 0, chosen)), pair(plan, setting, chosen)
+    check_told_apart(Plan(others, Machine()))  # what a study would refuse
     same = [run for run in students if run.names["images"] == setting.whole and run.names["epochs"] == 2]
     for arm in (plan.TRUTH, plan.SOFT):
         [mine] = [run for run in same if run.strategy.name == arm]
         found = [run for run in others if run.strategy.name == arm]
-        assert same_weights(found[0], mine) and len({run.names["parameters"] for run in found}) == 3
+        assert same_weights(found[0], mine) and len({count_parameters(run.network()) for run in found}) == 3
         assert all(torch.equal(first_batch(run), first_batch(mine)) for run in found)
         told = {(run.optimizer, run.teacher and run.teacher.own_seed, run.lengths) for run in found}
         assert told == {(mine.optimizer, mine.teacher and mine.teacher.own_seed, mine.lengths)}

@@ -191,8 +191,7 @@ def tested() -> Iterator[str]:
 
 
 def unseen() -> list[dict[str, Any]]:
-    others = (Comparison.load(STUDIES / name) for name in ("atlas/held_out.parquet", "cifar10/recorded.parquet"))
-    return script(STUDIES / "atlas/predicted.py").unseen(Guide.load(), atlas(), *others)
+    return script(STUDIES / "atlas/predicted.py").unseen(Guide.load(), atlas())
 
 
 def lines_of(tested: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -46,7 +46,7 @@ EXERCISES = {
         lambda spread, wanted: first_count(spread, wanted, by_student),
         [(0.5, 0.1), (2.0, 1.0), (1.0, 0.5), (0.3, 0.4)],
         {
-            "1.96 is too small for few seeds. Take Student's t of the count": lambda spread, wanted: first_count(
+            "1.96 is too small for few pairs. Take Student's t of the count": lambda spread, wanted: first_count(
                 spread, wanted, lambda s, n: 1.96 * s / sqrt(n)
             ),
             "The half width is t times s/√n, and not s/√n alone": lambda spread, wanted: first_count(
@@ -65,11 +65,11 @@ EXERCISES = {
         "Return the first whole count whose half width is below what is wanted.",
     ),
     "07.2": Number(
-        0.6,
+        0.65,
         0.9,
         {
             "The best is chosen for its luck, so it is above 79 % on average": (-1.0, 0.2),
-            "This is the spread of one candidate. The best of six lies farther out": (0.2, 0.6),
+            "This is the spread of one candidate. The best of six lies farther out": (0.2, 0.65),
             "So far ahead is the best of a hundred": (1.3, 1.7),
             "On 5,000 images one candidate's spread is 0.6 points": (1.7, 100.0),
         },

@@ -193,8 +193,7 @@ def main(
     guide = guide_of(atlas, wrong_labels(atlas, Comparison.load(ARTICLE)))
     write_json(out, dict(guide.fitted))
     print(guide, json.dumps(guide.fitted, indent=1), sep="\n")
-    others = (Comparison.load(HERE / "held_out.parquet"), Comparison.load(HERE.parent / "cifar10/recorded.parquet"))
-    for row in unseen(guide, atlas, *others):
+    for row in unseen(guide, atlas):
         both = (f"{part} {row['predicted'][part]:+.1f} | {row['measured'][part]:+.1f}" for part in row["measured"])
         print(row["data"], row["case"], *both, sep="; ")
 

@@ -5,12 +5,18 @@ decides something: up to which length the guide answers.
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 import kdlearn
 from kdlearn import Comparison
+from kdlearn.formulas.intervals import interval
 from kdlearn.studies.guide import GAIN, LABELS, SAME, SOFTNESS, WRONG, Case, Guide
 
+STUDIES = Path(__file__).parents[1]
+UNSEEN = ("atlas/held_out", "cifar10/recorded", "cifar10/pairs")
 TRUTH, HARD, SOFT = kdlearn.GroundTruth.name, kdlearn.TeachersHardLabels.name, kdlearn.SoftLabels.name
 
 
@@ -71,15 +77,28 @@ def measured_wrong(record: Comparison, share: float, length: int, where: Mapping
     return {WRONG: share, "length": length, "gap": teacher - student, **parts, "spread": float(single)}
 
 
-def unseen(guide: Guide, atlas: Comparison, spoken: Comparison, photographs: Comparison) -> list[dict[str, Any]]:
+def unseen(guide: Guide, atlas: Comparison) -> list[dict[str, Any]]:
     """Three data sets: a row a case, with what is predicted and what was measured of labels, softness and gain."""
+    spoken, photographs, pairs = (Comparison.load(STUDIES / f"{name}.parquet") for name in UNSEEN)
     mnist = Comparison(atlas.table[atlas.table["grid"] == "MNIST"])
     few, further = ((60, 60), (240, 240)), ((2000, 2000), (60, 2000))
     rows = [tested(guide, "MNIST", mnist, *sizes, where={"images": sizes[1]}) for sizes in few if len(mnist.table)]
     rows += [tested(guide, "spoken digits", spoken, *sizes, where={"images": sizes[1]}) for sizes in (*few, *further)]
-    for labelled in (500, 5000, 50_000):
+    for labelled in (500, 5000):
         rows.append(tested(guide, "CIFAR-10", photographs, labelled, 50_000, where={"labelled": labelled}))
-    return rows
+    return [*rows, *(of_pairs(guide, pairs.table, images) for images in (5000, 45_000))]
+
+
+def of_pairs(guide: Guide, runs: pd.DataFrame, images: int) -> dict[str, Any]:
+    """Photographs that all have labels, T = 2: 45,000 after nine epochs, 5,000 each arm at the length that it chose."""
+    students = runs[(runs["role"] == "student") & (runs["images"] == images)]
+    students = students[(students["epochs"] == 9) | (images == 5000)]
+    scores = 100 * students.pivot(index="replicate", columns="strategy", values="accuracy")
+    teacher, updates = 100 * runs.loc[runs["role"] == "teacher", "accuracy"].mean(), int(students["length"].max())
+    case = Case(images, 0, teacher, scores[TRUTH].mean(), views=SAME, temperature=2.0, updates=updates)
+    sides = {LABELS: (HARD, TRUTH), SOFTNESS: (SOFT, HARD), GAIN: (SOFT, TRUTH)}
+    measured = {part: interval(scores[one] - scores[other]) for part, (one, other) in sides.items()}
+    return {"data": "CIFAR-10", "case": case, "predicted": guide.parts(case), "measured": measured}
 
 
 def tested(

@@ -45,7 +45,8 @@ taken out for this arm in all pairs, the first too. The next on held-out images 
 
 Pairs. Each has a teacher, first weights, order, views and 5,000 images of its own, which all of its arms share. Six on
 a machine without AMX, eight with (`--number 8`), as is decided before the first. If pairs differ as the five seeds of
-the older record's one teacher did, half widths with six are 0.6 points for 1 and 2, and 0.5 for 3.
+the older record's one teacher did, half widths with six are 0.6 points for 1 and 2, and 0.5 for 3. They were read as
+they came; after the collapse nothing was changed.
 
 Planned, one Holm family of five, two-sided, Student's t over pairs, in points of accuracy:
 1. soft labels - ground truth, 9 epochs;
@@ -98,10 +99,12 @@ from kdlearn.data.files import read_table, write_table
 from kdlearn.formulas.intervals import Interval, interval
 
 HERE = Path(__file__).parent
+RECORD = HERE / "pairs.parquet"
 MACHINE, RATES, NUMBER = Machine(autocast=True), (0.6, 1.2), 6
 COLLAPSED = {(SOFT, 5000): 1.2}  # rates at which an arm, on so many images, gave one answer to all in some pair
 TOLD = ["role", "images", "strategy", "temperature", "smoothing", "learning_rate", "epochs", "teacher"]
 TOLD += ["replicate", "seed", "length"]
+REPEATED = "6 pairs of a teacher and a student"
 SCORES = "scores on held-out images of CIFAR-10"
 Where = Mapping[str, Any]
 
@@ -137,7 +140,7 @@ def pair_of(setting: Setting, pair: int, chosen: Choices, where: Where) -> pd.Da
 
 
 def recorded(where: Path) -> pd.DataFrame | None:
-    path = where / "pairs.parquet"
+    path = where / RECORD.name
     return Comparison.load(path).table if path.exists() else None
 
 
@@ -162,7 +165,7 @@ def carry_out(home: Path, setting: Setting, chosen: Choices, pairs: Sequence[int
         if not is_recorded(record, pair):
             known = [] if record is None else [record]
             whole = pd.concat([*known, pair_of(setting, pair, chosen, where)], ignore_index=True)
-            Comparison(whole).save(home / "pairs.parquet")
+            Comparison(whole).save(home / RECORD.name)
             print(f"pair {pair} is done", flush=True)
 
 

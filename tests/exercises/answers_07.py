@@ -47,7 +47,7 @@ ANSWERS = {
             lambda spread, wanted: upwards(spread, wanted, lambda n: stats.t.ppf(0.95, n - 1)),
         ],
     },
-    "07.2": {"right": [0.7, 0.73], "wrong": [0, 0.5, 0.6, 1.4, 5]},
+    "07.2": {"right": [0.7, 0.73], "wrong": [0, 0.6, 1.4, 5]},
     "07.3": {
         "right": [of_arrays, lambda bins: of_arrays([one for one in bins for _ in range(2)])],
         "wrong": [

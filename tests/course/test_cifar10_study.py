@@ -192,6 +192,14 @@ def test_the_first_recording_says_where_it_comes_from():
     assert (FIRST.table["parameters"] <= 267_738).all(), "no more than the official tutorial's student"
 
 
+def test_the_page_tells_the_students_of_other_sizes_as_recorded():
+    sizes, page = pd.read_parquet(HOME / "sizes.parquet"), (HOME / "README.md").read_text(encoding="utf-8")
+    for (network, parameters), rows in sizes.groupby(["network", "parameters"]):
+        truth, soft = (100 * rows.set_index("strategy")["accuracy"][arm] for arm in (TRUTH, SOFT))
+        assert f"| {network} | {parameters:,} | {truth:.1f} % | {soft:.1f} % |" in page
+    assert len(sizes) == 8
+
+
 def test_each_pair_has_every_arm_once_and_all_of_the_same_images():
     counts = PAIRS[PAIRS["role"] == "student"].groupby(["images", "strategy", "epochs"])["replicate"].nunique()
     assert len(counts) == 15 and set(counts) == {6}

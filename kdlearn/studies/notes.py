@@ -51,11 +51,16 @@ def about_missing(comparison: Comparison) -> Iterator[str]:
 
 def about_one_answer(comparison: Comparison, one_answer: float) -> Iterator[str]:
     """Arms with students that ended no better than if they had not looked at the inputs."""
-    last = comparison.table[comparison.table["length"] == comparison.lengths[-1]]
+    last = at_the_end(comparison)
     for arm, rows in last.groupby(comparison.labels[last.index], sort=False):
         if few := int((rows[comparison.metric] <= one_answer).sum()):
             share = f"{100 * one_answer:.1f} %"
             yield f"{few} of {len(rows)} students of {arm} are no better than one answer to all, right for {share}."
+
+
+def at_the_end(comparison: Comparison) -> pd.DataFrame:
+    """The rows of the largest length."""
+    return comparison.table[comparison.table["length"] == comparison.lengths[-1]]
 
 
 def about_teachers(comparison: Comparison, sign: int | None) -> Iterator[str]:
@@ -75,8 +80,8 @@ def about_teachers(comparison: Comparison, sign: int | None) -> Iterator[str]:
     if pd.isna(own):  # stored logits that do not cover what is measured on
         return
     yield f"the teacher's own {comparison.metric}: {own:.{comparison.digits}f}."
-    longest = table[table["length"] == comparison.lengths[-1]]
-    alone = comparison.scale * longest.loc[longest["strategy"] == comparison.against, comparison.metric].mean()
+    last = at_the_end(comparison)
+    alone = comparison.scale * last.loc[last["strategy"] == comparison.against, comparison.metric].mean()
     if sign is not None and sign * own <= sign * alone:
         yield (
             f"the teacher ({own:.{comparison.digits}f}) is no better than the student by {comparison.against} "

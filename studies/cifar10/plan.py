@@ -65,9 +65,10 @@ answers 0.05, sixteen students 1.0; the tuning with its extension took 3.5. On t
 an hour, since a part of its students does not wait for the teacher: six pairs in 4.5 hours, two sittings. With AMX the
 older study's updates took about half as long.
 
-Command: `python studies/cifar10/plan.py FOLDER --tuning`, then `--pairs 0 --pairs 1`, and so on; without options all
-that is not recorded yet. Each unit, the tuning or a pair, is written whole into tuning.parquet or pairs.parquet beside
-this file, which can be committed; then FOLDER is not needed any more. A unit that was stopped goes on from FOLDER.
+Command: `python studies/cifar10/plan.py FOLDER` carries out all that is not recorded yet; `--tuning` the tuning alone,
+`--pairs 0 --pairs 1` these pairs. Each unit, the tuning or a pair, is written whole into tuning.parquet or
+pairs.parquet beside this file, which can be committed; then FOLDER is not needed any more. A unit that was stopped goes
+on from FOLDER.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ MACHINE, RATES, NUMBER = Machine(autocast=True), (0.6, 1.2), 6
 COLLAPSED = {(SOFT, 5000): 1.2}  # rates at which an arm, on so many images, gave one answer to all in some pair
 TOLD = ["role", "images", "strategy", "temperature", "smoothing", "learning_rate", "epochs", "teacher"]
 TOLD += ["replicate", "seed", "length"]
-REPEATED = "6 pairs of a teacher and a student"
+REPEATED = f"{NUMBER} pairs of a teacher and a student"
 SCORES = "scores on held-out images of CIFAR-10"
 Where = Mapping[str, Any]
 

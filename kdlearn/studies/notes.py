@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from kdlearn.studies.chosen import Candidate, Chosen
 from kdlearn.studies.comparison import FEW, Comparison
 from kdlearn.studies.pairing import paired
-from kdlearn.studies.tuning import Candidate, Chosen
 
 SHORT_TRAINING = 200  # updates
 ROUNDING = 1e-4  # nats

@@ -4,20 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kdlearn.formulas.metrics import direction_of
-from kdlearn.studies.comparison import SHORT
+from kdlearn.studies.chosen import Candidate, Chosen
+from kdlearn.studies.question import Question
 from kdlearn.studies.run import Run
 from kdlearn.studies.study import study
 from kdlearn.training.optimizers import Optimizer, recipe_of
 from kdlearn.training.strategies import Strategy
-
-if TYPE_CHECKING:
-    from kdlearn.studies.compare import Question
 
 
 @dataclass(frozen=True)
@@ -48,53 +46,8 @@ class Choice:
     weight_decays: Sequence[float] = ()
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A strategy and an optimiser."""
-
-    strategy: Strategy
-    optimizer: Optimizer
-
-    @property
-    def learning_rate(self) -> float:
-        return float(recipe_of(self.optimizer).settings().get("learning_rate", np.nan))
-
-    @property
-    def weight_decay(self) -> float:
-        return float(recipe_of(self.optimizer).settings().get("weight_decay", np.nan))
-
-    @property
-    def temperature(self) -> float:
-        return float(self.strategy.settings.get("temperature", 1.0))
-
-    @property
-    def numbers(self) -> dict[str, float]:
-        """All that a grid may be of, the strategy's own settings too."""
-        settings = self.strategy.settings.items()
-        own = {name: one for name, one in settings if isinstance(one, int | float) and not isinstance(one, bool)}
-        return {**own, "learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
-
-    @property
-    def told(self) -> str:
-        numbers = {name: value for name, value in self.numbers.items() if not np.isnan(value)}
-        return ", ".join(f"{SHORT.get(name, name)} = {value:g}" for name, value in numbers.items())
-
-    def tie(self) -> tuple[float, float, float]:
-        """Of equal ones the smaller rate is taken, then the temperature nearest 1, then the smaller weight decay."""
-        return self.learning_rate, abs(np.log(self.temperature)), self.weight_decay
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The choice of each arm at each length, where it lies at the end of its grid, and where all scored alike."""
-
-    best: Mapping[tuple[str, int], Candidate]
-    at_the_end: Sequence[str] = ()
-    undecided: Sequence[str] = ()
-
-
 def choose_settings(
-    question: "Question", choice: Choice, folder: str | Path | None, where: Mapping[str, Any]
+    question: Question, choice: Choice, folder: str | Path | None, where: Mapping[str, Any]
 ) -> tuple[Chosen, pd.DataFrame]:
     """The best candidate of each arm and length on validation, and every score.
 
@@ -120,7 +73,7 @@ def told(cell: tuple[str, int]) -> str:
     return f"{name} at {length:,} updates"
 
 
-def check_choice(question: "Question", choice: Choice) -> None:
+def check_choice(question: Question, choice: Choice) -> None:
     odd = set(choice.candidates) - set(question.strategies)
     if odd:
         raise ValueError(
@@ -142,7 +95,7 @@ def check_choice(question: "Question", choice: Choice) -> None:
         raise ValueError("choose scores on validation, and data has none: give a validation split")
 
 
-def candidates_of(question: "Question", choice: Choice, name: str) -> Iterator[Candidate]:
+def candidates_of(question: Question, choice: Choice, name: str) -> Iterator[Candidate]:
     strategies = choice.candidates.get(name) or question.strategies[name]
     for optimizer in optimizers_of(question.optimizer, choice):
         yield from (Candidate(strategy, optimizer) for strategy in strategies)
@@ -164,7 +117,7 @@ def changed(optimizer: Any, name: str, value: float) -> Optimizer:
 
 
 def score(
-    question: "Question",
+    question: Question,
     choice: Choice,
     grid: Mapping[str, Sequence[Candidate]],
     folder: str | Path | None,
@@ -187,7 +140,7 @@ def decay_of(choice: Choice, candidate: Candidate) -> dict[str, float]:
     return {"weight_decay": candidate.weight_decay} if choice.weight_decays else {}
 
 
-def tuning_runs(question: "Question", choice: Choice, name: str, candidate: Candidate) -> Iterator[Run]:
+def tuning_runs(question: Question, choice: Choice, name: str, candidate: Candidate) -> Iterator[Run]:
     options: dict[str, Any] = {"measured_on": "validation", "seeds": list(choice.seeds)}
     if question.given_replicates is not None:
         first = max(question.replicates) + 1
@@ -209,7 +162,7 @@ def decided(
 
 
 def best_of(
-    question: "Question", grid: Mapping[str, Sequence[Candidate]], scores: pd.DataFrame
+    question: Question, grid: Mapping[str, Sequence[Candidate]], scores: pd.DataFrame
 ) -> Iterator[tuple[tuple[str, int], Candidate]]:
     for name, candidates in grid.items():
         for length in question.lengths:

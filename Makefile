@@ -48,21 +48,21 @@ book: $(VENV)/installed
 chapters-pdf: book
 	$(VENV)/bin/python book/chapters_pdf.py
 
-# The decks of teaching/decks for a browser, and as PDF by Chromium.
+# The decks of book/teaching/decks for a browser, and as PDF by Chromium.
 slides: $(VENV)/installed
 	npm install --prefix book --no-package-lock --ignore-scripts --no-audit --no-fund
-	$(VENV)/bin/python teaching/decks.py teaching/_build
+	$(VENV)/bin/python book/teaching/decks.py book/teaching/_build
 
 handouts: slides
-	$(VENV)/bin/python teaching/handouts.py teaching/_build
+	$(VENV)/bin/python book/teaching/handouts.py book/teaching/_build
 
 # `make exam SEED="a phrase that you keep"`: the sheet and its answers, the same for the same phrase.
 exam: $(VENV)/installed
-	$(VENV)/bin/python teaching/exam.py "$(SEED)" teaching/_build
+	$(VENV)/bin/python book/teaching/exam.py "$(SEED)" book/teaching/_build
 
 # One file for a USB stick; everything in it opens by a double click.
 class-kit: book slides
-	$(VENV)/bin/python teaching/kit.py book/_build/html teaching/_build dist/kdlearn-class-kit.zip
+	$(VENV)/bin/python book/teaching/kit.py book/_build/html book/teaching/_build dist/kdlearn-class-kit.zip
 
 serve: book
 	$(RUN) http.server --directory book/_build/html --bind 127.0.0.1 8000
@@ -72,7 +72,7 @@ lint: $(VENV)/installed
 	$(RUN) ruff format --check .
 
 clean:
-	rm -rf $(VENV) dist book/_build book/node_modules book/notebooks book/article book/found book/evidence.md book/glossary.md teaching/_build .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) dist book/_build book/node_modules book/notebooks book/article book/found book/evidence.md book/glossary.md book/teaching/_build .pytest_cache .ruff_cache .hypothesis .coverage
 
 # TORCH=cpu installs PyTorch's small CPU build first, from PyTorch's own index.
 $(VENV)/installed: pyproject.toml

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from kdlearn import Dataset, Examples, Stream, Views
-from kdlearn.data import Normalise
+from kdlearn.data.dataset import Normalise
 
 MEAN, DEVIATION, BATCH_SIZE, NUM_IMAGES = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26), 500, 10_000
 

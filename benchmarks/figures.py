@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 sys.path += [str(Path(__file__).parents[1] / "tests")]
 from conftest import CHROMIUM, FLAGS
 
-from kdlearn.figures import (
+from kdcourse.figures import (
     DarkKnowledge,
     DrawADigit,
     Figure,

@@ -13,9 +13,9 @@ from time import perf_counter
 import torch
 
 from kdlearn import Dataset, Examples, GroundTruth, SoftLabels, Stream, Views, train
-from kdlearn.data import Normalise
-from kdlearn.networks import seeded
-from kdlearn.studies.presets import PRESETS, network_named
+from kdlearn.commands.presets import PRESETS, network_named
+from kdlearn.data.dataset import Normalise
+from kdlearn.networks.basic import seeded
 from kdlearn.training.answers import LiveAnswers, StoredAnswers, ask
 from kdlearn.training.machine import best_machine
 

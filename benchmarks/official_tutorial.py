@@ -26,12 +26,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
+from kdcourse.records import provenance
 from kdlearn import Adam, Dataset, GroundTruth, SoftLabels, SoftLabelsAndGroundTruth, Stream, Views, predict
-from kdlearn.data import Batch, Examples, load_images
+from kdlearn.commands.presets import PRESETS, Preset, Schooling, network_named
+from kdlearn.data.batches import Batch
+from kdlearn.data.dataset import Examples
 from kdlearn.data.files import write_json
-from kdlearn.networks import seeded
-from kdlearn.studies.presets import PRESETS, Preset, Schooling, network_named
-from kdlearn.studies.records import provenance
+from kdlearn.data.images import load_images
+from kdlearn.networks.basic import seeded
 from kdlearn.training.answers import StoredAnswers
 from kdlearn.training.loop import OneNetwork, update
 from kdlearn.training.machine import Machine, best_machine

@@ -12,7 +12,7 @@ processor, which other work on the machine changes less than those of the clock;
 core of an AMD EPYC without AMX, 2,000 images of CIFAR-10 and 3 epochs, torchdistill took 14.2 seconds of the processor,
 kdlearn 9.3 in float32 and 6.4 in bfloat16; accuracies were 34.0, 34.2 and 34.7 %.
 
-pip install "kdlearn[torchdistill,course]"
+pip install ".[torchdistill,course]"
 python benchmarks/peers.py FOLDER_OF_IMAGES [--images 5000] [--epochs 4]     # 32 × 32 pixels; two minutes for CIFAR-10
 """
 
@@ -34,9 +34,9 @@ from torchvision.transforms import v2
 
 import kdlearn
 from kdlearn import Adam, Dataset, GroundTruth, Machine, SoftLabels, Stream, Views
+from kdlearn.commands.presets import network_named
 from kdlearn.data.dataset import stratified_sample
-from kdlearn.networks import seeded
-from kdlearn.studies.presets import network_named
+from kdlearn.networks.basic import seeded
 from kdlearn.training.machine import best_machine
 
 TEACHER, STUDENT = "airbench:32,64,112", "airbench:16,80,96"

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import sync_playwright
 
-from kdlearn.figures import Playground
+from kdcourse.figures import Playground
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from conftest import CHROMIUM, FLAGS

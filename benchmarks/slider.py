@@ -15,12 +15,12 @@ import nbformat
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-sys.path += [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests/figures")]
+sys.path += [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests/course/figures")]
 from conftest import CHROMIUM, FLAGS
 from jupyterlab_in_browser import jupyterlab, opened, run_all
 
 CELLS = (
-    """from kdlearn.figures import TemperatureExplorer
+    """from kdcourse.figures import TemperatureExplorer
 import numpy as np
 logits = np.random.default_rng(0).normal(0, 3, 10)
 TemperatureExplorer(logits)""",

@@ -15,10 +15,10 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
 import kdlearn
-from kdlearn.commands.explore import figures_of_the_course
+from kdcourse.commands.explore import figures_of_the_course
+from kdcourse.exercises.versions import for_readers
+from kdcourse.figures.figure import FOLDER, script
 from kdlearn.data.files import read_json, write_json
-from kdlearn.exercises.versions import for_readers
-from kdlearn.figures.figure import FOLDER, script
 
 BOOK = Path(__file__).parent
 sys.path.insert(0, str(BOOK))
@@ -43,7 +43,7 @@ release = kdlearn.__version__
 language = "en-GB"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "node_modules", "article/counts.md"]
+exclude_patterns = ["_build", "node_modules", "article/counts.md", "teaching/**"]
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

@@ -11,9 +11,9 @@ import pandas as pd
 from records import STUDIES, claims, path_of, plan_of, record_of
 from trial import NOTEBOOKS, address, evidence, several, table
 
+from kdcourse.claims import Claim, load_claims
 from kdlearn.data.files import read_json
 from kdlearn.formulas.intervals import Interval
-from kdlearn.studies.claims import Claim, load_claims
 
 OPENING = """# Evidence
 

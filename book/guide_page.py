@@ -7,12 +7,13 @@ from typing import Any
 from records import STUDIES, script
 from tables import table
 
-from kdlearn import Comparison, load_atlas
-from kdlearn.commands.advise import advice, sign_of
-from kdlearn.commands.advise import decision as decision_of
-from kdlearn.figures.atlas import KINDS
+from kdcourse import load_atlas
+from kdcourse.commands.advise import advice, sign_of
+from kdcourse.commands.advise import decision as decision_of
+from kdcourse.figures.atlas import KINDS
+from kdcourse.guide import GAIN, LABELS, Case, Guide
+from kdlearn import Comparison
 from kdlearn.formulas.intervals import Interval
-from kdlearn.studies.guide import GAIN, LABELS, Case, Guide
 
 TRUTH, HARD, MIXED = "ground truth", "teacher's hard labels", "soft labels + ground truth"
 SOFT = {"strategy": "soft labels", "temperature": 4.0}

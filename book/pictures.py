@@ -5,8 +5,9 @@ from typing import Any
 
 from guide_page import unseen
 
+from kdcourse.plots import lines_with_bands
 from kdlearn import Comparison
-from kdlearn.plots import BLUE, lines_with_bands, new_axes
+from kdlearn.comparing.plot import BLUE, new_axes
 
 RECORD = Path(__file__).parents[1] / "studies/digits/comparison.parquet"
 SOFT = {"strategy": "soft labels", "temperature": 2.0}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kdlearn.studies.claims import Claim, count_verdicts, figure, load_claims, load_trial, repetition
+from kdcourse.claims import Claim, count_verdicts, figure, load_claims, load_trial, repetition
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 CHINESE = {  # what stands in the bilingual table's headings

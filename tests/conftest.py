@@ -132,7 +132,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list:
         begun.append(arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kdlearn.studies.carry_out.fit", fit)
+    monkeypatch.setattr("kdlearn.engine.carry_out.fit", fit)
     return begun
 
 

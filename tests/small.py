@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from kdlearn import Batch, Dataset, Examples, GroundTruth, SoftLabels, Strategy, load_digits, perceptron, seeded
-from kdlearn.studies.run import Run
+from kdlearn.engine.run import Run
 
 STUDENT, TEACHER = partial(perceptron, 64, 8, 10), partial(perceptron, 64, 24, 10)
 SAME = ["seconds"]  # what of a table is not decided by the run

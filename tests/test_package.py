@@ -9,12 +9,14 @@ import venv
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import Message
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 from packaging.licenses import canonicalize_license_expression
 
+import kdcourse
 import kdlearn
 
 ROOT = Path(__file__).parents[1]
@@ -41,9 +43,10 @@ def test_small_networks_load_torch_and_no_more():
 
 def test_every_public_name_is_there():
     assert len(kdlearn.__all__) == len(set(kdlearn.__all__)) > 25
-    for name in kdlearn.__all__:
-        assert getattr(kdlearn, name).__doc__, f"{name} has no docstring"
-    assert set(kdlearn.__all__) <= set(dir(kdlearn))
+    for package in (kdlearn, kdcourse):
+        for name in package.__all__:
+            assert getattr(package, name).__doc__, f"{name} has no docstring"
+        assert set(package.__all__) <= set(dir(package))
 
 
 def test_names_that_do_not_exist_are_attribute_errors():
@@ -51,11 +54,11 @@ def test_names_that_do_not_exist_are_attribute_errors():
         kdlearn.soft_lables  # noqa: B018
 
 
-ROOMS = ("formulas", "data", "networks", "plots", "training", "studies", "exercises", "figures", "commands")
+ROOMS = ("formulas", "data", "networks", "training", "engine", "examination", "comparing", "commands")
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """The modules of kdlearn that a file imports, wherever in it, absolutely or relatively."""
+    """The modules of this project that a file imports, wherever in it, absolutely or relatively."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -67,29 +70,43 @@ def imports_of(path: Path) -> Iterator[str]:
 
 
 def upward_imports(path: Path) -> list[str]:
-    """What a file imports from a room below its own in the table of rooms."""
+    """What a file of kdlearn imports from a room below its own in the table of rooms, or from the course."""
     room = path.relative_to(ROOT / "kdlearn").parts[0].removesuffix(".py")
-    if room not in ROOMS:
-        return []
-    names = (name.split(".") for name in imports_of(path) if name.startswith("kdlearn."))
-    return [".".join(name) for name in names if name[1] not in ROOMS[: ROOMS.index(room) + 1]]
+    above = ROOMS[: ROOMS.index(room) + 1] if room in ROOMS else ROOMS
+    names = (name.split(".") for name in imports_of(path))
+    return [
+        ".".join(name)
+        for name in names
+        if name[0] == "kdcourse" or (name[0] == "kdlearn" and name[1:] and name[1] not in (*above, *TOP))
+    ]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "kdlearn").rglob("*.py")), ids=lambda path: path.stem)
-def test_a_room_imports_only_rooms_above_it(path):
+TOP = ("__version__", "ENGINE")
+FILES = sorted(path for package in ("kdlearn", "kdcourse") for path in (ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if path.is_relative_to(ROOT / "kdlearn")],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_a_room_imports_only_rooms_above_it_and_never_the_course(path):
     """What lies at the top of the package (`__init__`, `__main__`) may import every room."""
     assert not upward_imports(path)
-    assert path.parent != ROOT / "kdlearn" or path.stem in (*ROOMS, "__init__", "__main__")
+    assert path.parent != ROOT / "kdlearn" or path.stem in ("__init__", "__main__")
+    assert path.parts[-2] == "kdlearn" or path.stem != "__init__" or not path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        "from kdlearn.studies import compare",
-        "import kdlearn.studies.compare",
+        "from kdlearn.comparing import compare",
+        "import kdlearn.comparing.compare",
         "from kdlearn import compare",
-        "from ..studies import compare",
-        "def late():\n    from kdlearn.studies.compare import compare",
+        "from ..comparing import compare",
+        "def late():\n    from kdlearn.comparing.compare import compare",
+        "import kdcourse",
+        "from kdcourse.records import recorded",
     ],
 )
 def test_an_upward_import_is_found(line, monkeypatch, tmp_path):
@@ -97,6 +114,33 @@ def test_an_upward_import_is_found(line, monkeypatch, tmp_path):
     (tmp_path / "kdlearn/training").mkdir(parents=True)
     (tmp_path / "kdlearn/training/loop.py").write_text(line)
     assert upward_imports(tmp_path / "kdlearn/training/loop.py")
+
+
+def imported_files(path: Path) -> set[Path]:
+    """The files that a file imports; a name may be a module's or stand in one."""
+    names = [name.replace(".", "/") for name in imports_of(path)]
+    candidates = [ROOT / f"{one}.py" for name in names for one in (name, str(Path(name).parent))]
+    return {one for one in candidates if one.is_file()}
+
+
+def test_no_files_import_one_another_in_a_circle():
+    TopologicalSorter({path: imported_files(path) for path in FILES}).prepare()
+
+
+@pytest.mark.parametrize("lines", [("from kdlearn.data.b import x", "import kdlearn.data.a")])
+def test_a_circle_is_found(lines, monkeypatch, tmp_path):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    (tmp_path / "kdlearn/data").mkdir(parents=True)
+    paths = [tmp_path / f"kdlearn/data/{name}.py" for name in "ab"]
+    for path, line in zip(paths, lines, strict=True):
+        path.write_text(line)
+    with pytest.raises(CycleError):
+        TopologicalSorter({path: imported_files(path) for path in paths}).prepare()
+
+
+def test_no_room_has_a_public_name():
+    assert not set(ROOMS) & set(kdlearn.__all__)
+    assert set(ROOMS) == {path.parent.name for path in (ROOT / "kdlearn").glob("*/__init__.py")}
 
 
 @pytest.fixture(scope="module")
@@ -156,11 +200,12 @@ def test_the_wheel_works_in_a_clean_environment(wheel, pictures, tmp_path):
     )
     run(str(scripts / "kdlearn"), "explore", "--no-open", "--out", "figures.html")
     assert "customElements.define" in (tmp_path / "figures.html").read_text(encoding="utf-8")
-    records = run(python, "-c", "from kdlearn.studies.records import recorded; print(recorded('demo'))").strip()
+    records = run(python, "-c", "from kdcourse.records import recorded; print(recorded('demo'))").strip()
     assert records.startswith(where) and (Path(records) / "comparison.parquet").exists()
     command = str(scripts / "kdlearn")
     assert "make test" not in run(command, "doctor")
     assert "soft labels" in run(command, "demo", "--replicates", "2", "--seeds", "1", "--out", "demo", "--quiet")
     options = ["--preset", "tiny", "--strategies", "ground-truth", "hard", "--seeds", "2", "--out", "study", "--quiet"]
     assert "hard labels" in run(command, "distill", str(pictures), *options)
-    assert (Path(where) / "kdlearn/py.typed").exists() and (Path(where) / "kdlearn/__init__.pyi").exists()
+    assert all((Path(where) / f"{name}/py.typed").exists() for name in ("kdlearn", "kdcourse"))
+    assert all((Path(where) / f"{name}/__init__.pyi").exists() for name in ("kdlearn", "kdcourse"))

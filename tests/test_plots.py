@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 import torch
 
+from kdcourse.plots import Picture, gain_map, image_grid, lines_with_bands, probability_bars
 from kdlearn import Comparison
+from kdlearn.comparing.plot import gains, new_axes
 from kdlearn.formulas.intervals import Interval
-from kdlearn.plots import Picture, gain_map, gains, image_grid, lines_with_bands, new_axes, probability_bars
 
 
 def drawn_comparison(replicates: int, strategies: int = 1) -> Comparison:

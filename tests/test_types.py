@@ -29,7 +29,7 @@ def calls(tmp_path_factory) -> Path:
 def complaints(calls) -> Complaints:
     """The rules that each file breaks; pyright reads torch's types once for all of them."""
     require(shutil.which("node") is not None, "pyright runs on Node: https://nodejs.org, or apt-get install nodejs")
-    asked = [ROOT / "kdlearn", ROOT / "examples", *sorted(calls.glob("*.py"))]
+    asked = [ROOT / "kdlearn", ROOT / "kdcourse", ROOT / "book/own_everything.py", *sorted(calls.glob("*.py"))]
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, *map(str, asked)]
     found = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout)
     assert found["summary"]["filesAnalyzed"] > 100

@@ -14,18 +14,19 @@ from torch import Tensor, nn
 
 from kdlearn.commands import results
 from kdlearn.commands.named import Build, builder, check_name, settings_of, strategy_kind
+from kdlearn.commands.presets import PRESETS, Preset, Schooling
 from kdlearn.commands.words import WrongWordsError
+from kdlearn.comparing.comparison import Comparison
+from kdlearn.comparing.notes import notes_of
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.images import load_images
 from kdlearn.data.views import Views
-from kdlearn.networks import initialise_from, load_weights, seeded, set_weights
-from kdlearn.studies.comparison import Comparison
-from kdlearn.studies.notes import notes_of
-from kdlearn.studies.plan import Plan
-from kdlearn.studies.presets import PRESETS, Preset, Schooling
-from kdlearn.studies.run import Run
-from kdlearn.studies.study import study
-from kdlearn.studies.teachers import trained_networks
+from kdlearn.engine.plan import Plan
+from kdlearn.engine.run import Run
+from kdlearn.engine.study import study
+from kdlearn.engine.teachers import trained_networks
+from kdlearn.networks.basic import seeded
+from kdlearn.networks.weights import initialise_from, load_weights, set_weights
 from kdlearn.training.machine import Machine
 from kdlearn.training.strategies import GroundTruth, SmoothedGroundTruth, Strategy, TruthWhereKnown
 

@@ -133,7 +133,7 @@ def carry_out(options: SimpleNamespace) -> None:
 
     from kdlearn.commands.asked import Asked
     from kdlearn.commands.scheduler import executor_at
-    from kdlearn.studies.study import UnreadableSource, check_folder
+    from kdlearn.engine.study import UnreadableSource, check_folder
     from kdlearn.training.machine import best_machine
     from kdlearn.training.processes import joined
 

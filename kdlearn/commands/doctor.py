@@ -16,7 +16,13 @@ from kdlearn.commands.words import requirements
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-PARTS = {"": "kdlearn demo", "course": "the notebooks in JupyterLab", "dask": "kdlearn distill --scheduler"}
+PARTS = {
+    "": "losses, train, compare",
+    "plots": "plots",
+    "images": "folders of images",
+    "course": "kdlearn demo, the notebooks in JupyterLab",
+    "dask": "kdlearn distill --scheduler",
+}
 PARTS_OF_THE_SOURCE = {"dev": "make test"}
 GIB = 2**30
 
@@ -65,12 +71,14 @@ def missing_packages(extra: str) -> list[str]:
         return ["packaging"] if extra == "" else []
     missing = []
     for requirement in map(Requirement, requirements()):
-        of_extra = (
-            f'extra == "{extra}"' in str(requirement.marker).replace("'", '"') if requirement.marker else extra == ""
-        )
-        if of_extra and not is_installed(requirement):
+        if is_of(requirement, extra) and not is_installed(requirement):
             missing.append(f"{requirement.name}{requirement.specifier}")
     return missing
+
+
+def is_of(requirement: "Requirement", extra: str) -> bool:
+    """Whether an extra, or with "" the installation without any, asks for a package."""
+    return requirement.marker.evaluate({"extra": extra}) if requirement.marker else extra == ""
 
 
 def is_installed(requirement: "Requirement") -> bool:

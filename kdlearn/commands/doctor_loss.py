@@ -20,7 +20,7 @@ def doctor(
         raise WrongWordsError("--sequences is about a loss; name it with --loss module:function")
     if loss is None:
         return machine.doctor()
-    from kdlearn.formulas.examine import examine
+    from kdlearn.examination.examine import examine
 
     try:
         report = examine(loss_named(loss), sequences=sequences)

@@ -1,4 +1,4 @@
-"""The `kdlearn` command: `demo`, `start`, `explore`, `advise`, `distill`, `results`, `doctor`, `class`.
+"""The `kdlearn` command: `distill`, `results`, `doctor`, and what other packages add.
 
 What loads torch is imported inside the command that trains, so that the others answer at once.
 """
@@ -48,7 +48,7 @@ def run(words: list[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     except usage_error as problem:
-        program = f"kdlearn {words[0]}" if words and words[0] in command.commands else "kdlearn"
+        program = f"kdlearn {words[0]}" if words and words[0] in command.list_commands(None) else "kdlearn"
         complain(f"{problem.format_message().rstrip('.')}; {program} --help lists what there is", program)
         return 2
     return 0
@@ -58,9 +58,10 @@ def app() -> "Typer":
     """All commands; a file each."""
     from typer import Option, Typer
 
-    from kdlearn.commands import advise, classroom, demo, distill, doctor_loss, explore, results, start
+    from kdlearn.commands import distill, doctor_loss, results
+    from kdlearn.commands.others import Commands
 
-    found = Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    found = Typer(cls=Commands, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
     @found.callback()
     def root(
@@ -68,10 +69,9 @@ def app() -> "Typer":
     ) -> None:
         """Knowledge distillation, derived, tested and measured."""
 
-    for function in (demo.demo, start.start, explore.explore, advise.advise, results.results, doctor_loss.doctor):
-        found.command()(function)
     found.command(cls=distill.ManyValues)(distill.distill)
-    found.add_typer(classroom.app, name="class")
+    found.command()(results.results)
+    found.command()(doctor_loss.doctor)
     return found
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import nn
 
+from kdlearn.commands.presets import NUM_WIDTHS, network_named, parsed
 from kdlearn.commands.words import WrongWordsError
 from kdlearn.data.dataset import Dataset
-from kdlearn.networks import seeded
-from kdlearn.studies.presets import NUM_WIDTHS, network_named, parsed
+from kdlearn.networks.basic import seeded
 from kdlearn.training.strategies import Strategy, strategies_by_word
 
 Build = Callable[[], nn.Module]

@@ -13,7 +13,7 @@ from kdlearn.commands.words import say
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from kdlearn.studies.comparison import Comparison
+    from kdlearn.comparing.comparison import Comparison
 
 FILE = "comparison.parquet"
 SHARED = ("data_key", "measured_on")  # what rows of one table must share
@@ -29,7 +29,7 @@ def results(
 
 
 def comparison_in(folder: Path) -> "Comparison":
-    from kdlearn.studies.comparison import Comparison
+    from kdlearn.comparing.comparison import Comparison
 
     if not (folder / FILE).is_file():
         raise FileNotFoundError(f"{folder} holds no results of kdlearn: there is no {folder / FILE}")

@@ -1,8 +1,10 @@
 """What the commands say: one line for what is wrong, and nothing that a terminal would obey."""
 
 import pickle
+import re
 import sys
 import traceback
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 from typing import TextIO
@@ -13,6 +15,9 @@ TOLD = (
     ValueError, TypeError, OSError, RuntimeError, LookupError, MemoryError, ImportError, ArithmeticError, UserWarning,
     pickle.PicklingError,
 )  # fmt: skip
+STANDARD = Path(traceback.__file__).parent  # Python's own library
+DISTRIBUTION = "kdlearn-course"  # since kdlearn on the public index is somebody else's
+EXTRA = re.compile(r"extra == '(\w+)'")
 DISTRIBUTIONS = {"distributed": "dask", "PIL": "pillow", "sklearn": "scikit-learn", "lazy_loader": "lazy-loader"}
 
 
@@ -56,20 +61,23 @@ def place_of(problem: BaseException) -> str:
     """` (mine.py, line 12)` where the user's own code raised it."""
     frames = traceback.extract_tb(problem.__traceback__)
     last = Path(frames[-1].filename) if frames else Path(__file__)
-    ours = (Path(__file__).parents[1], Path(sys.prefix), Path(sys.base_prefix), Path(traceback.__file__).parent)
-    libraries = any(last.is_relative_to(folder) for folder in ours) or "site-packages" in last.parts
-    return "" if libraries or not last.is_absolute() else f" ({last.name}, line {frames[-1].lineno})"
+    here = Path(__file__).parents[2]
+    libraries = (here / "kdlearn", here / "kdcourse", Path(sys.prefix), Path(sys.base_prefix), STANDARD)
+    theirs = any(last.is_relative_to(folder) for folder in libraries) or "site-packages" in last.parts
+    return "" if theirs or not last.is_absolute() else f" ({last.name}, line {frames[-1].lineno})"
 
 
 def missing(module: str) -> str:
     """What is not installed, and the line that brings it."""
     name = DISTRIBUTIONS.get(module.partition(".")[0], module.partition(".")[0])
-    wanted = [one.partition(";")[0].strip() for one in requirements() if one.startswith(name)]
-    return f'{module} is missing: python -m pip install "{(wanted or [name])[0]}"'
+    rows = [one for one in requirements() if re.split(r"[^\w.-]", one)[0] == name]
+    extras, sizes = EXTRA.findall(" ".join(rows)), Counter(EXTRA.findall(" ".join(requirements())))
+    wanted = f"{DISTRIBUTION}[{min(extras, key=sizes.__getitem__)}]" if extras else (rows or [name])[0]
+    return f'{module} is missing: python -m pip install "{wanted}"'
 
 
 def requirements() -> list[str]:
     try:
-        return metadata.requires("kdlearn") or []
+        return metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         return []

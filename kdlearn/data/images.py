@@ -138,5 +138,5 @@ def read_named(source: str, root: Path | None, download: bool) -> Whole:
     try:
         from kdlearn.data import torchvision_sets
     except ImportError as error:
-        raise ImportError(f'{source} is read by torchvision: pip install "kdlearn[course]"') from error
+        raise ImportError(f'{source} is read by torchvision: pip install "kdlearn-course[images]"') from error
     return torchvision_sets.read_named(source, Path(root or os.environ.get("KDLEARN_DATA", "data")), download)

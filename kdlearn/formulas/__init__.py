@@ -1,1 +1,0 @@
-"""Pure functions on tensors: labels, losses, closed forms, executable equations, metrics, intervals."""

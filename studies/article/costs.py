@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 import kdlearn
+from kdcourse.demo import BATCH_SIZE, STUDENT
+from kdcourse.records import provenance
 from kdlearn.data.files import write_json
-from kdlearn.studies.demo import BATCH_SIZE, STUDENT
-from kdlearn.studies.records import provenance
 from kdlearn.training.answers import LiveAnswers, StoredAnswers
 
 RECORD, TURNS, EPOCHS = Path(__file__).with_name("costs.json"), 7, 5

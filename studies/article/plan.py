@@ -49,10 +49,10 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 import kdlearn
+from kdcourse.demo import BATCH_SIZE, STUDENT, teacher
+from kdlearn.comparing.pairing import REPEATED
 from kdlearn.data.dataset import generator_of
 from kdlearn.formulas.intervals import Interval
-from kdlearn.studies.demo import BATCH_SIZE, STUDENT, teacher
-from kdlearn.studies.pairing import REPEATED
 
 RECORD = Path(__file__).with_name("comparison.parquet")
 REPLICATES, SEEDS, LENGTHS = range(200, 224), range(4), (300, 3000)

@@ -1,4 +1,4 @@
-"""What the figure `kdlearn.figures.Atlas` shows of the record: gains, and what of them is labels and what softness.
+"""What the figure `kdcourse.figures.Atlas` shows of the record: gains, and what of them is labels and what softness.
 
 A scene is one choice of images, teacher, student's width, length and learning rate. For each temperature and weight
 that were measured there it holds, in points, the mean and the half width of its 95 % interval (Student's t over the
@@ -10,7 +10,7 @@ replicates' means of paired differences, unadjusted) of
 
 Where two grids measured the same scene, the first of `GRIDS` is shown: D, which has all temperatures and weights.
 
-Command: `python studies/atlas/figure.py` reads atlas.parquet beside this file and writes kdlearn/figures/atlas.json.
+Command: `python studies/atlas/figure.py` reads atlas.parquet beside this file and writes kdcourse/figures/atlas.json.
 """
 
 import json
@@ -27,7 +27,7 @@ from kdlearn.data.files import replacing
 from kdlearn.formulas.intervals import Interval
 
 HERE = Path(__file__).parent
-OUT = HERE.parents[1] / "kdlearn/figures/atlas.json"
+OUT = HERE.parents[1] / "kdcourse/figures/atlas.json"
 SAME, OWN = "0.003 for all", "each its own"
 GRIDS = {"D temperature and weight": SAME, "B teachers": SAME, "long": SAME, "A labels": OWN}
 HARD, TRUTH = {"strategy": kdlearn.TeachersHardLabels.name}, {"strategy": kdlearn.GroundTruth.name}

@@ -12,6 +12,7 @@ from controls import CONTROLS, controlled
 from teachers import BATCH_SIZE, OF_STUDENT, PLAIN, RECIPES, UNTRAINED, digits, of_students_labels, teachers
 from torch.nn.functional import avg_pool2d
 
+import kdcourse
 import kdlearn
 from kdlearn import Choice, Comparison, Dataset, Examples, GroundTruth, Run, SoftLabels, Strategy, TeachersHardLabels
 from kdlearn.data.dataset import generator_of, stratified_sample
@@ -90,7 +91,7 @@ def labels(replicates: Iterable[int], where: Where, images: int) -> Comparison:
 
 def chosen_lengths(images: int) -> Mapping[tuple[str, float], tuple[int, ...]]:
     """For each arm of grid A and each rate that the record's tuning chose for it, the lengths for which it did."""
-    table = kdlearn.load_atlas().table
+    table = kdcourse.load_atlas().table
     rows = table[(table["grid"] == "A labels") & (table["images"] == images)]
     found: dict[tuple[str, float], tuple[int, ...]] = {}
     for name, strategy in ARMS.items():

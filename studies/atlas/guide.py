@@ -3,7 +3,7 @@
 A cell is one student on `images` images with ground truth, and its twins on hard and soft labels of one teacher (whose
 kind is any but "untrained"), after 300 or 1,000 updates. Cells of 100 updates are left out: ground truth still gains
 there. (A first fit had them, with a term of their own; its intervals were twice as wide.) Two sums of few terms
-(`kdlearn.studies.guide.TERMS`) are fitted by least squares:
+(`kdcourse.guide.TERMS`) are fitted by least squares:
 
 - labels: the teacher's hard labels on all the images - ground truth on a part of them, `LABELLED`;
 - softness: soft labels - hard labels of the same images.
@@ -29,7 +29,7 @@ freedom or two. They are kept as they were measured, softness at T = 1, which al
 
 All of it is exploratory. What it is tested on, it has not seen: MNIST, the spoken digits, the record of CIFAR-10.
 
-Command: `python studies/atlas/guide.py` reads atlas.parquet beside this file and writes kdlearn/studies/guide.json.
+Command: `python studies/atlas/guide.py` reads atlas.parquet beside this file and writes kdcourse/guide.json.
 """
 
 import json
@@ -44,9 +44,9 @@ from predicted import longest, unseen, wrong_labels
 from scipy import stats
 
 import kdlearn
+from kdcourse.guide import FITTED, GAIN, LABELS, SOFTNESS, TERMS, WRONG, Guide
 from kdlearn import Comparison
 from kdlearn.data.files import write_json
-from kdlearn.studies.guide import FITTED, GAIN, LABELS, SOFTNESS, TERMS, WRONG, Guide
 
 HERE = Path(__file__).parent
 ARTICLE = HERE.parent / "article/comparison.parquet"

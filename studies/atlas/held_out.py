@@ -1,6 +1,6 @@
 """Spoken digits: what the guide is tested on, and has not seen.
 
-The Free Spoken Digit Dataset (`kdlearn.load_spoken_digits`), spectrograms pooled to 16 bands and 16 frames. Each of
+The Free Spoken Digit Dataset (`kdcourse.load_spoken_digits`), spectrograms pooled to 16 bands and 16 frames. Each of
 eight replicates (2000 to 2007) draws 2,000 recordings to train, 500 to validate, 500 to test: the speakers are known.
 As on MNIST in the atlas the teacher is a perceptron of 512 units, on all 2,000, 1,000 updates; the student is one of 32
 units, on 60, 240 or all 2,000 recordings, 1,000 updates at rate 0.003. Ground truth, hard labels, soft labels at T = 2
@@ -23,6 +23,7 @@ from grids import HARD, KEPT, TRUTH, students
 from teachers import BATCH_SIZE
 from torch.nn.functional import avg_pool2d
 
+import kdcourse
 import kdlearn
 from kdlearn import Comparison, Dataset, Examples, Run, SoftLabels
 from kdlearn.data.dataset import generator_of
@@ -34,7 +35,7 @@ GRID, REPLICATES, SEEDS, SIZES, TRAINED, HELD = "spoken digits", range(2000, 200
 @cache
 def everything() -> Examples:
     """All 3,000 recordings `(3000, 1, 16, 16)`."""
-    whole = kdlearn.load_spoken_digits(held_out=None)
+    whole = kdcourse.load_spoken_digits(held_out=None)
     parts = [part for _, part in whole.splits()]
     inputs = avg_pool2d(torch.cat([part.inputs for part in parts]), (2, 4))
     return Examples((inputs - inputs.mean()) / inputs.std(), torch.cat([part.labels for part in parts]))

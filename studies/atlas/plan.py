@@ -74,10 +74,10 @@ import pandas as pd
 import typer
 from grids import KEPT, PARTS
 
+from kdcourse.atlas import planned_differences
 from kdlearn import Comparison
 from kdlearn.commands.scheduler import executor_at
 from kdlearn.formulas.intervals import Interval, interval
-from kdlearn.studies.atlas import planned_differences
 
 HERE = Path(__file__).parent
 FIRST, REPLICATES = 1000, 80

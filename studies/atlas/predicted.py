@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 import kdlearn
+from kdcourse.guide import GAIN, LABELS, SAME, SOFTNESS, WRONG, Case, Guide
 from kdlearn import Comparison
 from kdlearn.formulas.intervals import interval
-from kdlearn.studies.guide import GAIN, LABELS, SAME, SOFTNESS, WRONG, Case, Guide
 
 STUDIES = Path(__file__).parents[1]
 UNSEEN = ("atlas/held_out", "cifar10/recorded", "cifar10/pairs")

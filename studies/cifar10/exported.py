@@ -29,10 +29,10 @@ from students import SOFT, Setting, photographs, runs_of
 from torch import Tensor, nn
 
 import kdlearn
+from kdcourse.records import provenance
 from kdlearn import Dataset, Run
 from kdlearn.data.files import write_json
-from kdlearn.networks import count_parameters
-from kdlearn.studies.records import provenance
+from kdlearn.networks.costs import count_parameters
 
 RECORD = Path(__file__).with_name("exported.json")
 SIZES, REPEATS, RANGES = (1, 256), 30, 500

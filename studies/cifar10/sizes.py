@@ -20,8 +20,8 @@ from students import FIRST, SOFT, TRUTH, Choices, Setting, cell_of, photographs,
 
 import kdlearn
 from kdlearn import Run
+from kdlearn.commands.presets import network_named
 from kdlearn.data.files import write_table
-from kdlearn.studies.presets import network_named
 
 RECORD = Path(__file__).with_name("sizes.parquet")
 NETWORKS = ("airbench:8,40,48", "airbench:16,80,96", "airbench:24,120,144", "resnet18:9")

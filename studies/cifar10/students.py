@@ -11,9 +11,9 @@ from torch import Tensor
 
 import kdlearn
 from kdlearn import Batch, Dataset, GroundTruth, NesterovSGD, Run, SoftLabels, Strategy, TeachersHardLabels
+from kdlearn.commands.presets import PRESETS, network_named
 from kdlearn.data.dataset import generator_of, seed_of
-from kdlearn.studies.presets import PRESETS, network_named
-from kdlearn.studies.run import Network
+from kdlearn.engine.run import Network
 
 FIRST, TUNING = 7000, 7900  # replicates: pair 0, and the pair that rates are chosen on
 STUDENT, INDEPENDENT, TEACHER = 0, 1, 2  # seeds within a pair

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import kdlearn
-from kdlearn.formulas.examination import drawn
-from kdlearn.formulas.examine import Report
-from kdlearn.formulas.probing import Asked
+from kdlearn.examination.examination import drawn
+from kdlearn.examination.examine import Report
+from kdlearn.examination.probing import Asked
 
 HERE = Path(__file__).parent
 RECORD, PAGE = HERE / "record.json", HERE.parents[1] / "book" / "other_libraries.md"

@@ -13,8 +13,8 @@ import numpy as np
 from torch import nn
 
 import kdlearn
+from kdcourse.demo import BATCH_SIZE, STUDENT
 from kdlearn.data.dataset import Dataset
-from kdlearn.studies.demo import BATCH_SIZE, STUDENT
 
 VIEWS = kdlearn.Views(pixels=1, flip=False, border="darkest")
 

@@ -34,8 +34,8 @@ from pathlib import Path
 from typing import Any
 
 import kdlearn
+from kdcourse.demo import BATCH_SIZE, PLAIN, SHIFTED, STUDENT, teacher
 from kdlearn.formulas.intervals import Interval, interval
-from kdlearn.studies.demo import BATCH_SIZE, PLAIN, SHIFTED, STUDENT, teacher
 
 RECORD = Path(__file__).with_name("comparison.parquet")
 REPLICATES, SEEDS, LENGTHS = range(100, 124), range(6), (100, 300, 1000, 3000)

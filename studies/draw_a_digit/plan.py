@@ -16,7 +16,7 @@ test images that the teacher finds hard, as 32 Ã— 32 cells: in each block of 4 Ã
 darkest ones of an interpolation.
 
 Command: `python studies/draw_a_digit/plan.py` writes record.json beside this file and
-`kdlearn/figures/draw_a_digit.safetensors`, which carries the record too; seconds on one thread are in the record.
+`kdcourse/figures/draw_a_digit.safetensors`, which carries the record too; seconds on one thread are in the record.
 """
 
 import json
@@ -38,7 +38,7 @@ from kdlearn.data.dataset import stratified_sample
 
 FOLDER = Path(__file__).parent
 RECORD = FOLDER / "record.json"
-WEIGHTS = FOLDER.parents[1] / "kdlearn/figures/draw_a_digit.safetensors"
+WEIGHTS = FOLDER.parents[1] / "kdcourse/figures/draw_a_digit.safetensors"
 COPIES, SAMPLE, SEEDS, TEMPERATURE, COUNT = 40, 120, range(20), 2.0, 12
 TEACHER = partial(kdlearn.perceptron, 64, 256, 128, 10)
 STUDENT = partial(kdlearn.perceptron, 64, 24, 10)

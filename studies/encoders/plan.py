@@ -1,7 +1,7 @@
 """A larger encoder teaches a smaller one: what do its soft labels give a Transformer of few labelled texts?
 
 The case is one that is often named, a BERT for a teacher and a smaller Transformer for a student, at the size of a
-laptop. Both are `kdlearn.TextEncoder`, whose every place sees the whole text; nothing is pre-trained. The task is that
+laptop. Both are `kdcourse.TextEncoder`, whose every place sees the whole text; nothing is pre-trained. The task is that
 of studies/languages: which of 24 languages is a snippet of 25 characters, of the Universal Declaration of Human Rights?
 
 The teacher, of width 48 and two blocks, has 89,448 parameters and reads all 400 snippets of each language with their
@@ -31,7 +31,7 @@ the teacher's rate and size, and the lengths: ground truth had 40 % after 200 up
 blocks were torch's, with some more biases, of networks that cannot be stacked; a first run of the study with them was
 stopped as too slow, and nothing of it was read.
 
-Data: `KDLEARN_DATA` names the folder, see `kdlearn.load_languages`.
+Data: `KDLEARN_DATA` names the folder, see `kdcourse.load_languages`.
 Command: `python studies/encoders/plan.py FOLDER --workers 1` writes comparison.parquet beside this file; it took 55
 minutes beside other work on two shared cores of an AMD EPYC without AMX (recorded 2026-11-26), in which it had a core
 for a few minutes.
@@ -44,7 +44,10 @@ from typing import Any
 
 import typer
 
+import kdcourse
 import kdlearn
+from kdcourse import TextEncoder
+from kdcourse.data.languages import LANGUAGES
 from kdlearn import (
     Adam,
     Choice,
@@ -57,9 +60,7 @@ from kdlearn import (
     SoftLabels,
     Strategy,
     TeachersHardLabels,
-    TextEncoder,
 )
-from kdlearn.data.languages import LANGUAGES
 from kdlearn.formulas.intervals import Interval
 
 RECORD = Path(__file__).with_name("comparison.parquet")
@@ -74,7 +75,7 @@ TRUTH, HARD, SOFT, EVENLY = (one.name for one in ARMS)
 
 @cache
 def data_of(replicate: int) -> Dataset:
-    return kdlearn.load_languages(split=replicate)
+    return kdcourse.load_languages(split=replicate)
 
 
 def teacher_of(replicate: int, data: Dataset) -> Run:

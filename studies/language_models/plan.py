@@ -1,6 +1,6 @@
 """Language models of a laptop's size: what does a teacher give a student that reads little text, and by which loss?
 
-Text: characters of Shakespeare's plays in windows of 64, see `kdlearn.load_characters`. The teacher, a Transformer of
+Text: characters of Shakespeare's plays in windows of 64, see `kdcourse.load_characters`. The teacher, a Transformer of
 618,817 parameters, reads the first 90 % of the text, 2,000 updates of 32 windows. The student is 20 times smaller,
 31,553 parameters. It reads a piece of 30,721 characters, 3 % of what the teacher read, which is a part of it. All are
 tested on the last 5 % of the text, other plays.
@@ -45,7 +45,7 @@ Planned, one Holm family of five, two-sided; each arm at its own rate and length
 All else is exploratory. A pilot with another student, two seeds and nothing tuned has shown 1 (2.06 against 2.65 nats).
 Of 2 to 5 there was none; a few updates of each arm have tried the code.
 
-Data: `KDLEARN_DATA` names the folder, see `kdlearn.load_characters`.
+Data: `KDLEARN_DATA` names the folder, see `kdcourse.load_characters`.
 Command: `python studies/language_models/plan.py FOLDER --workers 2`. It writes comparison.parquet and tuning.parquet
 beside this file after each unit of work, which is a part of the study on one replicate, and goes on from what they
 hold, so that it can be stopped at any time. Reckoned from a few updates on one core of an AMD EPYC without AMX, an
@@ -66,7 +66,10 @@ import pandas as pd
 import typer
 from torch import Tensor, nn
 
+import kdcourse
 import kdlearn
+from kdcourse import character_transformer
+from kdcourse.data.characters import LENGTH
 from kdlearn import (
     Adam,
     Comparison,
@@ -83,17 +86,15 @@ from kdlearn import (
     TeachersHardLabels,
     TeachersSampledLabels,
     TopK,
-    character_transformer,
     hard_label_loss,
     predict,
     sampled_text,
 )
 from kdlearn.data.batches import Stream
-from kdlearn.data.characters import LENGTH
 from kdlearn.data.dataset import Dataset, Examples
 from kdlearn.data.files import read_table, read_tensors, write_table, write_tensors
+from kdlearn.engine.study import the_executor
 from kdlearn.formulas.intervals import Interval, interval
-from kdlearn.studies.study import the_executor
 from kdlearn.training.answers import StoredAnswers
 
 RECORD, TUNING = (Path(__file__).with_name(name) for name in ("comparison.parquet", "tuning.parquet"))
@@ -154,9 +155,9 @@ LAST: Mapping[str, tuple[Strategy, bool]] = {  # the strategy, and whether the s
 def text_of(replicate: int, whole: bool = False) -> Dataset:
     """All that the large text's teacher reads, or the replicate's piece of it."""
     if whole:
-        return kdlearn.load_characters(length=LENGTH)
+        return kdcourse.load_characters(length=LENGTH)
     piece = APART * (replicate - REPLICATES[0])
-    return kdlearn.load_characters(length=LENGTH, characters=WINDOWS * LENGTH + 1, piece=piece)
+    return kdcourse.load_characters(length=LENGTH, characters=WINDOWS * LENGTH + 1, piece=piece)
 
 
 def teacher_of(replicate: int, data: Dataset, lengths: tuple[int, ...], **options: Any) -> Run:

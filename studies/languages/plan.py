@@ -42,7 +42,7 @@ All else is exploratory. A pilot with another choice of languages, five seeds an
 lengths: of 20 snippets after 400 updates ground truth 73.4, T = 1 73.4, T = 8 75.0, each at its best of three rates; of
 400 after 800 92.7, 92.3, 92.7. Of 3 and 4 there was none.
 
-Data: `KDLEARN_DATA` names the folder, see `kdlearn.load_languages`. Needs `pip install "kdlearn[text]"`.
+Data: `KDLEARN_DATA` names the folder, see `kdcourse.load_languages`. Needs `pip install "kdlearn-course[text]"`.
 Command: `python studies/languages/plan.py FOLDER --workers 2` writes comparison.parquet and leanings.parquet beside
 this file; it took 23 minutes on one shared core of an AMD EPYC without AMX (recorded 2026-11-26).
 """
@@ -58,7 +58,11 @@ import typer
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+import kdcourse
 import kdlearn
+from kdcourse import NgramNetwork
+from kdcourse.data.languages import LANGUAGES, LENGTH, SNIPPETS, TESTED, snippets
+from kdcourse.data.ngrams import WIDTHS, codes_of
 from kdlearn import (
     Choice,
     Comparison,
@@ -66,7 +70,6 @@ from kdlearn import (
     EvenlySpread,
     Examples,
     GroundTruth,
-    NgramNetwork,
     Run,
     SmoothedGroundTruth,
     SoftLabels,
@@ -74,13 +77,11 @@ from kdlearn import (
     TeachersHardLabels,
     TruthWhereKnown,
 )
+from kdlearn.comparing.question import Question
+from kdlearn.comparing.tuning import Candidate, choose_settings
 from kdlearn.data.files import read_json, write_table
-from kdlearn.data.languages import LANGUAGES, LENGTH, SNIPPETS, TESTED, snippets
-from kdlearn.data.ngrams import WIDTHS, codes_of
+from kdlearn.engine.run import Network
 from kdlearn.formulas.intervals import Interval, crossed_interval
-from kdlearn.studies.compare import Question
-from kdlearn.studies.run import Network
-from kdlearn.studies.tuning import Candidate, choose_settings
 
 RECORD, LEANINGS, SENTENCES = (
     Path(__file__).with_name(name) for name in ("comparison.parquet", "leanings.parquet", "sentences.json")
@@ -147,7 +148,7 @@ def own_sentences(texts: Texts) -> Examples:
 @cache
 def snippets_of(texts: Texts, replicate: int) -> Dataset:
     """A replicate's; the test is that of the declaration, followed by the course's own sentences."""
-    data = kdlearn.load_languages(split=replicate, length=texts.length)
+    data = kdcourse.load_languages(split=replicate, length=texts.length)
     wanted = torch.tensor([data.class_names.index(name) for name in texts.names])
     parts = {name: of_classes(part, wanted) for name, part in data.splits()}
     tests = zip(parts["test"], own_sentences(texts), strict=True)
@@ -163,7 +164,7 @@ def of_classes(examples: Examples, wanted: Tensor) -> Examples:
 @cache
 def told(texts: Texts, replicate: int) -> dict[str, Tensor]:
     """The teacher's logits of every split."""
-    teacher = kdlearn.py3langid_teacher(texts.names)
+    teacher = kdcourse.py3langid_teacher(texts.names)
     return {name: teacher(part.inputs) for name, part in snippets_of(texts, replicate).splits()}
 
 

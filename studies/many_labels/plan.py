@@ -1,6 +1,6 @@
 """Many labels at once: does a teacher's doubt about each digit of a picture help, and because it says which?
 
-Pictures of 16×16 pixels hold two or three digits of different classes (`kdlearn.compose_pictures`). A network answers
+Pictures of 16×16 pixels hold two or three digits of different classes (`kdcourse.compose_pictures`). A network answers
 ten questions, yes or no; soft labels are sigmoids at a temperature (`binary_distillation_loss`).
 
 Arms. A student of 4,282 parameters on 120 or on all 1,200 pictures, after 300, 1,000 and 3,000 updates: ground truth,
@@ -35,6 +35,7 @@ import torch
 import typer
 from torch import Tensor, nn
 
+import kdcourse
 import kdlearn
 from kdlearn import Dataset, GroundTruth, Run, SoftLabels, TeachersHardLabels, YesOrNo, mean_average_precision
 from kdlearn.data.dataset import generator_of
@@ -69,7 +70,7 @@ def teacher_network(width: int = 16) -> nn.Module:
 
 @cache
 def pictures(replicate: int) -> Dataset:
-    return kdlearn.compose_pictures(kdlearn.load_digits(replicate), seed=replicate)
+    return kdcourse.compose_pictures(kdlearn.load_digits(replicate), seed=replicate)
 
 
 @cache

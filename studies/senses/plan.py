@@ -23,7 +23,7 @@ All else is exploratory. The first speaker, with a teacher and students of 2 and
 pilot. Three seeds and 3,000 updates were planned; before anything was run they were cut to fit
 the machine, and the student was made faster, by convolutions at every second place.
 
-Data: `KDLEARN_DATA` names the folder, see `kdlearn.load_spoken_digits`.
+Data: `KDLEARN_DATA` names the folder, see `kdcourse.load_spoken_digits`.
 Command: `python studies/senses/plan.py FOLDER --workers 2` writes comparison.parquet beside this file.
 """
 
@@ -37,10 +37,11 @@ import torch
 import typer
 from torch import Tensor
 
+import kdcourse
 import kdlearn
+from kdcourse.data.spoken import SPEAKERS
 from kdlearn import Dataset, GroundTruth, Run, SoftLabels, Strategy, TeachersHardLabels, TruthWhereKnown
 from kdlearn.data.dataset import generator_of
-from kdlearn.data.spoken import SPEAKERS
 from kdlearn.formulas.intervals import Interval, interval
 
 REPEATED = "6 speakers left out, each with a teacher of its own and 1 seed"
@@ -52,7 +53,7 @@ BESIDE = TruthWhereKnown(SOFT)
 
 @cache
 def spoken(replicate: int) -> Dataset:
-    return kdlearn.load_spoken_digits(held_out=SPEAKERS[replicate])
+    return kdcourse.load_spoken_digits(held_out=SPEAKERS[replicate])
 
 
 @cache
@@ -115,7 +116,7 @@ def runs_of(
         taught = None if arm.noise is None else told[arm.noise]
         names = {"labels": arm.labels, "noise": -1.0 if arm.noise is None else arm.noise}
         names |= {"teacher": "" if taught is None else "of pictures"}
-        build = partial(Run, sets[arm.labels], kdlearn.spoken_student, arm.strategy, taught, lengths)
+        build = partial(Run, sets[arm.labels], kdcourse.spoken_student, arm.strategy, taught, lengths)
         for seed in seeds:
             yield build(seed, replicate, kdlearn.Adam(RATE), BATCH_SIZE, names=names)
 

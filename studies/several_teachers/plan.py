@@ -57,9 +57,10 @@ from torch import Tensor
 
 import kdlearn
 from kdlearn import Adam, Choice, Comparison, GroundTruth, Run, SoftLabels, Strategy, mean_of_teachers
+from kdlearn.comparing.question import Question
+from kdlearn.comparing.tuning import choose_settings
 from kdlearn.formulas.intervals import Interval, interval
 from kdlearn.formulas.labels import logits_from
-from kdlearn.studies.compare import Question
 
 sys.path.append(str(Path(__file__).parents[1] / "atlas"))
 from teachers import BATCH_SIZE, convnet, digits
@@ -164,7 +165,8 @@ def carried_out(
         BATCH_SIZE, IMAGES, None, "float32",
     )  # fmt: skip
     candidates = {name: [SoftLabels(temperature) for temperature in TEMPERATURES] for name in names}
-    chosen, scores = students.choose(Choice(candidates, rates, replicates=TUNING) if rates else None, folder, where)
+    choice = Choice(candidates, rates, replicates=TUNING)
+    chosen, scores = choose_settings(students, choice, folder, where) if rates else (None, None)
     table = kdlearn.study(list(students.runs(chosen)), folder, **where)
     return Comparison(table.drop(columns=["rows", "parameters", "seconds"]), scores=scores)
 

@@ -48,7 +48,7 @@ import kdlearn
 from kdlearn import Adam, Comparison, Dataset, GroundTruth, SoftLabels, Strategy
 from kdlearn.data.files import write_json
 from kdlearn.formulas.intervals import Interval
-from kdlearn.networks import latency
+from kdlearn.networks.costs import latency
 
 HERE = Path(__file__).parent
 RECORD, LATENCIES = HERE / "comparison.parquet", HERE / "latencies.json"

@@ -16,8 +16,8 @@ the figure does.
 Examples. The figure shows six of theo's recordings as spectrograms of a byte a place, with the teacher's logits. They
 lie in a file of their own, which says where they are from: they stay under the licence of that data set.
 
-Data: `KDLEARN_DATA` names the folder, see `kdlearn.load_spoken_digits`.
-Command: `python studies/speak_a_digit/plan.py` writes record.json beside this file, and in `kdlearn/figures`
+Data: `KDLEARN_DATA` names the folder, see `kdcourse.load_spoken_digits`.
+Command: `python studies/speak_a_digit/plan.py` writes record.json beside this file, and in `kdcourse/figures`
 speak_a_digit.safetensors, which carries the record too, and spoken_examples.safetensors; the processor's seconds, on
 one thread, are in the record.
 """
@@ -34,13 +34,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+import kdcourse
 import kdlearn
-from kdlearn.data.sound import HOP
-from kdlearn.data.spoken import ADDRESS, SAMPLES, folder_of, found_in, read_wave, split_by_speaker
+from kdcourse.data.sound import HOP
+from kdcourse.data.spoken import ADDRESS, SAMPLES, folder_of, found_in, read_wave, split_by_speaker
 
 FOLDER = Path(__file__).parent
 RECORD = FOLDER / "record.json"
-FIGURES = FOLDER.parents[1] / "kdlearn/figures"
+FIGURES = FOLDER.parents[1] / "kdcourse/figures"
 WEIGHTS, EXAMPLES = FIGURES / "speak_a_digit.safetensors", FIGURES / "spoken_examples.safetensors"
 LEFT_OUT, COPIES, TEMPERATURE, BATCH_SIZE = "theo", 4, 2.0, 64
 FLOOR, STEP = math.log(1e-4), 0.05  # a byte of an example's spectrogram stands for FLOOR + STEP · byte
@@ -108,7 +109,7 @@ def rounded(network: nn.Module) -> dict[str, Tensor]:
 
 def student_of(held: Mapping[str, Tensor]) -> nn.Module:
     """The student that the figure's file holds, in float64."""
-    student = kdlearn.spoken_student().double()
+    student = kdcourse.spoken_student().double()
     for name, weight in student.named_parameters():
         value = held[f"student.{name}"].double()
         scale = held[f"student.{name.replace('weight', 'scale')}"].double() if value.ndim > 1 else torch.ones(1)
@@ -119,18 +120,18 @@ def student_of(held: Mapping[str, Tensor]) -> nn.Module:
 def inputs_of(waves: Tensor, standard: Tensor) -> Tensor:
     """What the networks take, `(N, 1, 32, 64)`; `standard` holds mean and deviation."""
     mean, deviation = standard
-    return (kdlearn.log_mel(waves).unsqueeze(1) - mean) / deviation
+    return (kdcourse.log_mel(waves).unsqueeze(1) - mean) / deviation
 
 
 def networks() -> tuple[nn.Module, dict[str, Tensor]]:
     """The teacher, and what the figure's file holds."""
     known = recordings()["train"][1]
     copies = torch.cat([heard(known.inputs, seed) for seed in range(COPIES)])
-    spectrograms = kdlearn.log_mel(copies)
+    spectrograms = kdcourse.log_mel(copies)
     standard = torch.stack([spectrograms.mean(), spectrograms.std()])
     train = kdlearn.Examples(inputs_of(copies, standard), known.labels.repeat(COPIES))
     data, options = kdlearn.Dataset(train, train), {"batch_size": BATCH_SIZE, "progress": False}
-    teacher, student = (kdlearn.seeded(build, 0) for build in (kdlearn.spoken_teacher, kdlearn.spoken_student))
+    teacher, student = (kdlearn.seeded(build, 0) for build in (kdcourse.spoken_teacher, kdcourse.spoken_student))
     truth, soft = kdlearn.GroundTruth(), kdlearn.SoftLabels(TEMPERATURE)
     kdlearn.distill(teacher, teacher, data, strategy=truth, num_epochs=5, optimizer=kdlearn.Adam(1e-3), **options)
     teacher.eval()
@@ -174,7 +175,7 @@ def examples_of(
     teacher: nn.Module, held: Mapping[str, Tensor], names: list[str], test: kdlearn.Examples
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """What the file of examples holds, and what it says of them."""
-    codes = ((kdlearn.log_mel(test.inputs) - FLOOR) / STEP).round().clamp(0, 255)
+    codes = ((kdcourse.log_mel(test.inputs) - FLOOR) / STEP).round().clamp(0, 255)
     mean, deviation = held["standard"]
     inputs = (FLOOR + STEP * codes.unsqueeze(1) - mean) / deviation
     taught, heard = kdlearn.predict(teacher, inputs), kdlearn.predict(student_of(held), inputs.double())

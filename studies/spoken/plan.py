@@ -20,7 +20,7 @@ All else is exploratory. The first speaker, with a teacher and students of 2 and
 pilot. Three seeds, 3,000 updates and 20 epochs of the teacher were planned; before anything was run they were cut to
 fit the machine, and the student was made faster, by convolutions at every second place.
 
-Data: `KDLEARN_DATA` names the folder, see `kdlearn.load_spoken_digits`.
+Data: `KDLEARN_DATA` names the folder, see `kdcourse.load_spoken_digits`.
 Command: `python studies/spoken/plan.py FOLDER --workers 2` writes comparison.parquet beside this file.
 """
 
@@ -31,9 +31,10 @@ from typing import Any
 
 import typer
 
+import kdcourse
 import kdlearn
+from kdcourse.data.spoken import SPEAKERS
 from kdlearn import Dataset, EvenlySpread, GroundTruth, Run, SoftLabels, TeachersHardLabels
-from kdlearn.data.spoken import SPEAKERS
 from kdlearn.formulas.intervals import Interval
 
 REPEATED = "6 speakers left out, each with a teacher of its own and 2 seeds"
@@ -44,13 +45,13 @@ HARD, SOFT, EVENLY = TeachersHardLabels(), SoftLabels(2.0), EvenlySpread(2.0)
 
 @cache
 def spoken(replicate: int) -> Dataset:
-    return kdlearn.load_spoken_digits(held_out=SPEAKERS[replicate])
+    return kdcourse.load_spoken_digits(held_out=SPEAKERS[replicate])
 
 
 def teacher(replicate: int, num_updates: int = 350) -> Run:
     """10 epochs of ground truth."""
     options = {"optimizer": kdlearn.Adam(1e-3), "batch_size": BATCH_SIZE}
-    return Run(spoken(replicate), kdlearn.spoken_teacher, lengths=(num_updates,), replicate=replicate, **options)
+    return Run(spoken(replicate), kdcourse.spoken_teacher, lengths=(num_updates,), replicate=replicate, **options)
 
 
 def runs_of(
@@ -67,7 +68,15 @@ def runs_of(
             for seed in seeds:
                 of_teacher = taught if asks else None
                 yield Run(
-                    data, kdlearn.spoken_student, strategy, of_teacher, lengths, seed, replicate, names=names, **options
+                    data,
+                    kdcourse.spoken_student,
+                    strategy,
+                    of_teacher,
+                    lengths,
+                    seed,
+                    replicate,
+                    names=names,
+                    **options,
                 )
 
 

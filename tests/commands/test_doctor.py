@@ -12,7 +12,7 @@ from kdlearn.commands import doctor
 
 def test_a_machine_that_has_everything(monkeypatch):
     monkeypatch.setattr(doctor, "is_installed", lambda requirement: True)
-    assert doctor.report().count("works ") == 4 and "lacks" not in doctor.report()
+    assert doctor.report().count("works ") == 6 and "lacks" not in doctor.report()
 
 
 @pytest.mark.parametrize("files", [[], ["Makefile"]])
@@ -27,13 +27,13 @@ def test_what_needs_the_source_is_said_of_the_source_alone(monkeypatch, tmp_path
 def test_what_is_missing_comes_with_the_command_that_brings_it(monkeypatch):
     monkeypatch.setattr(doctor, "is_installed", lambda requirement: requirement.name != "jupyterlab")
     report = doctor.report()
-    assert "works      kdlearn demo" in report
-    assert "lacks      the notebooks in JupyterLab" in report and '-m pip install "jupyterlab>=' in report
+    assert "works      losses, train, compare" in report
+    assert "lacks      kdlearn demo, the notebooks in JupyterLab" in report and '-m pip install "jupyterlab>=' in report
 
 
 def test_what_the_package_itself_needs_is_needed_by_every_part(monkeypatch):
     monkeypatch.setattr(doctor, "is_installed", lambda requirement: requirement.name != "torch")
-    assert doctor.report().count('"torch>=') == doctor.report().count("lacks ") == 4
+    assert doctor.report().count('"torch>=') == doctor.report().count("lacks ") == 6
 
 
 def test_too_old_is_missing(monkeypatch):

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from conftest import ROOT, Command
 
-from kdlearn.commands.start import notebooks_folder
+from kdcourse.commands.start import notebooks_folder
 from kdlearn.commands.words import in_words, missing, printable
+from kdlearn.comparing.comparison import Comparison
 from kdlearn.data.files import read_json
-from kdlearn.studies.comparison import Comparison
 
 COMMANDS = ("demo", "start", "explore", "advise", "distill", "results", "doctor", "class")
 
@@ -32,11 +32,11 @@ def quick_demo(monkeypatch):
     """The demo with a study and a picture that take no time."""
     from matplotlib.figure import Figure
 
-    module = type(sys)("kdlearn.studies.demo")
+    module = type(sys)("kdcourse.demo")
     module.demo, module.finding = small_comparison, lambda comparison: "Found."
-    monkeypatch.setitem(sys.modules, "kdlearn.studies.demo", module)
-    monkeypatch.setattr("kdlearn.studies.demo", module, raising=False)
-    monkeypatch.setattr("kdlearn.plots.gains", lambda comparison, ax: Figure().subplots(), raising=False)
+    monkeypatch.setitem(sys.modules, "kdcourse.demo", module)
+    monkeypatch.setattr("kdcourse.demo", module, raising=False)
+    monkeypatch.setattr("kdlearn.comparing.plot.gains", lambda comparison, ax: Figure().subplots(), raising=False)
     return module
 
 
@@ -181,7 +181,7 @@ def test_words_of_problems():
     assert in_words(MemoryError()) == "MemoryError: "
     assert in_words(KeyError("x")) == "KeyError: 'x'"
     assert in_words(AssertionError("a mistake of ours")) is None
-    assert missing("PIL.Image").startswith('PIL.Image is missing: python -m pip install "pillow')
+    assert missing("PIL.Image") == 'PIL.Image is missing: python -m pip install "kdlearn-course[images]"'
     assert missing("nowhere") == 'nowhere is missing: python -m pip install "nowhere"'
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from conftest import Command
 
-from kdlearn.networks import airbench, save_weights
+from kdlearn.networks.airbench import airbench
+from kdlearn.networks.weights import save_weights
 
 TINY = "distill PICTURES --out out --preset tiny --seeds 1"
 
@@ -239,7 +240,7 @@ def test_two_gpus_less(monkeypatch, things, pictures, trained, kdlearn_here: Com
 
 
 def test_too_little_memory_is_said(monkeypatch, things, pictures, trained, kdlearn_here: Command):
-    monkeypatch.setattr("kdlearn.studies.presets.available_memory", lambda: 1000)
+    monkeypatch.setattr("kdlearn.commands.presets.available_memory", lambda: 1000)
     result = kdlearn_here("distill", pictures, "--out", "out", "--preset", "tiny")
     assert result.code == 1 and "memory" in result.err and not trained
 
@@ -249,7 +250,7 @@ def test_what_the_machine_lacks_is_said_in_one_line(problem, monkeypatch, pictur
     def fit(*arguments, **options):
         raise problem
 
-    monkeypatch.setattr("kdlearn.studies.carry_out.fit", fit)
+    monkeypatch.setattr("kdlearn.engine.carry_out.fit", fit)
     result = kdlearn_here("distill", pictures, "--out", "out", "--preset", "tiny", "--seeds", 1)
     assert result.code == 1 and len(result.err.splitlines()) == 1 and "Traceback" not in result.err
 

@@ -93,7 +93,7 @@ def test_further_seeds_have_the_rates_that_were_chosen_for_the_first(script_of, 
         for run in grids.further_labels([1000], {}, images)
         for length in run.lengths
     ]
-    table = grids.kdlearn.load_atlas().table
+    table = grids.kdcourse.load_atlas().table
     first = table.query("grid == 'A labels' and images == @images and replicate == 1000 and seed == 0")
     told = ["strategy", "temperature", "length", "learning_rate"]
     expected = [

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from kdlearn import Comparison, load_atlas
-from kdlearn.studies.records import recorded
+from kdcourse import load_atlas
+from kdcourse.records import recorded
+from kdlearn import Comparison
 
 FIRST, REPLICATES = 1000, 80
 TABLE = load_atlas().table

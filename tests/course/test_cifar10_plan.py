@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kdlearn import Batch, Comparison, Dataset, Examples, Machine, Stream, entropy, soft_labels
+from kdlearn.commands.presets import PRESETS, network_named
 from kdlearn.data.files import read_json
 from kdlearn.data.images import stand_in
-from kdlearn.networks import count_parameters, seeded
-from kdlearn.studies.plan import Plan
-from kdlearn.studies.presets import PRESETS, network_named
-from kdlearn.studies.study import check_told_apart
+from kdlearn.engine.plan import Plan
+from kdlearn.engine.study import check_told_apart
+from kdlearn.networks.basic import seeded
+from kdlearn.networks.costs import count_parameters
 from kdlearn.training.loop import fit
 
 SIZES = {"train": 100, "validation": 40, "test": 40}
@@ -130,7 +131,7 @@ def test_the_best_that_did_not_collapse_is_chosen_and_of_equal_ones_the_smaller_
 def test_a_pair_is_measured_whole_and_goes_on_from_its_folder(plan, setting, chosen, tmp_path, trained):
     where = {"folder": tmp_path, "machine": plan.MACHINE}
     with pytest.MonkeyPatch.context() as real:
-        real.setattr("kdlearn.studies.carry_out.fit", fit)
+        real.setattr("kdlearn.engine.carry_out.fit", fit)
         table = plan.pair_of(setting, 0, chosen, where)
     pd.testing.assert_frame_equal(plan.pair_of(setting, 0, chosen, where), table)
     assert trained == [] and len(table) == 2 + len(plan.cells(setting))

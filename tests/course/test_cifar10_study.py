@@ -1,4 +1,4 @@
-"""What notebook 07 and the README say of CIFAR-10 in numbers is what was recorded."""
+"""What notebook 07 and the first numbers say of CIFAR-10 in numbers is what was recorded."""
 
 import re
 from typing import Any
@@ -9,9 +9,9 @@ import pytest
 from conftest import ROOT
 from scipy import stats
 
+from kdcourse.records import recorded
 from kdlearn import Comparison
 from kdlearn.data.files import read_json
-from kdlearn.studies.records import recorded
 
 HOME = recorded("cifar10")
 PAIRS = Comparison.load(HOME / "pairs.parquet").table
@@ -24,7 +24,7 @@ EVENLY, PERMUTED = "same entropy, spread evenly", "soft labels, permuted"
 ALL, FEW = 45_000, 5000
 CELLS = read_json(ROOT / "notebooks" / "07_cifar10_distillation.ipynb")["cells"]
 PROSE = " ".join(" ".join("".join(cell["source"]).split()) for cell in CELLS if cell["cell_type"] == "markdown")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIRST_NUMBERS = (ROOT / "book/first_numbers.md").read_text(encoding="utf-8")
 NOT_OURS = r"arXiv [\d.]+|arxiv\.org/abs/[\d.]+|`[^`]*`|\$[^$]*\$|94 % in 3\.3 seconds|found 3\.3 %"
 NOT_OURS += r"|(?:smoothed by|below ±) 0\.[18]"
 
@@ -175,8 +175,8 @@ def test_the_notebook_tells_what_is_confirmed_as_the_record_has_it(script_of):
         f"On 5,000 images, labelled by a teacher that learned from 45,000, they give {gain(SOFT, TRUTH, images=FEW)}",
     ],
 )
-def test_the_readme_quotes_what_was_recorded(found):
-    assert found in " ".join(README.split())
+def test_the_first_numbers_quote_what_was_recorded(found):
+    assert found in " ".join(FIRST_NUMBERS.split())
 
 
 def test_soft_labels_had_more_tuning_runs_than_others_in_the_first_version():

@@ -11,20 +11,11 @@ import pytest
 from conftest import ROOT
 from jsonschema import Draft202012Validator
 
+from kdcourse.claims import VERDICTS, Factor, count_verdicts, figure, load_claims, load_trial, repetition, shows
+from kdcourse.records import recorded
 from kdlearn import Comparison
 from kdlearn.data.files import read_json
 from kdlearn.formulas.intervals import Interval, interval
-from kdlearn.studies.claims import (
-    VERDICTS,
-    Factor,
-    count_verdicts,
-    figure,
-    load_claims,
-    load_trial,
-    repetition,
-    shows,
-)
-from kdlearn.studies.records import recorded
 
 TRIAL, CLAIMS = load_trial(), load_claims()
 ARTICLE = Path(os.environ.get("KDLEARN_ARTICLE", ROOT.parent / "shared" / "article.md"))

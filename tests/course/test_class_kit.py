@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, install_npm_packages, looked_at, made_once
 
-sys.path.insert(0, str(ROOT / "teaching"))
+sys.path.insert(0, str(ROOT / "book/teaching"))
 import decks
 import kit
 

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 import kdlearn
+from kdcourse.records import recorded
 from kdlearn.formulas.intervals import interval
-from kdlearn.studies.records import recorded
 
 SOFT = {"strategy": "soft labels", "images": 60, "temperature": 2.0, "teacher saw": "as they are"}
 TRUTH = {"strategy": "ground truth", "images": 60}

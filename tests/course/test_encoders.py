@@ -7,8 +7,9 @@ import pytest
 import torch
 from conftest import ROOT
 
-from kdlearn import Comparison, Dataset, Examples, TextEncoder, count_parameters
-from kdlearn.data.languages import LANGUAGES
+from kdcourse import TextEncoder
+from kdcourse.data.languages import LANGUAGES
+from kdlearn import Comparison, Dataset, Examples, count_parameters
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 from docutils import nodes
 
-from kdlearn.studies.claims import load_claims
+from kdcourse.claims import load_claims
 
 sys.path.insert(0, str(ROOT / "book"))
 import evidence

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-sys.path.insert(0, str(ROOT / "teaching"))
+sys.path.insert(0, str(ROOT / "book/teaching"))
 import exam
 
 KEYS_RULE = re.search(r"Numbers within [^<]+? are right", (exam.PAGES / "exam.html").read_text(encoding="utf-8"))[0]

@@ -9,10 +9,11 @@ import yaml
 from conftest import ROOT
 from scipy import stats
 
-from kdlearn import Comparison, load_atlas
+from kdcourse import load_atlas
+from kdcourse.guide import FITTED, TERMS, Case, Guide
+from kdlearn import Comparison
 from kdlearn.data.files import read_json
 from kdlearn.formulas.intervals import Interval, interval
-from kdlearn.studies.guide import FITTED, TERMS, Case, Guide
 
 KINDS = ["as they are", "shifted, long", "small", "large", "ensemble"]
 ARMS = ("ground truth", "teacher's hard labels", "soft labels + ground truth")

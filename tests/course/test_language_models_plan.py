@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import torch
 
-from kdlearn import Comparison, character_transformer, count_parameters, hard_label_loss, predict
+from kdcourse import character_transformer
+from kdlearn import Comparison, count_parameters, hard_label_loss, predict
 
 
 @pytest.fixture

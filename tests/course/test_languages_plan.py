@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 import torch
 
-from kdlearn import Comparison, Dataset, Examples, NgramNetwork, codes_of
-from kdlearn.data.languages import LANGUAGES, TESTED
-from kdlearn.data.ngrams import texts_of
+from kdcourse import NgramNetwork, codes_of
+from kdcourse.data.languages import LANGUAGES, TESTED
+from kdcourse.data.ngrams import texts_of
+from kdlearn import Comparison, Dataset, Examples
 from kdlearn.formulas.intervals import crossed_interval
 
 
@@ -26,7 +27,7 @@ def declaration(plan, monkeypatch):
             parts[name] = Examples(codes_of(texts, length), torch.arange(24).repeat_interleave(count))
         return Dataset(**parts, class_names=tuple(LANGUAGES))
 
-    monkeypatch.setattr(plan.kdlearn, "load_languages", load)
+    monkeypatch.setattr(plan.kdcourse, "load_languages", load)
 
 
 def test_every_arm_has_one_candidate_or_five_and_names_of_its_own(plan):

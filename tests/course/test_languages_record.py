@@ -5,9 +5,9 @@ import re
 import pytest
 from conftest import ROOT
 
+from kdcourse.data.languages import LANGUAGES
 from kdlearn import Comparison
 from kdlearn.data.files import read_json, read_table
-from kdlearn.data.languages import LANGUAGES
 
 CONFIRMED = {"soft labels, few snippets", "a raised temperature", "which languages are alike", "more than smoothing"}
 CELLS = read_json(ROOT / "notebooks" / "11_a_ready_made_teacher.ipynb")["cells"]

@@ -7,9 +7,10 @@ from types import ModuleType
 
 import pytest
 
+import kdlearn
+from kdcourse.figures import DarkKnowledge, LossExplorer, Playground, TemperatureExplorer, TypeASentence
+from kdcourse.figures.figure import LIVE, script
 from kdlearn.data.files import read_json
-from kdlearn.figures import DarkKnowledge, LossExplorer, Playground, TemperatureExplorer, TypeASentence
-from kdlearn.figures.figure import LIVE, script
 
 PATHS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 KINDS = (DarkKnowledge, LossExplorer, Playground, TemperatureExplorer, TypeASentence)
@@ -90,7 +91,9 @@ def test_its_first_code_cell_installs_on_colab_and_does_nothing_elsewhere(cells,
     if on_colab:
         monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
     exec(source(first), {"get_ipython": lambda: shell})
-    assert shell.asked == (['%pip install --quiet "kdlearn[course]"', "kdlearn start ."] if on_colab else [])
+    wheel = f"file:///content/kdlearn_course-{kdlearn.__version__}-py3-none-any.whl"
+    installs = [f'%pip install --quiet "kdlearn-course[course] @ {wheel}"', "kdlearn start ."]
+    assert shell.asked == (installs if on_colab else [])
     assert cells[1] == first and first["outputs"] == [] and "remove-cell" in tags(first), "the book leaves it out"
 
 

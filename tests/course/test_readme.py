@@ -1,20 +1,20 @@
-"""What the README says is what is recorded, and what it shows in code runs and prints what stands below it."""
+"""What the README shows in code runs and prints what stands below it; the demo's numbers are the recorded ones."""
 
 import re
 
 import pytest
 from conftest import ROOT
 
+from kdcourse.demo import finding
+from kdcourse.records import recorded
 from kdlearn import Comparison
-from kdlearn.studies.demo import finding
-from kdlearn.studies.records import recorded
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NUMBER = r"[+-]?[\d,]*\.?\d+"
 
 
 def demo_block() -> str:
-    """What stands between the marks `demo` of the README."""
+    """What stands between the marks `demo` of the book's first numbers."""
     comparison = Comparison.load(recorded("demo") / "comparison.parquet")
     return f"```text\n{comparison}\n```\n\n{finding(comparison)}\n"
 
@@ -24,7 +24,8 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_table_and_the_finding_are_the_recorded_ones():
-    shown = re.search(r"<!-- demo:.*?-->\n(.*?)<!-- /demo -->", README, re.DOTALL)[1]
+    page = (ROOT / "book/first_numbers.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- demo:.*?-->\n(.*?)<!-- /demo -->", page, re.DOTALL)[1]
     assert " ".join(shown.split()) == " ".join(demo_block().split())
 
 

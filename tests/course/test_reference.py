@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+import kdcourse
 import kdlearn
 
-PUBLIC = {name: getattr(kdlearn, name) for name in kdlearn.__all__ if callable(getattr(kdlearn, name))}
+NAMES = {name: getattr(package, name) for package in (kdlearn, kdcourse) for name in package.__all__}
+PUBLIC = {name: found for name, found in NAMES.items() if callable(found)}
 SAID_BEFORE = {**PUBLIC, "torch": torch, "nn": nn}  # what the reference takes for granted
 each_name = pytest.mark.parametrize("name", PUBLIC)
 

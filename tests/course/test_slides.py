@@ -11,19 +11,19 @@ import pytest
 import torch
 from conftest import ROOT, install_npm_packages, looked_at, made_once
 
+from kdcourse import theory
+from kdcourse.claims import shows
+from kdcourse.figures import LossExplorer
+from kdcourse.records import recorded
 from kdlearn import Comparison
-from kdlearn.figures import LossExplorer
-from kdlearn.formulas import theory
-from kdlearn.studies.claims import shows
-from kdlearn.studies.records import recorded
 
-sys.path.insert(0, str(ROOT / "teaching"))
+sys.path.insert(0, str(ROOT / "book/teaching"))
 import decks as teaching
 import measured
 from exam import write_exam
 from handouts import write_handouts
 
-SOURCES = ROOT / "teaching/decks"
+SOURCES = ROOT / "book/teaching/decks"
 LOOKED_AT = ["article_45", "diagnosis_45", "lecture_90", "luck_45"]  # the others are made of parts of these
 each_deck = pytest.mark.parametrize("name", LOOKED_AT)
 SMALLEST = 24  # pixels of 1,080

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kdlearn.data import Dataset, Examples, Normalise, load_digits, stratified_sample
+from kdlearn.data.dataset import Dataset, Examples, Normalise, stratified_sample
+from kdlearn.data.digits import load_digits
 
 
 def parts(data: Dataset) -> list[Examples]:

@@ -24,7 +24,11 @@ from test_package import modules_after
 from torchvision.datasets import CIFAR10
 from torchvision.datasets.utils import calculate_md5
 
-from kdlearn.data import Dataset, Views, image_folder, load_digits, load_images, stand_in
+from kdlearn.data import image_folder
+from kdlearn.data.dataset import Dataset
+from kdlearn.data.digits import load_digits
+from kdlearn.data.images import load_images, stand_in
+from kdlearn.data.views import Views
 
 DATA = Path(os.environ.get("KDLEARN_DATA", "data"))
 CLASSES = ("bird", "cat", "frog")
@@ -468,11 +472,13 @@ def test_a_copy_of_cifar_in_jpeg_is_not_taken_for_it(folder):
 
 
 def test_torchvision_is_loaded_for_the_named_sets_alone(folder, monkeypatch):
-    assert not {"torchvision"} & modules_after(f"from kdlearn.data import load_images; load_images({str(folder)!r})")
+    assert not {"torchvision"} & modules_after(
+        f"from kdlearn.data.images import load_images; load_images({str(folder)!r})"
+    )
     monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
     monkeypatch.delitem(sys.modules, "kdlearn.data.torchvision_sets", raising=False)
     monkeypatch.delattr("kdlearn.data.torchvision_sets", raising=False)
-    with pytest.raises(ImportError, match=r'mnist is read by torchvision: pip install "kdlearn\[course\]"'):
+    with pytest.raises(ImportError, match=r'mnist is read by torchvision: pip install "kdlearn-course\[images\]"'):
         load_images("mnist")
 
 

@@ -11,7 +11,8 @@ import torch
 from conftest import Command
 from PIL import Image
 
-from kdlearn.data import Dataset, load_images
+from kdlearn.data.dataset import Dataset
+from kdlearn.data.images import load_images
 from kdlearn.data.pictures import form_of
 
 RNG = np.random.default_rng(0)

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdlearn.data import Dataset, Examples, Normalise, Views
-from kdlearn.data.views import BoundViews
+from kdlearn.data.dataset import Dataset, Examples, Normalise
+from kdlearn.data.views import BoundViews, Views
 
 NORMALISE = Normalise((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 DTYPES = [torch.uint8, torch.float32, torch.float64]

@@ -7,8 +7,10 @@ import torchvision
 from torch import nn
 
 from kdlearn import airbench, count_macs, count_parameters, perceptron, resnet18, small_convnet, weights_hash, whiten
-from kdlearn.data import Dataset, Examples, Normalise
-from kdlearn.networks import latency, seeded, whitened_airbench, whitening_filters, whitening_images
+from kdlearn.data.dataset import Dataset, Examples, Normalise
+from kdlearn.networks.airbench import whitened_airbench, whitening_filters, whitening_images
+from kdlearn.networks.basic import seeded
+from kdlearn.networks.costs import latency
 
 
 @pytest.mark.parametrize("widths", [(64, 10), (64, 32, 10), (64, 5, 6, 7, 10)])

@@ -9,7 +9,7 @@ from damage import every_flip, refused_or_the_same
 from torch import nn
 
 from kdlearn import airbench, initialise_from, load_weights, perceptron, save_weights, set_weights, weights_hash
-from kdlearn.networks import seeded
+from kdlearn.networks.basic import seeded
 from kdlearn.networks.weights import are_finite
 
 

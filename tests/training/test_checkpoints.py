@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from kdlearn.data.files import write_tensors
-from kdlearn.networks import seeded
+from kdlearn.networks.basic import seeded
 from kdlearn.training.checkpoints import (
     Position,
     interrupts_noted,

@@ -7,7 +7,7 @@ import torch
 from torch import multiprocessing, nn
 
 from kdlearn import Dataset, Examples, GroundTruth, Machine, NesterovSGD, Stream, Views, seeded, train
-from kdlearn.networks import load_weights, save_weights
+from kdlearn.networks.weights import load_weights, save_weights
 from kdlearn.training.processes import joined, rank, share
 
 

@@ -19,8 +19,8 @@ from kdlearn import (
     SimilarityPreserving,
     SoftLabels,
 )
+from kdlearn.engine.plan import Plan
 from kdlearn.formulas import features
-from kdlearn.studies.plan import Plan
 from kdlearn.training.loop import OneNetwork, update
 from kdlearn.training.machine import Machine
 from kdlearn.training.strategies import mean_loss

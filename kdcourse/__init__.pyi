@@ -1,0 +1,16 @@
+from .atlas import load_atlas as load_atlas
+from .data.characters import load_characters as load_characters
+from .data.composed import compose_pictures as compose_pictures
+from .data.languages import load_languages as load_languages
+from .data.languages import py3langid_teacher as py3langid_teacher
+from .data.ngrams import codes_of as codes_of
+from .data.ngrams import hashed_ngrams as hashed_ngrams
+from .data.ngrams import ngram_vectors as ngram_vectors
+from .data.sound import log_mel as log_mel
+from .data.spoken import load_spoken_digits as load_spoken_digits
+from .data.spoken import write_wave as write_wave
+from .networks.characters import character_transformer as character_transformer
+from .networks.spoken import spoken_student as spoken_student
+from .networks.spoken import spoken_teacher as spoken_teacher
+from .networks.text import NgramNetwork as NgramNetwork
+from .networks.text import TextEncoder as TextEncoder

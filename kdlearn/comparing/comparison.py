@@ -1,0 +1,303 @@
+"""What a comparison found: a table, and differences with their intervals."""
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kdlearn.comparing.pairing import REPEATED, interval_of, means_of, paired
+from kdlearn.data.files import read_table, write_table
+from kdlearn.formulas.intervals import Interval, holm
+
+FEW = 5  # replicates; fewer are shown as dots
+
+Arm = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A row for each run and length, and what can be asked of it.
+
+    Args:
+        table: `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`, then what was measured, from the
+            column `metric` on.
+        metric: the column that differences are about.
+        share: whether the metric is a share, which is shown in points.
+        against: the strategy that others are compared with.
+        notes: what a reader needs to know and would not ask.
+        scores: of each candidate on validation, where something was chosen.
+
+    >>> import pandas as pd
+    >>> shared = {"replicate": 0, "seed": [0, 1, 2], "length": 300}
+    >>> alone = {"strategy": "ground truth", "teacher": "", **shared, "accuracy": [0.80, 0.81, 0.83]}
+    >>> taught = {"strategy": "soft labels", "teacher": "mine", **shared, "accuracy": [0.84, 0.86, 0.87]}
+    >>> comparison = Comparison(pd.concat([pd.DataFrame(alone), pd.DataFrame(taught)]))
+    >>> print(f"{comparison.difference('soft labels'):+.1f}")  # in points, paired by seed
+    +4.3 ± 1.4
+    """
+
+    table: pd.DataFrame
+    metric: str = "accuracy"
+    share: bool = True
+    against: str = "ground truth"
+    notes: tuple[str, ...] = ()
+    scores: pd.DataFrame | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        """Rows are found by their index: that of tables that were put together without `ignore_index` repeats."""
+        if not self.table.index.is_unique:
+            object.__setattr__(self, "table", self.table.reset_index(drop=True))
+
+    @property
+    def settings(self) -> list[str]:
+        """The columns that tell arms apart: all before the metric that a difference does not average over."""
+        columns = list(self.table.columns)
+        return [name for name in columns[: columns.index(self.metric)] if name not in (*REPEATED, "length")]
+
+    @property
+    def lengths(self) -> list[int]:
+        return sorted(int(length) for length in self.table["length"].unique())
+
+    def difference(self, a: Arm, b: Arm | None = None, *, length: int | None = None, **where: Any) -> Interval:
+        """Mean of a - b with its 95 % interval, in points where the metric is a share.
+
+        Pairs share teacher, replicate and seed; where `b` has no teacher, every teacher's `a` is paired with it. The
+        interval is over what the claim is about: replicates if there are several, else teachers and seeds as crossed
+        factors, else the seeds of this one teacher.
+
+        Args:
+            a, b: the name of a strategy, or columns and their values, such as `{"strategy": "soft labels",
+                "temperature": 2.0}`; `b` is `against` if it is not said.
+            length: number of updates; the longest unless told.
+            where: further columns, for both sides where they have them.
+
+        Raises:
+            ValueError: a name fits nothing, or several arms, which are told apart.
+        """
+        pairs = self.differences(a, b, length, where)
+        if missing := int(pairs["value"].isna().sum()):
+            raise ValueError(
+                f"{self.metric} must be a number in every run; in {missing} of {len(pairs)} pairs of {a} and "
+                f"{self.against if b is None else b} it is NaN. Leave such runs out of the table, and say so, or let "
+                "the metric say what 0 / 0 is"
+            )
+        return interval_of(pairs)
+
+    def each(self, a: Arm, b: Arm | None = None, *, length: int | None = None, **where: Any) -> pd.Series:
+        """What `difference` averages: one value a replicate, or teacher, or seed, by which it is indexed.
+
+        A claim about a change is about these: `interval(c.each(a, b, length=3000) - c.each(a, b, length=300))`.
+        """
+        return means_of(self.differences(a, b, length, where))
+
+    def differences(self, a: Arm, b: Arm | None, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
+        pairs = self.pairs(a, self.against if b is None else b, length, where)
+        return pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"]))
+
+    @property
+    def scale(self) -> float:
+        return 100.0 if self.share else 1.0
+
+    def pairs(self, a: Arm, b: Arm, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
+        """One row a pair: teacher, replicate, seed, and both values."""
+        mine, other = (self.rows_of(arm, length, where)[[*REPEATED, self.metric]] for arm in (a, b))
+        found = paired(mine, other, self.metric)
+        if found.empty:
+            raise ValueError(f"{a} and {b} must share replicates and seeds to be paired; they share none")
+        return found
+
+    def rows_of(self, arm: Arm, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
+        """The rows of one arm at one length."""
+        rows = self.named(arm)
+        for name, value in where.items():
+            if name not in self.table:
+                raise ValueError(f"where must name columns of the table, {', '.join(self.settings)}; got {name}")
+            rows = rows[(rows[name] == value) | rows[name].isna() | (rows[name] == "")]
+        wanted = max(self.lengths) if length is None else length
+        if wanted not in self.lengths:
+            raise ValueError(f"length must be one of {self.lengths}; got {wanted}")
+        rows = rows[rows["length"] == wanted]
+        if rows.empty:
+            raise ValueError(f"nothing in the table is {arm!r} with {dict(where)} at length {wanted}")
+        self.refuse_several(rows, arm)
+        return rows
+
+    def named(self, arm: Arm) -> pd.DataFrame:
+        if isinstance(arm, str):
+            if arm in set(self.table["strategy"]):
+                return self.table[self.table["strategy"] == arm]
+            if arm in set(self.labels):
+                return self.table[self.labels == arm]
+            names = ", ".join(map(repr, dict.fromkeys([*self.table["strategy"], *self.labels])))
+            raise ValueError(f"{arm!r} is no strategy of the table; there are {names}")
+        rows = self.table
+        for name, value in arm.items():
+            if name not in rows:
+                raise ValueError(f"{name!r} is no column of the table, {', '.join(self.settings)}")
+            rows = rows[rows[name] == value]
+        return rows
+
+    def refuse_several(self, rows: pd.DataFrame, arm: Arm) -> None:
+        for name in self.settings:
+            values = sorted(rows[name].unique(), key=str)
+            if len(values) > 1:
+                told = " and ".join(shown(value) for value in values)
+                raise ValueError(f"{arm!r} fits several arms: {name} takes {told}: say which, {name}={values[0]!r}")
+
+    @cached_property
+    def labels(self) -> pd.Series:
+        """For each row the name of its arm: its strategy, and the settings in which strategies of its name differ."""
+        names = self.table["strategy"].astype(str).copy()
+        for _, rows in self.table.groupby("strategy", sort=False):
+            telling = [name for name in self.settings if name != "strategy" and rows[name].nunique(dropna=False) > 1]
+            for name in telling:
+                names[rows.index] += [f", {SHORT.get(name, name)} = {shown(value)}" for value in rows[name]]
+        return names
+
+    def summary(self, length: int | None = None) -> pd.DataFrame:
+        """A row an arm: `arm`, `value` and `difference` to `against` as intervals, and how many of what."""
+        return pd.DataFrame(self.arms(length))
+
+    def arms(self, length: int | None = None) -> list[dict[str, Any]]:
+        """`summary` as dictionaries, with the means of replicates, teachers or seeds as `dots`."""
+        length = max(self.lengths) if length is None else length
+        arms = dict.fromkeys(self.labels[self.table["length"] == length])
+        return [self.summary_row(arm, length) for arm in arms]
+
+    def summary_row(self, arm: str, length: int) -> dict[str, Any]:
+        rows = self.table[(self.labels == arm) & (self.table["length"] == length)]
+        value = interval_of(rows.assign(value=self.scale * rows[self.metric]))
+        counts = {f"{name}s": rows[name].nunique() for name in REPEATED}
+        pairs = self.pairs_with_reference(arm, length)
+        difference = None if pairs is None else interval_of(pairs)
+        dots = [] if pairs is None else means_of(pairs).tolist()
+        return {"arm": arm, "value": value, "difference": difference, "dots": dots, **counts}
+
+    def pairs_with_reference(self, arm: str, length: int) -> pd.DataFrame | None:
+        """None for the reference itself, and where there is no single one."""
+        at_length = self.table["length"] == length
+        reference = self.labels[at_length & (self.table["strategy"] == self.against)].unique()
+        if len(reference) != 1 or arm == reference[0]:
+            return None
+        return self.differences(arm, reference[0], length, {})
+
+    def planned(self, claims: Mapping[str, tuple[Arm, Arm] | Interval], **options: Any) -> pd.DataFrame:
+        """Planned differences as one family: interval, p value, and p value corrected by Holm's procedure.
+
+        A claim is a pair of arms, or an interval that was made otherwise, such as that of a change.
+        """
+        found = {
+            name: claim if isinstance(claim, Interval) else self.difference(*claim, **options)
+            for name, claim in claims.items()
+        }
+        corrected = holm({name: one.p_value for name, one in found.items()})
+        return pd.DataFrame(
+            [
+                {
+                    "claim": name,
+                    "mean": one.mean,
+                    "low": one.low,
+                    "high": one.high,
+                    "p": one.p_value,
+                    "holm": corrected[name],
+                }
+                for name, one in found.items()
+            ]
+        )
+
+    def save(self, path: str | Path) -> None:
+        """One Parquet file, whole or not there."""
+        about = {"metric": self.metric, "share": self.share, "against": self.against, "notes": " | ".join(self.notes)}
+        columns: dict[str, Any] = {f"about_{name}": value for name, value in about.items()}
+        if self.scores is not None:  # in the first row alone: long texts would be decoded once for every row
+            scores = self.scores.to_json(orient="split", double_precision=15)
+            columns["about_scores"] = [scores, *[""] * (len(self.table) - 1)]
+        write_table(Path(path), self.table.assign(**{"about_scores": "", **columns}), "comparison")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Comparison":
+        """What `save` wrote; a damaged file is a ValueError."""
+        table = read_table(Path(path), "comparison")
+        about = {name: table.pop(f"about_{name}").iloc[0] for name in ("metric", "share", "against", "notes", "scores")}
+        notes = tuple(filter(None, about["notes"].split(" | ")))
+        as_written: dict[str, Any] = {"orient": "split", "dtype": False, "convert_axes": False}
+        scores = pd.read_json(StringIO(about["scores"]), **as_written) if about["scores"] else None
+        return cls(table, about["metric"], bool(about["share"]), about["against"], notes, scores)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The printed table for Jupyter, with headings that a screen reader says."""
+        parts = [f"<p>{html.escape(self.heading())}</p>"]
+        for length in self.lengths:
+            shown = pd.DataFrame(cells(self.arms(length), self.digits), columns=["", self.metric, "difference"])
+            caption = f"<caption>after {length:,} updates</caption><thead>"
+            parts.append(shown.to_html(index=False, border=0).replace("<thead>", caption, 1))
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return "\n".join([*parts, f"<ul>{notes}</ul>" if notes else ""])
+
+    def plot(self, ax: Any = None, *, length: int | None = None) -> Any:
+        """Differences to the reference: dots of replicates, teachers or seeds, and the interval; returns the `ax`."""
+        from kdlearn.comparing.plot import gains, new_axes
+
+        return gains(self, ax if ax is not None else new_axes(8, 0.9 + 0.45 * len(self.arms(length))), length)
+
+    @property
+    def digits(self) -> int:
+        return 1 if self.share else 3
+
+    def lines(self) -> Iterator[str]:
+        """The printed table: a line an arm, for each length, then the notes."""
+        yield self.heading()
+        for length in self.lengths:
+            yield f"\nafter {length:,} updates"
+            rows = cells(self.arms(length), self.digits)
+            width, wide, wider = (max(map(len, column)) + 2 for column in zip(*rows, strict=True))
+            line = f"  {{:{width}}}{{:>{max(wide, 14)}}}{{:>{max(wider, 18)}}}"
+            yield from (line.format(*row).rstrip() for row in rows)
+        if self.notes:
+            yield ""
+            yield from (f"Note: {note}" for note in self.notes)
+
+    def heading(self) -> str:
+        unit = f"{self.metric} in %" if self.share else self.metric
+        points = "in points, " if self.share else ""
+        return f"{unit}; difference to {self.against} {points}paired; ± 95 % interval over {self.over()}"
+
+    def over(self) -> str:
+        """What the intervals cover."""
+        counts = {name: self.table.loc[self.table[name] != "", name].nunique() for name in REPEATED}
+        seeds = f"{counts['seed']} seeds" if counts["seed"] > 1 else "1 seed"
+        if counts["replicate"] > 1:
+            return f"{counts['replicate']} replicates, each with {seeds}"
+        if counts["teacher"] > 1:
+            return f"{counts['teacher']} teachers × {seeds}"
+        return f"{seeds}, of this teacher" if counts["teacher"] else seeds
+
+
+SHORT = {"temperature": "T", "soft_weight": "weight", "learning_rate": "rate"}
+
+
+def shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def cells(arms: Sequence[Mapping[str, Any]], digits: int) -> list[tuple[str, str, str]]:
+    """Name, value and difference of each arm, as text."""
+    return [
+        (
+            row["arm"],
+            f"{row['value']:.{digits}f}",
+            "" if row["difference"] is None else f"{row['difference']:+.{digits}f}",
+        )
+        for row in arms
+    ]

@@ -1,0 +1,110 @@
+"""One student, trained in place by one teacher."""
+
+import copy
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from kdlearn.comparing.doubts import about_order
+from kdlearn.data.batches import Answers, Inputs, Stream
+from kdlearn.data.convert import batch_size_of, dataset_of
+from kdlearn.data.dataset import Dataset
+from kdlearn.data.views import Views
+from kdlearn.engine.carry_out import num_classes_of
+from kdlearn.engine.checks import Checks
+from kdlearn.engine.run import Run
+from kdlearn.formulas.metrics import accuracy
+from kdlearn.formulas.regression import mean_squared_error
+from kdlearn.training.answers import LiveAnswers, StoredAnswers, ask, teacher_of
+from kdlearn.training.loop import train
+from kdlearn.training.machine import Machine
+from kdlearn.training.optimizers import Adam, Optimizer
+from kdlearn.training.strategies import SoftLabels, Strategy
+
+
+def distill(
+    teacher: Any,
+    student: nn.Module,
+    data: Any,
+    *,
+    strategy: Strategy = SoftLabels(2.0),
+    num_epochs: int = 1,
+    optimizer: Optimizer = Adam(),
+    batch_size: int | None = None,
+    seed: int = 0,
+    views: Views | None = None,
+    answers: str = "float32",
+    machine: Machine = Machine(),
+    progress: bool = True,
+) -> list[dict[str, Any]]:
+    """Train one student in place on what a teacher says; it is left in `train()` mode.
+
+    Args:
+        teacher: a network, a callable from inputs to logits, an estimator with `predict_proba`, or stored logits.
+        student: the network that is trained.
+        data: what `compare` takes, or its training split alone, such as a DataLoader; only that is read.
+        strategy, num_epochs, optimizer, batch_size, seed, views, answers, machine: as in `compare`; the seed decides
+            order and dropout.
+
+    Returns:
+        The learning curve, a dictionary of `epoch` and `loss` for each epoch.
+
+    >>> import kdlearn
+    >>> digits = kdlearn.load_digits()
+    >>> teacher, student = kdlearn.small_convnet(), kdlearn.perceptron(64, 32, 10)
+    >>> len(kdlearn.distill(teacher, student, digits, num_epochs=2, progress=False))
+    2
+    """
+    check_network("student", student)
+    rows = batch_size if batch_size is not None else batch_size_of(data) or 64
+    told = {"seed": seed, "batch_size": rows, "views": views, "answers": answers}
+    given = trained_on(data)
+    labels = given.train.labels
+    numbers = labels is not None and labels.is_floating_point()
+    metric = mean_squared_error if numbers else accuracy  # nothing is measured
+    run = Run(given, lambda: copy.deepcopy(student), strategy, teacher, metric=metric, **told)
+    Checks(machine).of(run)
+    warn_of_order(teacher, given)
+    machine.place(student)
+    options = {"num_epochs": num_epochs, "optimizer": optimizer, "seed": seed, "progress": progress}
+    return train(student, stream_of(run, machine), strategy, machine=machine, **options)
+
+
+def warn_of_order(teacher: Any, data: Dataset) -> None:
+    """Stored logits that name the training rows' classes hardly better than shuffled ones, or by other columns."""
+    if data.train.labels is not None and data.train.labels.ndim == 1:
+        told = list(about_order("teacher", teacher, data))
+        if len(told) > 1:  # not only the share that is right
+            warnings.warn(" ".join(told), stacklevel=3)
+
+
+def trained_on(data: Any) -> Dataset:
+    """The data set, of which the training split may be all there is: a loader or a torch data set."""
+    data = data if isinstance(data, Dataset | Mapping | str | Path) else {"train": data}
+    alone = isinstance(data, Mapping) and "test" not in data and "train" in data
+    return dataset_of({**data, "test": data["train"]} if alone else data)
+
+
+def stream_of(run: Run, machine: Machine) -> Stream:
+    data, views = run.data.to(machine.device), run.views
+    inputs = views.of(data) if views else lambda epoch, rows: data.inputs("train", rows)
+    answers = answers_for(run, inputs, machine)
+    return Stream(data.train, run.batch_size, seed=run.seed, rows=run.rows, inputs=inputs, answers=answers)
+
+
+def check_network(name: str, network: Any) -> None:
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"{name} must be a torch network, which is trained in place; got {type(network).__name__}")
+
+
+def answers_for(run: Run, inputs: Inputs, machine: Machine) -> Answers | None:
+    """Asked once where the inputs stay the same, else live: one student sees each view once."""
+    if not run.asks_teacher:
+        return None
+    teacher: Any = teacher_of(run.teacher, run.data, num_classes_of(run))
+    if run.stores_answers and run.views is None:
+        return StoredAnswers([ask(teacher, run.data.to(machine.device), inputs, 0, run.answers, machine)])
+    return LiveAnswers(teacher, inputs, [layer for _, layer in run.strategy.layers], machine)

@@ -1,0 +1,93 @@
+"""What in a question would make its answer mean something else: said beside the result, since it may be meant."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from kdlearn.data.dataset import Dataset, bytes_of
+from kdlearn.engine.run import Network
+from kdlearn.networks.basic import seeded
+from kdlearn.training.answers import StoredTeacher
+
+CHANCE = 0.1  # of the way from what shuffled rows would give to all: what an order by accident may reach
+
+
+def doubts_about(data: Dataset, student: Network, teachers: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence each for splits that share rows or lack a class, for equal first weights, and for stored logits."""
+    yield from about_rows(data)
+    if data.train.labels.ndim == 1:
+        yield from about_classes(data)
+    yield from about_first_weights(student)
+    for name, teacher in teachers.items():
+        if data.train.labels.ndim == 1:
+            yield from about_order(name, teacher, data)
+
+
+def about_rows(data: Dataset) -> Iterator[str]:
+    if shared := rows_shared(data.test.inputs, data.train.inputs):
+        yield f"{shared:,} of the {len(data.test.inputs):,} test inputs are training inputs too: they measure memory."
+    if data.validation is None:
+        return
+    held = data.validation.inputs
+    if shared := rows_shared(data.test.inputs, held):
+        yield f"{shared:,} of the {len(data.test.inputs):,} test inputs are validation inputs too: choices fit them."
+    if shared := rows_shared(held, data.train.inputs):
+        yield f"{shared:,} of the {len(held):,} validation inputs are training inputs too: choices reward memory."
+
+
+def rows_shared(few: Tensor, many: Tensor) -> int:
+    """How many of few rows are among the many, of which no second copy is kept."""
+    rows = [bytes(bytes_of(row)) for row in few]
+    held = set(rows)
+    seen = {row for row in (bytes(bytes_of(one)) for one in many) if row in held}
+    return sum(row in seen for row in rows)
+
+
+def about_classes(data: Dataset) -> Iterator[str]:
+    train, test = ({*part.labels[part.labels >= 0].tolist()} for part in (data.train, data.test))
+    if len(train) == 1:
+        yield "all training labels are of one class: there is nothing to tell apart."
+    unknown = sorted(test - train)
+    if unknown:
+        yield f"the test holds classes that the training lacks, {unknown}: were the rows sorted before they were split?"
+
+
+def about_first_weights(student: Network) -> Iterator[str]:
+    """A builder that seeds itself makes every seed the same student."""
+    one, other = (seeded(student, seed).state_dict() for seed in (0, 1))
+    if one and all(torch.equal(one[name], other[name]) for name in one):
+        yield "every seed starts from the same first weights: the intervals do not cover the luck of first weights."
+
+
+def about_order(name: str, teacher: Any, data: Dataset) -> Iterator[str]:
+    """Stored logits whose rows are not those of the data look like a teacher that knows nothing."""
+    logits = stored_on_train(teacher)
+    known = data.train.labels >= 0
+    if logits is None or len(logits) != len(known) or not known.any():
+        return
+    labels, named = data.train.labels[known], torch.as_tensor(logits)[known].argmax(dim=-1)
+    together = counted_together(named, labels, logits.shape[-1])
+    right, shuffled = float(together.trace()), float(together.sum(dim=0) @ together.sum(dim=1))
+    yield f"stored logits of {name!r} name the ground truth of {100 * right:.1f} % of the training rows."
+    places, classes = linear_sum_assignment(-together.numpy())
+    best = float(together[places, classes].sum())
+    if best > right + CHANCE and best > (1 + shuffled) / 2:
+        yield f"with columns taken for the classes {classes.tolist()} it is {100 * best:.1f} %: is that their order?"
+    elif right < shuffled + CHANCE * (1 - shuffled):
+        yield "that is hardly more than chance: are the stored logits in the order of the training rows?"
+
+
+def counted_together(named: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """`(C, C)`: the share of rows of each named class, a row, and label, a column."""
+    counts = torch.bincount(named * classes + labels, minlength=classes**2).reshape(classes, classes)
+    return counts.double() / len(labels)
+
+
+def stored_on_train(teacher: Any) -> Tensor | None:
+    if isinstance(teacher, StoredTeacher):
+        return teacher.splits.get("train")
+    found = teacher.get("train") if isinstance(teacher, Mapping) else teacher
+    return found if hasattr(found, "shape") and not callable(found) else None

@@ -1,0 +1,189 @@
+"""The arguments of `compare`, in one form each, and the runs that they ask for."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from numbers import Integral
+from typing import Any
+
+from kdlearn.comparing.chosen import Chosen
+from kdlearn.data.convert import batch_size_of, dataset_of
+from kdlearn.data.dataset import Dataset
+from kdlearn.data.views import Views
+from kdlearn.engine.run import Metric, Network, Run, name_of_metric
+from kdlearn.formulas.metrics import accuracy
+from kdlearn.training.optimizers import Optimizer, recipe_of
+from kdlearn.training.strategies import GroundTruth, Strategy
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """The arguments of `compare`, in one form each."""
+
+    student: Network
+    given_strategies: Iterable[Strategy] | Mapping[str, Strategy]
+    given_data: Any
+    teacher: Any
+    given_seeds: Iterable[int]
+    lengths: tuple[int, ...]
+    given_replicates: int | Iterable[int] | None
+    against: str
+    metric: Metric
+    optimizer: Optimizer
+    given_batch_size: int | None
+    sample: int | None
+    views: Views | None
+    answers: str
+    made: dict[Any, Any] = field(default_factory=dict)
+
+    @cached_property
+    def strategies(self) -> dict[str, list[Strategy]]:
+        """The strategies of each name, ground truth first where it was missing."""
+        pairs = named(self.given_strategies)
+        for place, (name, one) in enumerate(pairs):
+            check_strategy(name, one)
+            if any(name == other and repr(one.settings) == repr(two.settings) for other, two in pairs[:place]):
+                raise ValueError(f"two strategies named {name!r} have the same settings: give a mapping of names")
+        if self.against == GroundTruth.name and self.against not in [name for name, _ in pairs]:
+            pairs.insert(0, (GroundTruth.name, GroundTruth()))
+        if self.against not in [name for name, _ in pairs]:
+            raise ValueError(
+                f"against must name one of the strategies, {[name for name, _ in pairs]}; got {self.against!r}"
+            )
+        found: dict[str, list[Strategy]] = {}
+        for name, one in pairs:
+            found.setdefault(name, []).append(one)
+        return found
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        return distinct("seeds", self.given_seeds)
+
+    @cached_property
+    def replicates(self) -> list[int]:
+        given = self.given_replicates
+        if isinstance(given, int) and given < 2:
+            raise ValueError(f"replicates must be at least 2, or None; got {given}")
+        return distinct("replicates", range(given) if isinstance(given, int) else given or [0])
+
+    @cached_property
+    def batch_size(self) -> int:
+        if self.given_batch_size is not None:
+            return self.given_batch_size
+        return batch_size_of(self.given_data) or 64
+
+    @property
+    def metric_name(self) -> str:
+        return name_of_metric(self.metric)
+
+    def data(self, replicate: int) -> Dataset:
+        given = self.given_data
+        if callable(given) and not isinstance(given, Dataset):
+            return self.once(("data", replicate), lambda: dataset_of(given(replicate)))
+        return self.once("data", lambda: dataset_of(given))
+
+    def teachers(self, replicate: int) -> dict[str, Any]:
+        """The teachers of a replicate, by name."""
+        return self.once(("teachers", replicate), lambda: self.make_teachers(replicate))
+
+    def make_teachers(self, replicate: int) -> dict[str, Any]:
+        if self.given_replicates is not None and self.teacher is not None:
+            if not callable(self.teacher) or hasattr(self.teacher, "parameters"):
+                raise TypeError(
+                    "with replicates, teacher must be a function teacher(replicate, data), so that each has its own; "
+                    f"got {type(self.teacher).__name__}"
+                )
+            return {"of the replicate": self.teacher(replicate, self.data(replicate))}
+        stored = isinstance(self.teacher, Mapping) and all(hasattr(one, "shape") for one in self.teacher.values())
+        if isinstance(self.teacher, Mapping) and not stored:
+            return {str(name): one for name, one in self.teacher.items()}
+        if isinstance(self.teacher, list):
+            return {f"teacher {place}": one for place, one in enumerate(self.teacher)}
+        return {} if self.teacher is None else {"teacher": self.teacher}
+
+    @property
+    def one_answer(self) -> float:
+        """The share of the most frequent class in the test of the first replicate, if accuracy is measured."""
+        test = self.data(self.replicates[0]).test
+        if self.metric is not accuracy or test.labels.is_floating_point():
+            return 0.0
+        counted = test.labels if test.mask is None else test.labels[test.mask]
+        return float(counted.flatten().bincount().max() / counted.numel())
+
+    def once(self, name: Any, make: Callable[[], Any]) -> Any:
+        if name not in self.made:
+            self.made[name] = make()
+        return self.made[name]
+
+    def runs(self, chosen: Chosen | None = None) -> Iterator[Run]:
+        """All runs, in the order of the table."""
+        for name, candidates in self.strategies.items():
+            for strategy in candidates:
+                if chosen is None:
+                    yield from self.runs_of(name, strategy, self.optimizer, self.stretches())
+                    continue
+                for length in self.lengths:
+                    picked = chosen.best[name, length]
+                    yield from self.runs_of(name, picked.strategy, picked.optimizer, [(length,)])
+
+    def stretches(self) -> list[tuple[int, ...]]:
+        """With a constant rate one run is read at all lengths; with a schedule each length is a run of its own."""
+        constant = recipe_of(self.optimizer).constant
+        return [self.lengths] if constant else [(length,) for length in self.lengths]
+
+    def runs_of(
+        self,
+        name: str,
+        strategy: Strategy,
+        optimizer: Optimizer,
+        lengths: Sequence[tuple[int, ...]],
+        **options: Any,
+    ) -> Iterator[Run]:
+        """The runs of one arm over replicates, teachers and seeds."""
+        seeds, replicates = options.pop("seeds", self.seeds), options.pop("replicates", self.replicates)
+        for replicate in replicates:
+            teachers = self.teachers(replicate) if strategy.asks_teacher else {"": None}
+            if not teachers:
+                raise ValueError(f"strategy {name!r} reads a teacher's answers: give a teacher")
+            for who, teacher in teachers.items():
+                for seed in seeds:
+                    for some in lengths:
+                        yield self.run(name, strategy, optimizer, some, replicate, who, teacher, seed, options)
+
+    def run(
+        self, name: str, strategy: Strategy, optimizer: Optimizer, lengths: tuple[int, ...], replicate: int,
+        who: str, teacher: Any, seed: int, options: Mapping[str, Any],
+    ) -> Run:  # fmt: skip
+        return Run(
+            self.data(replicate), self.student, strategy, teacher, lengths, seed, replicate, optimizer,
+            self.batch_size, self.sample, self.views, None, self.answers, self.metric,
+            names={"strategy": name, "teacher": who}, **options,
+        )  # fmt: skip
+
+
+def named(strategies: Any) -> list[tuple[str, Strategy]]:
+    """Each strategy with its name, of one, several in a list, or a mapping of names."""
+    if isinstance(strategies, Mapping):
+        return list(strategies.items())
+    given = list(strategies) if isinstance(strategies, Iterable) else [strategies]
+    return [(getattr(one, "name", ""), one) for one in given]
+
+
+def check_strategy(name: str, strategy: Any) -> None:
+    if not isinstance(strategy, Strategy):
+        raise TypeError(
+            "strategies must be instances of kdlearn.Strategy, such as kdlearn.SoftLabels(2.0), in a list or a mapping "
+            f"of names; got {strategy!r}{f' named {name!r}' if name else ''}. An own one is a subclass, whose "
+            "__call__(student_logits, batch) gives one value for each label"
+        )
+    if not getattr(strategy, "name", None):
+        raise ValueError(f"{type(strategy).__name__} must have a name, which the table shows")
+
+
+def distinct(name: str, values: Any) -> list[int]:
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be several whole numbers, such as range({values}); got {values!r}")
+    found = list(values)
+    if not found or len(set(found)) < len(found) or any(not isinstance(one, Integral) or one < 0 for one in found):
+        raise ValueError(f"{name} must be distinct whole numbers of at least 0, one or more; got {found}")
+    return [int(one) for one in found]

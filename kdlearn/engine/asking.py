@@ -1,0 +1,113 @@
+"""Asking a teacher once, for all students that will read its answers."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kdlearn.data.dataset import Dataset, logits_shape
+from kdlearn.data.files import write_tensors
+from kdlearn.data.views import Views
+from kdlearn.engine.carry_out import Task, answers_file, network_of
+from kdlearn.engine.run import Run
+from kdlearn.training.answers import answers_on, ask
+from kdlearn.training.loop import predict
+from kdlearn.training.machine import Machine
+
+PROBE = "probe"  # answers by which a teacher that is asked live is known
+
+
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """What a teacher is asked on a data set: some epochs of views, and the splits that students are measured on."""
+
+    name: str
+    data: Dataset
+    views: Views | None
+    dtype: str
+    epochs: tuple[int, ...]
+    splits: tuple[str, ...]
+    live: bool = False
+
+    @property
+    def wanted(self) -> list[str]:
+        return [*map(str, self.epochs), *self.splits]
+
+    def answers(self, teacher: Any, machine: Machine) -> Iterator[tuple[str, Tensor]]:
+        """An epoch or split, and the logits; one at a time, so that no more is held in memory."""
+        if isinstance(teacher, nn.Module):
+            teacher = machine.place(teacher)
+        data = self.data.to(machine.device)
+        inputs = self.views.of(data) if self.views else lambda epoch, rows: data.inputs("train", rows)
+        if self.live:  # known by what it says of some training rows
+            rows = torch.arange(min(len(data.train.inputs), 1000), device=data.train.inputs.device)
+            yield PROBE, predict(teacher, inputs(0, rows), machine=machine).cpu()
+        for epoch in self.epochs:
+            yield str(epoch), ask(teacher, data, inputs, epoch, self.dtype, machine).cpu()
+        for split in self.splits:
+            logits = answers_on(teacher, data, split, machine)
+            if logits is not None:
+                yield split, logits
+
+
+def asking_of(name: str, runs: Sequence[Run]) -> Asking:
+    """One asking that is enough for all of these runs."""
+    first, stored = runs[0], [run for run in runs if run.stores_answers]
+    epochs = tuple(range(max((run.num_epochs for run in stored), default=0)))
+    splits = tuple(sorted({run.measured_on for run in runs}))
+    live = not isinstance(first.teacher, Run) and len(stored) < len(runs)
+    return Asking(name, first.data, first.views, first.answers, epochs, splits, live)
+
+
+def keep_answers(folder: Path, name: str, answers: Iterable[tuple[str, Tensor]]) -> None:
+    for what, logits in answers:
+        file = answers_file(folder, name, what)
+        if not file.exists():
+            write_tensors(file, {"logits": logits.contiguous()}, file.stem)
+
+
+def ask_network(asking: Asking, run: Run, weights: str, task: Task) -> None:
+    """What a worker does between teachers and students: ask a trained network."""
+    if all(answers_file(task.folder, asking.name, what).exists() for what in asking.wanted):
+        return
+    with task.machine.threading():
+        keep_answers(task.folder, asking.name, asking.answers(network_of(run, task, weights), task.machine))
+
+
+def check_steady(teacher: Any, data: Dataset, machine: Machine) -> None:
+    """A teacher says the same when it is asked again: no dropout, no noise."""
+    inputs = data.to(machine.device).inputs("train", slice(0, 64))
+    try:
+        one, other = (predict(teacher, inputs, machine=machine) for _ in range(2))
+    except (TypeError, ValueError) as problem:
+        raise type(problem)(f"the teacher cannot be asked: {problem}") from problem
+    except Exception as problem:
+        came = f"{inputs.dtype} of shape {tuple(inputs.shape)}"
+        raise ValueError(
+            f"the teacher must answer the inputs of the data, {came}; it raised {type(problem).__name__}: {problem}. "
+            "A function that brings them into its form makes a teacher fit"
+        ) from problem
+    if one.shape == other.shape and not torch.allclose(one, other, rtol=1e-2, atol=1e-2, equal_nan=True):
+        raise ValueError(
+            "the teacher must give the same answer twice; it gives another each time, as with dropout that is on. Put "
+            "it into eval() mode, and take random numbers out of it"
+        )
+
+
+def check_answers(what: str, logits: Tensor, data: Dataset, num_classes: int) -> None:
+    """Every teacher that is no run answers for each label, in the student's classes, with finite numbers."""
+    if what == PROBE:
+        return
+    part = getattr(data, "train" if what.isdecimal() else what)
+    expected = (len(part.inputs), num_classes) if part.labels is None else logits_shape(part.labels, num_classes)
+    where = f"views of epoch {what}" if what.isdecimal() else what
+    if tuple(logits.shape) != expected:
+        raise ValueError(
+            f"teacher must give logits {expected} of {where}, one for each of the student's outputs; "
+            f"got {tuple(logits.shape)}. Give the student as many, or a function that picks the teacher's columns"
+        )
+    if not logits.isfinite().all():
+        raise ValueError(f"teacher must give finite logits; those of {where} hold NaN or infinity")

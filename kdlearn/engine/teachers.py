@@ -1,0 +1,104 @@
+"""Trained networks, and what they answer: of that teachers are made, such as ensembles."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from kdlearn.engine.carry_out import Task, network_of
+from kdlearn.engine.plan import Plan
+from kdlearn.engine.run import Run
+from kdlearn.engine.study import carried_out, plan_of
+from kdlearn.training.loop import predict
+from kdlearn.training.machine import Machine
+
+
+def trained_logits(
+    runs: Sequence[Run],
+    folder: str | Path | None = None,
+    *,
+    splits: Sequence[str] | None = None,
+    machine: Machine = Machine(),
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> list[dict[str, Tensor]]:
+    """Train networks, and say for each what it answers on the `splits` of its data, or on every one, as it is.
+
+    Such a mapping can be a run's `teacher`, and so can what is made of several: the mean of an ensemble, labels with
+    their classes permuted. Arguments and errors as in `study`; `folder` may be the students' own.
+
+    Returns:
+        For each run a mapping from the names of the splits to logits `(N, C)` float32.
+
+    >>> from kdlearn import load_digits, small_convnet
+    >>> [logits] = trained_logits([Run(load_digits(), small_convnet, lengths=(5,))])
+    >>> logits["train"].shape, logits["test"].shape
+    (torch.Size([1200, 10]), torch.Size([400, 10]))
+    """
+    for run in runs:
+        check_splits(run, splits)
+    asked = partial(answers_of, splits=splits)
+    return of_trained(asked, runs, folder, machine, workers, executor, progress)
+
+
+def trained_networks(
+    runs: Sequence[Run],
+    folder: str | Path | None = None,
+    *,
+    machine: Machine = Machine(),
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> list[nn.Module]:
+    """Train networks, and give them: to ask what no split of the data asks, such as the text that they write.
+
+    Arguments and errors as in `study`; in its folder what is trained already is read.
+
+    Returns:
+        For each run its network, on the machine's device, with the weights after the last of its lengths.
+
+    >>> from kdlearn import load_digits, perceptron
+    >>> [network] = trained_networks([Run(load_digits(), lambda: perceptron(64, 8, 10), lengths=(5,))])
+    >>> network.training
+    True
+    """
+    return of_trained(lambda network, run, machine: network, runs, folder, machine, workers, executor, progress)
+
+
+def of_trained(
+    asked: Callable[[nn.Module, Run, Machine], Any],
+    runs: Sequence[Run],
+    folder: str | Path | None,
+    machine: Machine,
+    workers: int | None,
+    executor: Executor | None,
+    progress: bool,
+) -> list[Any]:
+    """What is asked of each network once it is trained."""
+    kept = [replace(run, keep=True) for run in runs]
+    plan = plan_of(kept, machine, spread=executor is not None or workers is not None)
+    with carried_out(plan, folder, workers, executor, progress) as (place, _), plan.machine.threading():
+        networks = ((trained(run, plan, place), run) for run in kept)
+        return [asked(network, run, plan.machine) for network, run in networks]
+
+
+def trained(run: Run, plan: Plan, folder: Path) -> nn.Module:
+    weights = plan.weights[plan.keys.of(run)]
+    return plan.machine.place(network_of(run, Task("", (), folder, plan.machine), weights))
+
+
+def check_splits(run: Run, splits: Sequence[str] | None) -> None:
+    there = [name for name, _ in run.data.splits()]
+    if splits is not None and not set(splits) <= set(there):
+        raise ValueError(f"splits must name splits of the data, {', '.join(there)}; got {splits!r}")
+
+
+def answers_of(network: nn.Module, run: Run, machine: Machine, splits: Sequence[str] | None) -> dict[str, Tensor]:
+    data = run.data.to(machine.device)
+    names = [name for name, _ in data.splits() if splits is None or name in splits]
+    return {name: predict(network, data.inputs(name), machine=machine).cpu() for name in names}

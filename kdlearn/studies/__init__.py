@@ -1,1 +1,0 @@
-"""Runs → a table, on any executor: `Run`, `study`, `compare`."""

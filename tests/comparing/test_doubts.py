@@ -1,0 +1,122 @@
+"""What would make the answer mean something else is said beside it; where nothing is odd, nothing is said."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from small import STUDENT, TEACHER, digits
+
+import kdlearn
+from kdlearn import Comparison, SoftLabels, predict, seeded, train
+from kdlearn.comparing.doubts import doubts_about
+from kdlearn.comparing.notes import notes_of
+from kdlearn.formulas.metrics import direction_of, smaller_is_better
+
+
+def self_seeding():
+    torch.manual_seed(0)
+    return STUDENT()
+
+
+def told(data=None, student=STUDENT, teachers=None) -> str:
+    return " ".join(doubts_about(data or digits(), student, teachers or {}))
+
+
+def test_nothing_odd():
+    assert told() == ""
+
+
+def test_rows_of_the_training_in_the_test_are_counted():
+    data = digits()
+    inputs = data.test.inputs.clone()
+    inputs[:7] = data.train.inputs[3:10]
+    assert "7 of the 50 test inputs are training inputs too" in told(
+        replace(data, test=data.test._replace(inputs=inputs))
+    )
+
+
+def test_classes_that_the_training_lacks_and_one_class_alone():
+    data = digits()
+    without = data.train.take((data.train.labels < 8).nonzero().flatten())
+    assert "[8, 9]" in told(replace(data, train=without))
+    one = data.train._replace(labels=torch.zeros_like(data.train.labels))
+    assert "of one class" in told(replace(data, train=one))
+
+
+def test_a_builder_that_seeds_itself():
+    assert "same first weights" in told(student=self_seeding)
+
+
+@pytest.fixture(scope="module")
+def logits():
+    data, network = digits(), seeded(TEACHER, 0)
+    train(network, kdlearn.Stream(data.train, 30, seed=0), kdlearn.GroundTruth(), num_epochs=20, progress=False)
+    return predict(network, data.train.inputs)
+
+
+@pytest.mark.parametrize("wrapped", [lambda one: one, lambda one: {"train": one}, lambda one: one.numpy()])
+def test_stored_logits_in_another_order(logits, wrapped):
+    labels = digits().train.labels
+    right = 100 * (logits.argmax(1) == labels).double().mean()
+    assert f"name the ground truth of {right:.1f} %" in told(teachers={"mine": wrapped(logits)})
+    assert "in the order" not in told(teachers={"mine": wrapped(logits)})
+    assert "in the order" in told(teachers={"mine": wrapped(logits.roll(1, 0)[torch.randperm(len(logits))])})
+
+
+def test_compare_says_them(logits):
+    found = kdlearn.compare(STUDENT, [SoftLabels(2.0)], digits(), teacher=logits.flip(0), seeds=range(2), lengths=(2,))
+    assert "in the order of the training rows" in str(found) and "nan" not in str(found)
+
+
+@pytest.mark.parametrize("sign, said", [(1, True), (-1, False), (None, False)])
+def test_no_better_means_no_better(sign, said):
+    data = digits()
+    options = {"teacher": seeded(TEACHER, 1), "seeds": range(2), "lengths": (60,)}
+    found = kdlearn.compare(STUDENT, [SoftLabels(2.0)], data, **options)
+    untrained = " ".join(notes_of(Comparison(found.table), None, sign))
+    assert ("is no better than the student" in untrained) == said
+
+
+def test_a_teacher_is_measured_against_students_who_trained_to_the_end():
+    """Early they are below it, at the end above; the mean of both would be below."""
+    options = {"teacher": seeded(TEACHER, 1), "seeds": range(2), "lengths": (1, 2)}
+    table = kdlearn.compare(STUDENT, [SoftLabels(2.0)], digits(), **options).table
+    found = table.assign(accuracy=table["length"].map({1: 0.0, 2: 0.6}), teacher_accuracy=0.5)
+    assert "(50.0) is no better than the student by ground truth (60.0)" in " ".join(
+        notes_of(Comparison(found), None, 1)
+    )
+
+
+def test_directions():
+    assert direction_of(kdlearn.accuracy) == 1 and direction_of(kdlearn.expected_calibration_error) == -1
+    assert direction_of(partial(lambda a, b: 0.0)) is None and direction_of(smaller_is_better(lambda a, b: 0.0)) == -1
+
+
+def test_an_error_within_the_teacher_names_the_teacher():
+    with pytest.raises(ValueError, match=r"the teacher must answer the inputs of the data.*RuntimeError"):
+        kdlearn.compare(STUDENT, [SoftLabels(2.0)], digits(), teacher=torch.nn.Linear(12, 10), lengths=(2,))
+
+
+def test_stored_logits_in_another_order_are_found_where_classes_are_unequal():
+    data = digits()
+    labels = (data.train.labels == 3).long()
+    unequal = replace(data, train=data.train._replace(labels=labels), test=data.train._replace(labels=labels))
+    logits = 4 * torch.eye(2)[labels]
+    assert "in the order" not in told(unequal, teachers={"mine": logits})
+    assert "in the order of the training rows" in told(unequal, teachers={"mine": logits.roll(7, 0)})
+
+
+def test_stored_logits_with_other_columns_are_found(logits):
+    columns = [0, 1, 3, 2, *range(4, 10)]
+    said = told(teachers={"mine": logits[:, columns]})
+    assert f"taken for the classes {columns}" in said and "order of the training rows" not in said
+    assert "taken for the classes" not in told(teachers={"mine": logits})
+
+
+def test_rows_that_choices_and_results_share_are_counted():
+    data = digits()
+    same = replace(data, validation=data.test)
+    assert "50 of the 50 test inputs are validation inputs too" in told(same)
+    trained = replace(data, validation=data.train.take(torch.arange(9)))
+    assert "9 of the 9 validation inputs are training inputs too" in told(trained)

@@ -10,6 +10,7 @@ from typer import Option
 from kdcourse.commands.start import notebooks_folder
 from kdlearn.commands.folders import check_can_be_made, path
 from kdlearn.commands.words import complain, say
+from kdlearn.data.extras import extra
 
 
 def explore(
@@ -27,10 +28,8 @@ def explore(
     if page.exists() and not overwrite:
         raise FileExistsError(f"{page} is there already; choose another --out, or add --overwrite")
     check_can_be_made(page.absolute().parent)
-    try:
+    with extra("course"):
         from kdcourse.figures import save
-    except ModuleNotFoundError as missing:
-        raise ImportError(f"the figures need {missing.name}: python -m pip install 'kdlearn-course[course]'") from None
     save(figures_of_the_course(), page, title="kdlearn: the figures")
     say(page)
     if not no_open and not webbrowser.open(page.resolve().as_uri()):

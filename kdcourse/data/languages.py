@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kdcourse.data.ngrams import codes_of, texts_of
 from kdlearn.data.dataset import Dataset, Examples, generator_of
+from kdlearn.data.extras import extra
 from kdlearn.formulas.class_map import ClassMap
 
 
@@ -203,10 +204,6 @@ def py3langid_teacher(class_names: Sequence[str] = tuple(LANGUAGES)) -> Callable
 
 def py3langid_identifier():
     """Its own classifier, whose ranking has scores that are not normalised."""
-    try:
+    with extra("text"):
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError as problem:
-        raise ImportError(
-            'this teacher is the package py3langid: python -m pip install "kdlearn-course[text]"'
-        ) from problem
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=False)

@@ -1,7 +1,8 @@
 """ResNet-18 for images of about 32×32 pixels, of torchvision's blocks."""
 
 from torch import nn
-from torchvision.models.resnet import BasicBlock
+
+from kdlearn.data.extras import extra
 
 
 def resnet18(width: int = 64, num_classes: int = 10, channels: int = 3) -> nn.Sequential:
@@ -34,6 +35,8 @@ def resnet18(width: int = 64, num_classes: int = 10, channels: int = 3) -> nn.Se
 
 def stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     """Two blocks; where the first changes the shape, its shortcut is a 1×1 convolution."""
+    with extra("images"):
+        from torchvision.models.resnet import BasicBlock
     shortcut = None
     if stride > 1:
         shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))

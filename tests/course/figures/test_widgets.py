@@ -142,7 +142,7 @@ def test_explore_says_in_one_line_what_is_in_the_way(tmp_path, capsys, monkeypat
     monkeypatch.setitem(sys.modules, "kdcourse.figures", None)
     assert main(["explore", "--no-open"]) == 1
     error = capsys.readouterr().err
-    assert "pip install 'kdlearn-course[course]'" in error and len(error.splitlines()) == 1
+    assert 'pip install "kdlearn-course[course]"' in error and len(error.splitlines()) == 1
 
 
 def test_the_notebooks_carry_the_modules_of_today():

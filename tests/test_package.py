@@ -171,6 +171,7 @@ def test_the_licence_is_an_spdx_expression_and_its_texts_are_in_the_wheel(wheel)
     assert set(about.get_all("License-File")) == {path.name for path in ROOT.glob("LICENSE*")}
 
 
+@pytest.mark.release
 def test_the_wheel_works_in_a_clean_environment(wheel, pictures, tmp_path):
     """A new environment sees this one's libraries by a path file, but its kdlearn comes from the wheel."""
     venv.create(tmp_path / "clean", with_pip=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, require
 
+pytestmark = pytest.mark.release
 Complaints = dict[Path, set[str]]
 
 

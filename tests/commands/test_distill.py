@@ -111,6 +111,7 @@ def test_a_teacher_that_is_there_is_not_trained(here, pictures, runs, kdlearn_he
     assert "t " in runs[0].names["teacher"]
 
 
+@pytest.mark.release
 def test_a_worker_finds_the_same(here, pictures, kdlearn_here: Command):
     words = ["distill", pictures, "--preset", "tiny", "--teacher", "mine:small", "--students", "mine:small"]
     words += ["--seeds", 2, "--strategies", "ground-truth", "mine:Distance"]

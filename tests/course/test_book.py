@@ -16,6 +16,8 @@ sys.path.insert(0, str(ROOT / "book"))
 from chapters_pdf import PAPER, put_on_paper
 from chapters_pdf import opened as on_paper
 
+pytestmark = pytest.mark.release
+
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory) -> Path:

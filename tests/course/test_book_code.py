@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, require
 
+pytestmark = pytest.mark.release
 PAGES = sorted(path for path in (ROOT / "book").glob("*.md") if "```python" in path.read_text(encoding="utf-8"))
 
 

@@ -259,6 +259,7 @@ def test_the_networks_have_the_sizes_that_the_plan_tells(plan):
         assert re.search(f"{sum(weight.numel() for weight in network.parameters()):,}", plan.__doc__)
 
 
+@pytest.mark.release
 def test_every_exported_form_answers_as_the_network_does(script_of, tmp_path):
     exported = script_of("cifar10/exported")
     network = seeded(network_named("airbench:8,16,16", data := stand_in()), 0).eval()

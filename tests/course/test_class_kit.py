@@ -12,6 +12,8 @@ sys.path.insert(0, str(ROOT / "book/teaching"))
 import decks
 import kit
 
+pytestmark = pytest.mark.release
+
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory) -> Path:

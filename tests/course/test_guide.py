@@ -89,6 +89,7 @@ def test_it_answers_up_to_the_length_before_the_first_that_is_mispredicted(last,
     assert script.longest(script.guide_of(Comparison(cells)), record, 1000) == expected
 
 
+@pytest.mark.release
 def test_gains_of_every_length_that_it_answers_for_lie_in_its_intervals(script_of):
     rows = list(script_of("atlas/predicted").by_length(Guide.load(), load_atlas()))
     shortest, longest = Guide.load().fitted["seen"]["length"]

@@ -30,6 +30,7 @@ def plan(script_of, monkeypatch, tmp_path):
     return plan
 
 
+@pytest.mark.release
 def test_every_unit_of_work_does_what_it_says(plan, tmp_path):
     scores = plan.keep_scores(plan.recorded(plan.TUNING, plan.SCORED), plan.tuned(6006, (0.01, 0.03), tmp_path / "w"))
     assert len(scores) == 2 + len(plan.ARMS) * 2 * 3 and scores["loss"].between(0, 10).all()

@@ -29,6 +29,7 @@ def test_the_table_and_the_finding_are_the_recorded_ones():
     assert " ".join(shown.split()) == " ".join(demo_block().split())
 
 
+@pytest.mark.release
 def test_the_examples_run_and_print_what_is_shown(capsys):
     """Words as they stand; numbers may differ as much as machines do, by a point."""
     for example in blocks("python"):

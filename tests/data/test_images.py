@@ -183,6 +183,7 @@ def test_a_cache_cut_short_or_altered_is_not_believed(folder, decoded):
             assert same(load_images(folder), first) and len(decoded) == 2 * number
 
 
+@pytest.mark.release
 def test_every_bit_of_a_cache_is_checked(tmp_path, decoded):
     folder = tmp_path / "tiny"
     for place in ("train", "test"):
@@ -485,6 +486,7 @@ def test_torchvision_is_loaded_for_the_named_sets_alone(folder, monkeypatch):
 # The real images
 
 
+@pytest.mark.release
 def test_the_copy_of_cifar_in_jpeg(tmp_path, decoded):
     require(
         (DATA / "train" / "frog").is_dir(), "KDLEARN_DATA must name a folder that holds CIFAR-10 in train/ and test/"

@@ -19,6 +19,8 @@ from kdlearn import study
 from kdlearn.comparing.comparison import Comparison
 from kdlearn.engine import carry_out
 
+pytestmark = pytest.mark.release
+
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:

@@ -72,6 +72,7 @@ def test_any_number_of_workers_gives_the_same_table(finished, tmp_path, workers)
     assert decided(study(small_study(), tmp_path / "s", workers=workers)).equals(finished[1])
 
 
+@pytest.mark.release
 @BITS
 def test_a_foreign_executor_gives_the_same_table(finished):
     with ProcessPoolExecutor(2, mp_context=server()) as executor:
@@ -79,6 +80,7 @@ def test_a_foreign_executor_gives_the_same_table(finished):
     assert table.equals(finished[1])
 
 
+@pytest.mark.release
 @BITS
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_a_teacher_that_cannot_travel_need_not_where_its_answers_are_stored(seeds):
@@ -262,6 +264,7 @@ def process_of(event: int, folder: Path) -> Any:
     return process
 
 
+@pytest.mark.release
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @BITS
 def test_killed_at_any_moment_it_goes_on_and_ends_bit_for_bit_the_same(tmp_path, finished, monkeypatch):
@@ -309,11 +312,13 @@ def check_flips(folder: Path, table: pd.DataFrame, count: int, seed: int) -> int
     return refused
 
 
+@pytest.mark.release
 def test_a_flipped_bit_in_a_finished_study_is_noticed(tmp_path, finished):
     folder, table = finished
     assert check_flips(copied(folder, tmp_path / "s"), table, NUM_FLIPS // 2, seed=0) > NUM_FLIPS // 8
 
 
+@pytest.mark.release
 def test_a_flipped_bit_in_a_half_finished_study_is_noticed(tmp_path, finished, monkeypatch):
     """The students' rows are missing, and a checkpoint is there: all that a student learns from is read."""
     folder = copied(finished[0], tmp_path / "s")

@@ -522,6 +522,7 @@ def test_compiled_forward_and_backward(loss, device):
     torch.testing.assert_close(compiled(student, teacher, labels), loss(student, teacher, labels))
 
 
+@pytest.mark.release
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler: install g++")
 def test_compiled_to_machine_code_for_several_temperatures():
     student, teacher, labels = drawn(dtype=torch.float32)

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pytest
 import torch
 from torch import multiprocessing, nn
 
@@ -37,6 +38,7 @@ def one_of_two(process: int, folder: Path) -> None:
         save_weights(folder / f"{process}.safetensors", trained(machine))
 
 
+@pytest.mark.release
 def test_two_processes_step_as_one_would_on_the_whole_batch(tmp_path):
     multiprocessing.spawn(one_of_two, (tmp_path,), nprocs=2)
     alone, begin = trained(Machine()).state_dict(), seeded(build, 0).state_dict()

@@ -125,7 +125,11 @@ def test_every_group_is_there_once():
 
 
 @pytest.mark.parametrize(
-    "recipe, strategies", [(Adam(3e-3), MIXED), (NesterovSGD(0.05), MIXED[3:8])], ids=["Adam", "SGD"]
+    "recipe, strategies",
+    [
+        pytest.param(Adam(3e-3), MIXED, marks=pytest.mark.release, id="Adam"),
+        pytest.param(NesterovSGD(0.05), MIXED[3:8], id="SGD"),
+    ],
 )
 def test_a_stack_is_training_alone(recipe, strategies):
     """Mixed strategies, temperatures, weights, samples, teachers and replicates, in float64."""

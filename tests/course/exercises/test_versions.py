@@ -106,6 +106,7 @@ def test_unanswered_checks_say_so_are_counted_and_raise_nothing(path, monkeypatc
     assert all(f"0 right, 0 to mend, {count} open" in repr(verdict) for verdict in found)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("chapter", SECONDS_TO_RUN)
 def test_the_learners_version_runs_to_its_end(chapter, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

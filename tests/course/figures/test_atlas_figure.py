@@ -97,6 +97,7 @@ def test_its_numbers_are_those_of_the_record(shown, record):
             assert numbers == pytest.approx(expected, abs=6e-4)
 
 
+@pytest.mark.release
 def test_what_the_grids_measure_can_be_chosen_and_is_small(shown, script_of, record, tmp_path):
     record.save(tmp_path / "record.parquet")
     script_of("atlas/figure").main(tmp_path / "record.parquet", tmp_path / "atlas.json")

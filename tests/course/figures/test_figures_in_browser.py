@@ -75,17 +75,29 @@ def move(section) -> None:
         choices.select_option(index=choices.locator("option").count() - 1)
 
 
-@pytest.mark.parametrize("host", ["page_of_all", "book"])
-def test_it_lives_without_a_kernel_and_asks_nobody(browser, request, host):
-    address = request.getfixturevalue(host)
+def check_alive(browser, address: str, count: int) -> None:
+    """So many figures live at the address without a kernel, and ask nobody."""
     page, errors, strangers = looked_at(browser, address, address)
-    wait_until(lambda: page.locator("section.figure").count() == len(FIGURES))
+    wait_until(lambda: page.locator("section.figure").count() == count)
     for section in page.locator("section.figure").all():
         before = section.inner_text()
         move(section)
         assert section.inner_text() != before
     assert not any(note.is_visible() for note in page.get_by_text("To make it live").all())
     assert errors == [] and strangers == []
+    page.close()
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("figure", FIGURES, ids=NAMES)
+def test_each_lives_in_a_file_of_its_own(browser, tmp_path, figure):
+    figure.save(tmp_path / "figure.html")
+    check_alive(browser, (tmp_path / "figure.html").as_uri(), 1)
+
+
+@pytest.mark.parametrize("host", ["page_of_all", "book"])
+def test_all_live_beside_each_other(browser, request, host):
+    check_alive(browser, request.getfixturevalue(host), len(FIGURES))
 
 
 def test_a_column_follows_the_hand_and_the_keys(browser, tmp_path):

@@ -14,6 +14,7 @@ from conftest import require
 from kdcourse.commands.explore import figures_of_the_course
 from kdcourse.figures import save
 
+pytestmark = pytest.mark.release
 FIREFOX = shutil.which("firefox") or shutil.which("firefox-esr")
 WATCH = """<script>
 const errors = [];

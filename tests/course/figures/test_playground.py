@@ -105,6 +105,7 @@ def test_it_rests_when_removed_and_learns_again_when_back(opened):
     assert asked == [0, True] and complaints == []
 
 
+@pytest.mark.release
 def test_the_recorded_differences_are_what_it_finds():
     defaults = {name: value for name, value in Playground().state.items() if name != "data_set"}
     others = [name for name in RECORDED if name != "blobs"]  # which the browser runs

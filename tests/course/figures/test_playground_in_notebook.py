@@ -14,6 +14,7 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks/04_first_distillation.ipynb"
 TRIED = {"soft labels": {}, "hard labels": {"right": "teacher's hard labels"}, "400 points": {"labelled_points": 400}}
 
 
+@pytest.mark.release
 def test_the_three_differences_are_what_it_finds():
     cells = ["".join(cell["source"]) for cell in read_json(NOTEBOOK)["cells"]]
     shown = next(place for place, source in enumerate(cells) if source.startswith("Playground("))

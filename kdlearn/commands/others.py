@@ -62,5 +62,5 @@ def told(place: str) -> str:
     if found is None or not found.submodule_search_locations:
         return ""
     tree = ast.parse(Path(found.submodule_search_locations[0], *parts).with_suffix(".py").read_text(encoding="utf-8"))
-    functions = [one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == name]
-    return ast.get_docstring(*functions or [tree]) or ""
+    functions = (one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == name)
+    return ast.get_docstring(next(functions, tree)) or ""

@@ -14,6 +14,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
+import kdcourse
 import kdlearn
 from kdcourse.commands.explore import figures_of_the_course
 from kdcourse.exercises.versions import for_readers
@@ -135,6 +136,15 @@ def named_defaults(app: Sphinx, what: str, name: str, found: Any, options: Any, 
     return given and re.sub(r"<(?:function )?(\w+)>", r"\1", given), result
 
 
+PUBLIC = {name: getattr(package, name) for package in (kdlearn, kdcourse) for name in package.__all__}
+MODULES = {found.__module__ for found in PUBLIC.values()}
+
+
+def leave_helpers_out(app: Sphinx, what: str, name: str, found: Any, skip: bool, options: Any) -> bool | None:
+    """Of a module with public names the reference shows no others; an `autoclass` of its own shows one all the same."""
+    return (what == "module" and getattr(found, "__module__", "") in MODULES and name not in PUBLIC) or None
+
+
 def drop_source_maps(app: Sphinx, error: Exception | None) -> None:
     """The theme's maps back to its sources serve its makers, and weigh 3.5 MB."""
     for path in Path(app.outdir).rglob("*.map"):
@@ -151,4 +161,5 @@ def setup(app: Sphinx) -> None:
     app.connect("html-page-context", add_search_script)
     app.connect("doctree-read", anchor_equations)
     app.connect("autodoc-process-signature", named_defaults)
+    app.connect("autodoc-skip-member", leave_helpers_out)
     app.connect("build-finished", drop_source_maps)

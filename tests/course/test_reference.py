@@ -5,6 +5,7 @@ import inspect
 
 import pytest
 import torch
+from conftest import ROOT
 from torch import nn
 
 import kdcourse
@@ -14,6 +15,13 @@ NAMES = {name: getattr(package, name) for package in (kdlearn, kdcourse) for nam
 PUBLIC = {name: found for name, found in NAMES.items() if callable(found)}
 SAID_BEFORE = {**PUBLIC, "torch": torch, "nn": nn}  # what the reference takes for granted
 each_name = pytest.mark.parametrize("name", PUBLIC)
+
+
+@each_name
+def test_it_stands_in_the_reference(name):
+    """With all public names of its module, or alone."""
+    reference, module = (ROOT / "book/reference.md").read_text(encoding="utf-8"), PUBLIC[name].__module__
+    assert f" automodule:: {module}\n" in reference or f":: {module}.{name}\n" in reference
 
 
 @each_name

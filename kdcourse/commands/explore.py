@@ -45,14 +45,8 @@ def figures_of_the_course() -> list:
     with np.load(notebooks_folder() / "digits_logits.npz") as file:
         logits, labels, images = (file[name] for name in ("teacher_logits", "labels", "images"))
     hardest = np.argsort(np.sort(logits, axis=1)[:, -2:] @ [-1, 1])[:12]
-    return [
-        figures.DrawADigit(),
-        figures.TypeASentence(),
-        figures.TemperatureExplorer(logits[hardest], None, images[hardest], labels[hardest], (logits, labels)),
-        figures.LossExplorer(),
-        figures.Simplex(),
-        figures.DarkKnowledge(logits[:60], labels[:60], images[:60]),
-        figures.Playground(),
-        figures.Atlas(),
-        figures.SpeakADigit(),
-    ]
+    given = {
+        figures.TemperatureExplorer: (logits[hardest], None, images[hardest], labels[hardest], (logits, labels)),
+        figures.DarkKnowledge: (logits[:60], labels[:60], images[:60]),
+    }
+    return [kind(*given.get(kind, ())) for kind in figures.KINDS]

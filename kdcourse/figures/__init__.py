@@ -6,7 +6,9 @@ Nothing here imports torch; tensors are taken as they come.
 from kdcourse.figures.atlas import Atlas
 from kdcourse.figures.dark_knowledge import DarkKnowledge
 from kdcourse.figures.draw_a_digit import DrawADigit
-from kdcourse.figures.figure import Figure, beside, save
+from kdcourse.figures.figure import Figure as Figure
+from kdcourse.figures.figure import beside as beside
+from kdcourse.figures.figure import save as save
 from kdcourse.figures.loss_explorer import LossExplorer
 from kdcourse.figures.playground import Playground
 from kdcourse.figures.simplex import Simplex
@@ -14,17 +16,15 @@ from kdcourse.figures.speak_a_digit import SpeakADigit
 from kdcourse.figures.temperature_explorer import TemperatureExplorer
 from kdcourse.figures.type_a_sentence import TypeASentence
 
-__all__ = [
-    "Atlas",
-    "DarkKnowledge",
-    "DrawADigit",
-    "Figure",
-    "LossExplorer",
-    "Playground",
-    "Simplex",
-    "SpeakADigit",
-    "TemperatureExplorer",
-    "TypeASentence",
-    "beside",
-    "save",
-]
+# In the order in which a page shows them.
+KINDS = (
+    DrawADigit,
+    TypeASentence,
+    TemperatureExplorer,
+    LossExplorer,
+    Simplex,
+    DarkKnowledge,
+    Playground,
+    Atlas,
+    SpeakADigit,
+)

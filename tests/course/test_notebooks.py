@@ -8,12 +8,11 @@ from types import ModuleType
 import pytest
 
 import kdlearn
-from kdcourse.figures import DarkKnowledge, LossExplorer, Playground, TemperatureExplorer, TypeASentence
+from kdcourse.figures import KINDS
 from kdcourse.figures.figure import LIVE, script
 from kdlearn.data.files import read_json
 
 PATHS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-KINDS = (DarkKnowledge, LossExplorer, Playground, TemperatureExplorer, TypeASentence)
 FIGURES = {figure.tag: figure for figure in KINDS}
 each_notebook = pytest.mark.parametrize(
     "cells", [read_json(path)["cells"] for path in PATHS], ids=[path.stem for path in PATHS]

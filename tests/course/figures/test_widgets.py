@@ -13,23 +13,11 @@ from conftest import ROOT, require
 
 import kdlearn
 from kdcourse.commands import explore
-from kdcourse.figures import (
-    Atlas,
-    DarkKnowledge,
-    DrawADigit,
-    LossExplorer,
-    Playground,
-    Simplex,
-    SpeakADigit,
-    TemperatureExplorer,
-    TypeASentence,
-)
+from kdcourse.figures import KINDS, TemperatureExplorer
 from kdcourse.figures.figure import FOLDER, SHARED, joined, script
 from kdlearn.commands.main import main
 from kdlearn.data.files import read_json
 
-IN_PAGE = (DrawADigit, SpeakADigit, TypeASentence)  # with a network of their own
-KINDS = (*IN_PAGE, Atlas, TemperatureExplorer, LossExplorer, Simplex, DarkKnowledge, Playground)
 LOGITS = [[6.0, 2.0, -1.0], [1.0, 0.0, 2.0]]
 
 
@@ -46,8 +34,7 @@ print(pathlib.Path("/proc/self/status").read_text())"""
 def test_the_modules_are_small_and_each_is_used():
     sizes = {path.stem: path.stat().st_size for path in FOLDER.glob("*.js")}
     assert {*SHARED, "host"} | {name for kind in KINDS for name in kind.modules} == set(sizes)
-    own = {"atlas": 9_000, "type_a_sentence": 9_000, "speak_a_digit": 10_000}  # figures that came later
-    assert all(sizes.pop(name) <= most for name, most in own.items()) and sum(sizes.values()) <= 120_000
+    assert max(sizes.values()) <= 12_000 and sum(sizes.values()) <= 35_000 + 12_500 * len(KINDS)
     assert max(len(path.read_text(encoding="utf-8").splitlines()) for path in FOLDER.glob("*.js")) <= 300
     for kind in KINDS:
         text = joined(*kind.modules)
@@ -62,6 +49,11 @@ def test_all_modules_stand_on_one_page(tmp_path):
     (tmp_path / "all.mjs").write_text(text, encoding="utf-8")
     checked = subprocess.run([node, "--check", tmp_path / "all.mjs"], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
+
+
+def test_the_gallery_of_the_book_shows_each():
+    gallery = (ROOT / "book/figures.md").read_text(encoding="utf-8")
+    assert re.findall(r"```\{interactive\} (\w+)", gallery) == [kind.__name__ for kind in KINDS]
 
 
 @pytest.mark.parametrize("make", [list, np.array, torch.tensor, lambda rows: torch.tensor(rows, requires_grad=True)])

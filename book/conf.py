@@ -13,11 +13,12 @@ from typing import Any
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 
 import kdcourse
 import kdlearn
 from kdcourse.commands.explore import figures_of_the_course
-from kdcourse.exercises.versions import for_readers
+from kdcourse.exercises.versions import for_readers, source
 from kdcourse.figures.figure import FOLDER, script
 from kdlearn.data.files import read_json, write_json
 
@@ -106,6 +107,22 @@ class Interactive(Directive):
         return [nodes.raw("", figure.element(figure.picture()), format="html")]
 
 
+class Notebooks(SphinxDirective):
+    """Each notebook with its question and its time, as its first cell tells them."""
+
+    def run(self) -> list[nodes.Node]:
+        rows = ["| notebook | question | takes |", "|---|---|---|"]
+        for path in sorted((BOOK / "notebooks").glob("*.ipynb")):
+            self.env.note_dependency(str(path))
+            head = source(read_json(path)["cells"][0])
+            title, question, takes = re.search(HEAD, head, re.DOTALL).groups()
+            rows.append(f"| [{title}](notebooks/{path.name}) | {question} | {takes} |")
+        return self.parse_text_to_nodes("\n".join(rows))
+
+
+HEAD = r"# (.+?)\n.*\*\*The question\.\*\* (.+?)\n.*\*\*It takes\*\* ([^;.]+)"
+
+
 def add_figure_scripts(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
     texts = [node.astext() for node in doctree.findall(nodes.raw)] if doctree else []
     shown = [figure for figure in FIGURES.values() if any(text.startswith(f"<{figure.tag} ") for text in texts)]
@@ -154,6 +171,7 @@ def drop_source_maps(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     app.add_directive("mermaid", Mermaid)
     app.add_directive("interactive", Interactive)
+    app.add_directive("notebooks", Notebooks)
     app.connect("doctree-resolved", explain)
     app.connect("html-page-context", add_diagram_scripts)
     app.connect("html-page-context", add_figure_scripts)

@@ -52,7 +52,7 @@ def distill(
     ],
     out: Annotated[Path, Option(parser=path, metavar="FOLDER", help="for all that is made; run again, it goes on")],
     preset: Annotated[
-        str, Option(metavar="NAME", help="sizes and lengths: cpu, cpu-quick, cpu-long, gpu, tiny")
+        str, Option(metavar="NAME", help="sizes and lengths, such as tiny, cpu or gpu; an unknown name lists all")
     ] = "cpu",
     teacher: Annotated[str | None, Option(metavar="NETWORK", help=f"{NETWORKS} (default: the preset's)")] = None,
     teacher_weights: Annotated[

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+import kdlearn
 from kdlearn import (
     Batch,
     DecoupledLabels,
@@ -112,7 +113,13 @@ def test_jensen_shannon_is_zero_for_the_teacher_and_the_same_from_both_sides():
     torch.testing.assert_close(strategy(STUDENT, BATCH), other)
 
 
-EVERY = [*EXPECTED, EvenlySpread(), JensenShannon(), TruthWhereKnown(SoftLabels(2.0))]
+# What has layers, has numbers as labels, or draws, is tested beside its own like.
+ELSEWHERE = ("kdlearn.training.feature_strategies", "kdlearn.training.regression_strategies")
+SEEN = {Strategy, kdlearn.TeachersSampledLabels, *map(type, EXPECTED)}
+NEEDED = {kdlearn.TopK: (2,), TruthWhereKnown: (SoftLabels(2.0),)}
+KINDS = [kind for name in kdlearn.__all__ if isinstance(kind := getattr(kdlearn, name), type)]
+FOUND = [kind for kind in KINDS if issubclass(kind, Strategy) and kind.__module__ not in ELSEWHERE]
+EVERY = [*EXPECTED, *(kind(*NEEDED.get(kind, ())) for kind in FOUND if kind not in SEEN)]
 
 
 @pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
@@ -138,6 +145,14 @@ def test_what_is_masked_is_neither_counted_nor_checked(strategy, mask):
     batch = BATCH._replace(labels=hidden, mask=mask)
     alone = Batch(None, LABELS[rows], TEACHER[rows])
     torch.testing.assert_close(mean_loss(strategy, STUDENT, batch), mean_loss(strategy, STUDENT[rows], alone))
+
+
+@pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
+def test_many_students_at_once_are_each_by_itself(strategy):
+    students = torch.stack([STUDENT, 2 * STUDENT, TEACHER])
+    gradient = torch.func.grad_and_value(lambda student: mean_loss(strategy, student, BATCH))
+    together = zip(*torch.func.vmap(gradient)(students), strict=True)
+    torch.testing.assert_close(list(together), [gradient(student) for student in students])
 
 
 @given(known=st.lists(st.booleans(), min_size=6, max_size=6))

@@ -1,7 +1,10 @@
 """What the labels and losses cannot take is an error that names the argument, what was expected and what came."""
 
+import inspect
 import math
 import warnings
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -12,41 +15,24 @@ from kdlearn.formulas.arguments import LooksLikeProbabilities
 
 z, v, y = torch.zeros(4, 3), torch.ones(4, 3), torch.tensor([0, 1, 2, 0])
 
-OF_TWO_LOGITS = {
-    "kl_divergence": lambda s=z, t=v: kdlearn.kl_divergence(s, t),
-    "soft_label_loss": lambda s=z, t=v: kdlearn.soft_label_loss(s, t),
-    "distillation_loss": lambda s=z, t=v: kdlearn.distillation_loss(s, t, y),
-    "decoupled_loss": lambda s=z, t=v: kdlearn.decoupled_loss(s, t, y),
-    "logit_matching_loss": lambda s=z, t=v: kdlearn.logit_matching_loss(s, t),
-    "reverse_kl_loss": lambda s=z, t=v: kdlearn.reverse_kl_loss(s, t),
-    "jensen_shannon_loss": lambda s=z, t=v: kdlearn.jensen_shannon_loss(s, t),
-    "agreement": lambda s=z, t=v: kdlearn.agreement(s, t),
-}
-OF_LABELS = {
-    "hard_label_loss": lambda labels: kdlearn.hard_label_loss(z, labels),
-    "distillation_loss": lambda labels: kdlearn.distillation_loss(z, v, labels),
-    "decoupled_loss": lambda labels: kdlearn.decoupled_loss(z, v, labels),
-    "one_hot": lambda labels: kdlearn.one_hot(labels, 3),
-    "smooth_labels": lambda labels: kdlearn.smooth_labels(labels, 3),
-    "accuracy": lambda labels: kdlearn.accuracy(z, labels),
-    "expected_calibration_error": lambda labels: kdlearn.expected_calibration_error(z, labels),
-}
-OF_TEMPERATURE = {
-    "soft_labels": lambda value: kdlearn.soft_labels(z, value),
-    "kl_divergence": lambda value: kdlearn.kl_divergence(z, v, value),
-    "soft_label_loss": lambda value: kdlearn.soft_label_loss(z, v, value),
-    "distillation_loss": lambda value: kdlearn.distillation_loss(z, v, y, temperature=value),
-    "decoupled_loss": lambda value: kdlearn.decoupled_loss(z, v, y, temperature=value),
-    "reverse_kl_loss": lambda value: kdlearn.reverse_kl_loss(z, v, value),
-    "jensen_shannon_loss": lambda value: kdlearn.jensen_shannon_loss(z, v, value),
-}
-OF_ONE_LOGITS = {
-    "hard_labels": kdlearn.hard_labels,
-    "soft_labels": kdlearn.soft_labels,
-    "standardised_logits": kdlearn.standardised_logits,
-    "hard_label_loss": lambda logits: kdlearn.hard_label_loss(logits, y),
-    "accuracy": lambda logits: kdlearn.accuracy(logits, y),
-}
+GIVEN = {"student_logits": z, "teacher_logits": v, "logits": z, "labels": y, "num_classes": 3}
+MODULES = ("labels", "losses", "metrics")
+
+
+def taking(*names: str) -> dict[str, Callable]:
+    """The public functions on logits and labels that take arguments of these names; all they need is given."""
+    found = {}
+    for name in kdlearn.__all__:
+        function = getattr(kdlearn, name)
+        if function.__module__ in [f"kdlearn.formulas.{module}" for module in MODULES]:
+            takes = inspect.signature(function).parameters
+            if takes.keys() >= set(names):
+                found[name] = partial(function, **{one: GIVEN[one] for one in takes if one in GIVEN})
+    return found
+
+
+OF_TWO_LOGITS = taking("student_logits", "teacher_logits")
+OF_ONE_LOGITS = taking("logits") | {"hard_label_loss": lambda logits: kdlearn.hard_label_loss(logits, y)}
 
 
 def with_value(value: float, row: int = 2) -> torch.Tensor:
@@ -64,7 +50,7 @@ def test_logits_of_two_shapes(function):
     with pytest.raises(
         ValueError, match=r"student_logits \(4, 3\) and teacher_logits \(4, 5\) must have the same shape"
     ):
-        function(t=torch.zeros(4, 5))
+        function(teacher_logits=torch.zeros(4, 5))
 
 
 @cases(OF_TWO_LOGITS)
@@ -72,36 +58,36 @@ def test_logits_of_two_shapes(function):
 @pytest.mark.parametrize("name", ["student_logits", "teacher_logits"])
 def test_two_logits_that_are_not_finite(function, value, name):
     with pytest.raises(ValueError, match=rf"{name} must be finite; row 2 holds NaN or infinity \(1 such rows\)"):
-        function(**{name[0]: with_value(value)})
+        function(**{name: with_value(value)})
 
 
 @cases(OF_TWO_LOGITS)
 @pytest.mark.parametrize("name", ["student_logits", "teacher_logits"])
 def test_two_logits_of_the_wrong_kind(function, name):
     with pytest.raises(TypeError, match=rf"{name} must be floating point; got torch.int64"):
-        function(**{name[0]: torch.zeros(4, 3, dtype=torch.int64)})
+        function(**{name: torch.zeros(4, 3, dtype=torch.int64)})
     with pytest.raises(TypeError, match=rf"{name} must be a torch tensor; got list"):
-        function(**{name[0]: [[0.0]]})
+        function(**{name: [[0.0]]})
     with pytest.raises(ValueError, match=rf"{name} must have shape \(N, C\).* got \(3,\)"):
-        function(**{name[0]: torch.zeros(3)})
+        function(**{name: torch.zeros(3)})
     with pytest.raises(ValueError, match=rf"{name} must hold at least one row .* \(0, 3\)"):
-        function(**{name[0]: torch.zeros(0, 3)})
+        function(**{name: torch.zeros(0, 3)})
 
 
 @cases(OF_ONE_LOGITS)
 def test_logits_of_the_wrong_kind(function):
     with pytest.raises(TypeError, match=r"logits must be floating point; got torch.int64"):
-        function(torch.zeros(4, 3, dtype=torch.int64))
+        function(logits=torch.zeros(4, 3, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"logits must have shape \(N, C\)"):
-        function(torch.zeros(3))
+        function(logits=torch.zeros(3))
     with pytest.raises(ValueError, match="empty batch of shape"):
-        function(torch.zeros(4, 0))
+        function(logits=torch.zeros(4, 0))
     for value in (math.nan, math.inf, -math.inf):
         with pytest.raises(ValueError, match="logits must be finite; row 2"):
-            function(with_value(value))
+            function(logits=with_value(value))
 
 
-@cases(OF_LABELS)
+@cases(taking("labels"))
 @pytest.mark.parametrize(
     ("labels", "error", "message"),
     [
@@ -116,42 +102,34 @@ def test_logits_of_the_wrong_kind(function):
 )
 def test_labels(function, labels, error, message):
     with pytest.raises(error, match=message):
-        function(labels)
+        function(labels=labels)
 
 
-@pytest.mark.parametrize("name", ["hard_label_loss", "distillation_loss", "decoupled_loss", "accuracy"])
+OF_NO_LOGITS = ("one_hot", "smooth_labels")
+
+
+@pytest.mark.parametrize("name", sorted(taking("labels").keys() - OF_NO_LOGITS))
 @pytest.mark.parametrize("shape", [(3,), (4, 1), (0,)])
 def test_a_label_for_each_row(name, shape):
     with pytest.raises(ValueError, match=r"labels must hold one class index a row of logits, shape \(4,\); got"):
-        OF_LABELS[name](torch.zeros(shape, dtype=torch.int64))
+        taking("labels")[name](labels=torch.zeros(shape, dtype=torch.int64))
 
 
-@pytest.mark.parametrize("name", ["one_hot", "smooth_labels"])
+@pytest.mark.parametrize("name", OF_NO_LOGITS)
 @pytest.mark.parametrize("shape", [(0,), (2, 0), ()])
 def test_at_least_one_label(name, shape):
     with pytest.raises(ValueError, match="with at least one label; got"):
-        OF_LABELS[name](torch.zeros(shape, dtype=torch.int64))
+        taking("labels")[name](labels=torch.zeros(shape, dtype=torch.int64))
 
 
 @cases(OF_TWO_LOGITS | OF_ONE_LOGITS)
 def test_one_class_has_no_softmax(function):
-    arguments = (torch.zeros(4, 1),) * (2 if function in OF_TWO_LOGITS.values() else 1)
+    names = ("student_logits", "teacher_logits") if function in OF_TWO_LOGITS.values() else ("logits",)
     with pytest.raises(ValueError, match=r"logits must have at least two classes, since one has no softmax; got shape"):
-        function(*arguments)
+        function(**dict.fromkeys(names, torch.zeros(4, 1)))
 
 
-MASKED = {
-    "hard_label_loss": lambda mask: kdlearn.hard_label_loss(z, y, mask=mask),
-    "soft_label_loss": lambda mask: kdlearn.soft_label_loss(z, v, mask=mask),
-    "distillation_loss": lambda mask: kdlearn.distillation_loss(z, v, y, mask=mask),
-    "decoupled_loss": lambda mask: kdlearn.decoupled_loss(z, v, y, mask=mask),
-    "logit_matching_loss": lambda mask: kdlearn.logit_matching_loss(z, v, mask=mask),
-    "reverse_kl_loss": lambda mask: kdlearn.reverse_kl_loss(z, v, mask=mask),
-    "jensen_shannon_loss": lambda mask: kdlearn.jensen_shannon_loss(z, v, mask=mask),
-}
-
-
-@cases(MASKED)
+@cases(taking("mask"))
 @pytest.mark.parametrize(
     ("mask", "error", "message"),
     [
@@ -163,7 +141,7 @@ MASKED = {
 )
 def test_masks(function, mask, error, message):
     with pytest.raises(error, match=message):
-        function(mask)
+        function(mask=mask)
 
 
 def test_reduction():
@@ -171,27 +149,27 @@ def test_reduction():
         kdlearn.soft_label_loss(z, v, reduction="sum")
 
 
-@cases(OF_TEMPERATURE)
+@cases(taking("temperature"))
 @pytest.mark.parametrize("temperature", [0, 0.0, -1.0, math.inf, math.nan])
 def test_temperature_out_of_range(function, temperature):
     with pytest.raises(ValueError, match=f"temperature must be above 0 and finite; got {temperature}"):
-        function(temperature)
+        function(temperature=temperature)
 
 
-@cases(OF_TEMPERATURE)
+@cases(taking("temperature"))
 @pytest.mark.parametrize("temperature", ["4", None, True, torch.ones(1), torch.tensor(True)])
 def test_temperature_that_is_no_number(function, temperature):
     with pytest.raises(TypeError, match="temperature must be a number"):
-        function(temperature)
+        function(temperature=temperature)
 
 
-@cases(OF_TEMPERATURE)
+@cases(taking("temperature"))
 def test_temperature_as_a_tensor(function):
-    torch.testing.assert_close(function(torch.tensor(3.0)), function(3.0))
+    torch.testing.assert_close(function(temperature=torch.tensor(3.0)), function(temperature=3.0))
     with pytest.raises(ValueError, match="temperature must be above 0 and finite; got 0"):
-        function(torch.tensor(0.0))
+        function(temperature=torch.tensor(0.0))
     with pytest.raises(ValueError, match=r"temperature must not require a gradient.* temperature.detach\(\)"):
-        function(torch.tensor(3.0, requires_grad=True))
+        function(temperature=torch.tensor(3.0, requires_grad=True))
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.2, math.nan, math.inf])
@@ -249,7 +227,7 @@ PROBABILITIES = torch.tensor([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0], [0.4, 0.4, 0.2],
 @cases({name: function for name, function in OF_TWO_LOGITS.items() if name != "agreement"})
 def test_probabilities_are_noticed_once_and_blamed_on_the_caller(function):
     with pytest.warns(LooksLikeProbabilities, match="kdlearn.logits_from") as seen:
-        function(t=PROBABILITIES)
+        function(teacher_logits=PROBABILITIES)
     assert len(seen) == 1 and seen[0].filename == __file__
 
 

@@ -88,7 +88,9 @@ def check_result(result: Tensor, **named_logits: Tensor) -> None:
 
 def warn_of_probabilities(teacher_logits: Tensor, mask: Tensor | None) -> None:
     """Warn where every row that is not masked looks like a distribution; most logits are told by the first few rows."""
-    if not values_can_be_read(teacher_logits):
+    if not values_can_be_read(teacher_logits) or (
+        mask is None and teacher_logits[(0,) * (teacher_logits.ndim - 1)].amin() < 0
+    ):
         return
     rows = teacher_logits.detach().flatten(0, -2)
     if mask is not None:

@@ -142,7 +142,7 @@ def similarity_preserving_loss(
     tensor(0.2929)
     """
     student, teacher = rows_of(student_features, teacher_features)
-    gaps = unit(student @ student.T) - unit(teacher @ teacher.T)
+    gaps = unit(product(student, student.T)) - unit(product(teacher, teacher.T))
     return reduced(gaps.square().mean(dim=-1), reduction)
 
 
@@ -168,8 +168,14 @@ def contrastive_loss(
     """
     check_temperature(temperature)
     student, teacher = rows_of(student_features, teacher_features, least_rows=2, same_width=True)
-    similarities = unit(student) @ unit(teacher).T / temperature
+    similarities = product(unit(student), unit(teacher).T) / temperature
     return reduced(-similarities.log_softmax(dim=-1).diagonal(), reduction)
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """left @ right, in full precision under autocast too."""
+    with torch.autocast(left.device.type, enabled=False):
+        return left @ right
 
 
 def unit(rows: Tensor) -> Tensor:
@@ -190,7 +196,7 @@ def cosines(rows: Tensor) -> Tensor:
     """`(N, N, N)`: at row i between rows j and k; alike on both sides, and so without a part, where two coincide."""
     towards = unit(rows.unsqueeze(0) - rows.unsqueeze(1))
     different = ~torch.eye(len(rows), dtype=torch.bool, device=rows.device)
-    return torch.where(different, towards @ towards.transpose(1, 2), 0)
+    return torch.where(different, product(towards, towards.transpose(1, 2)), 0)
 
 
 def rows_of(

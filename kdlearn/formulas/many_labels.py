@@ -57,7 +57,7 @@ def binary_distillation_loss(
 
     >>> teacher, student, labels = torch.tensor([[4.0, -4.0]]), torch.zeros(1, 2), torch.tensor([[1, 0]])
     >>> binary_distillation_loss(student, teacher, labels, temperature=100.0, soft_weight=1.0)  # (0 - 4)² / 8
-    tensor(1.9996)
+    tensor(1.9994)
     """
     for name, logits in {"student_logits": student_logits, "teacher_logits": teacher_logits}.items():
         check_rows(name, logits)

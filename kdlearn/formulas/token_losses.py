@@ -10,16 +10,14 @@ p_R and q_R what the other classes have together, and x one of these, drawn from
     top_k_loss, "sampled"    T² mean(Σ_K p (log p - log q) + p_R (log p_x - log q_x))
 """
 
-from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
-from kdlearn.formulas import divergences
 from kdlearn.formulas.arguments import check_weight
-from kdlearn.formulas.losses import Reduction, as_tensor, comparable, reduced
+from kdlearn.formulas.divergences import bucketed, kl, log_mixture, log_softmax, scaled
+from kdlearn.formulas.losses import Reduction, comparable, reduced
 
 Tail = Literal["bucket", "nothing", "sampled"]
 
@@ -45,7 +43,11 @@ def skewed_kl_loss(
     >>> skewed_kl_loss(torch.tensor([[99.0, 0.0]]), torch.tensor([[0.0, 99.0]]), share=0.5)  # log 2, where KL is 99
     tensor(0.6931)
     """
-    return skewed(divergences.skewed_kl, student_logits, teacher_logits, temperature, share, reduction, mask)
+    check_share(share)
+    student, teacher, T = comparable(student_logits, teacher_logits, temperature, mask)
+    log_p, log_q = log_softmax(teacher, T), log_softmax(student, T)
+    values = T**2 * kl(log_p, log_mixture(log_p, log_q, share))
+    return reduced(values, reduction, mask, student_logits=student, teacher_logits=teacher)
 
 
 def skewed_reverse_kl_loss(
@@ -68,25 +70,17 @@ def skewed_reverse_kl_loss(
     >>> skewed_reverse_kl_loss(torch.tensor([[99.0, 0.0]]), torch.tensor([[0.0, 99.0]]), share=0.5)
     tensor(0.6931)
     """
-    return skewed(divergences.skewed_reverse_kl, student_logits, teacher_logits, temperature, share, reduction, mask)
+    check_share(share)
+    student, teacher, T = comparable(student_logits, teacher_logits, temperature, mask)
+    log_p, log_q = log_softmax(teacher, T), log_softmax(student, T)
+    values = T**2 * kl(log_q, log_mixture(log_q, log_p, share))
+    return reduced(values, reduction, mask, student_logits=student, teacher_logits=teacher)
 
 
-def skewed(
-    divergence: Callable[..., Tensor],
-    student_logits: Tensor,
-    teacher_logits: Tensor,
-    temperature: float | Tensor,
-    share: float | Tensor,
-    reduction: Reduction,
-    mask: Tensor | None,
-) -> Tensor:
+def check_share(share: float | Tensor) -> None:
     check_weight("share", share)
     if not isinstance(share, Tensor) and share == 1:
         raise ValueError("share must be below 1, where the loss is 0 for all; got 1")
-    student_logits, teacher_logits = comparable(student_logits, teacher_logits, mask)
-    temperature = as_tensor(temperature, student_logits)
-    values = temperature**2 * divergence(student_logits, teacher_logits, temperature, share)
-    return reduced(values, reduction, mask, student_logits=student_logits, teacher_logits=teacher_logits)
 
 
 def top_k_loss(
@@ -128,48 +122,38 @@ def top_k_loss(
     """
     if tail not in get_args(Tail):
         raise ValueError(f"tail must be one of {', '.join(get_args(Tail))}; got {tail!r}")
-    student_logits, teacher_logits = comparable(student_logits, teacher_logits, mask)
+    student_logits, teacher_logits, T = comparable(student_logits, teacher_logits, temperature, mask)
     least, most = int(tail != "sampled"), student_logits.shape[-1] - 1
     if not isinstance(k, int) or not least <= k <= most:
         raise ValueError(f"k must be a whole number in {least} … {most}, fewer than there are classes; got {k!r}")
-    temperature = as_tensor(temperature, student_logits)
     order = teacher_logits.argsort(dim=-1, descending=True, stable=True)
     student, teacher = (logits.gather(-1, order) for logits in (student_logits, teacher_logits))
-    values = temperature**2 * TAILS[tail](student, teacher, temperature, k)
+    values = T**2 * TAILS[tail](student, teacher, T, k)
     return reduced(values, reduction, mask, student_logits=student_logits, teacher_logits=teacher_logits)
 
 
-def with_bucket(student: Tensor, teacher: Tensor, temperature: Tensor, k: int) -> Tensor:
-    """Classes are sorted by the teacher's logits. In the tail a logit's slope is its share of q_R times (q_R - p_R)."""
-    _, ratio, change, p = divergences.compare(student, teacher, temperature)
-    known, rest = divergences.bregman(p, ratio, change)[..., :k].sum(dim=-1), p[..., k:].sum(-1, True)
-    rest_change = change[..., k:].sum(-1, True)
-    odds = (odds_against_tail(logits.detach(), temperature, k) for logits in (student, teacher))
-    rest_ratio = divergences.rest_ratio(rest, rest_change.detach(), *odds)
-    value = known.detach() + divergences.bregman(rest, rest_ratio, rest_change.detach()).squeeze(-1)
-    shares = (student[..., k:] / temperature).softmax(dim=-1)
-    slope = torch.cat([change[..., :k], shares * rest_change], dim=-1)
-    return divergences.with_slope(student, value, slope / temperature)
+# Classes are sorted by the teacher's logits.
 
 
-def odds_against_tail(logits: Tensor, temperature: Tensor, k: int) -> Tensor:
-    """The logarithm of what the first k classes have together over what the others have, `(..., 1)`."""
-    logits = (logits - logits.detach().amax(dim=-1, keepdim=True)) / temperature
-    return torch.logsumexp(logits[..., :k], -1, True) - torch.logsumexp(logits[..., k:], -1, True)
+def with_bucket(student: Tensor, teacher: Tensor, temperature: float | Tensor, k: int) -> Tensor:
+    log_p, log_q = (log_softmax(bucketed(logits, temperature, k)) for logits in (teacher, student))
+    return kl(log_p, log_q)
 
 
-def with_nothing(student: Tensor, teacher: Tensor, temperature: Tensor, k: int) -> Tensor:
+def with_nothing(student: Tensor, teacher: Tensor, temperature: float | Tensor, k: int) -> Tensor:
     """KL among the first k classes, and -log of what the student gives them together."""
-    outside = softplus(-odds_against_tail(student, temperature, k)).squeeze(-1)
-    return divergences.kl(student[..., :k], teacher[..., :k], temperature) + outside
+    log_p, log_q = (log_softmax(logits[..., :k], temperature) for logits in (teacher, student))
+    student = scaled(student, temperature)
+    return kl(log_p, log_q) + student.logsumexp(dim=-1) - student[..., :k].logsumexp(dim=-1)
 
 
-def with_one_drawn(student: Tensor, teacher: Tensor, temperature: Tensor, k: int) -> Tensor:
-    _, ratio, _, p = divergences.compare(student, teacher, temperature)
-    others = (teacher[..., k:] / temperature).softmax(dim=-1)
+def with_one_drawn(student: Tensor, teacher: Tensor, temperature: float | Tensor, k: int) -> Tensor:
+    log_p, log_q = (log_softmax(logits, temperature) for logits in (teacher, student))
+    others = log_softmax(teacher[..., k:], temperature).exp()
     drawn = k + torch.multinomial(others.flatten(0, -2), 1).reshape(*others.shape[:-1], 1)
+    ratio, p = log_p - log_q, log_p.exp()
     of_drawn = p[..., k:].sum(dim=-1) * ratio.gather(-1, drawn).squeeze(-1)
-    return -(p[..., :k] * ratio[..., :k]).sum(dim=-1) - of_drawn
+    return (p[..., :k] * ratio[..., :k]).sum(dim=-1) + of_drawn
 
 
 TAILS = {"bucket": with_bucket, "nothing": with_nothing, "sampled": with_one_drawn}

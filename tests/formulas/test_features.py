@@ -162,3 +162,14 @@ def test_what_cannot_be_compared_is_refused(loss, student, teacher, said):
 def test_whole_numbers_are_refused():
     with pytest.raises(TypeError, match="teacher_features must be floating point"):
         hint_loss(torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.int64))
+
+
+@each_loss
+def test_under_autocast_value_and_gradient_are_those_without_it(loss):
+    found = []
+    for enabled in (False, True):
+        student = STUDENT.float().requires_grad_()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            value = loss(student, TEACHER.float())
+        found.append((value, *torch.autograd.grad(value, student)))
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kdlearn.formulas.arguments import check_reduction, check_temperature, check_tensor
+from kdlearn.formulas.arguments import check_temperature, check_tensor
 from kdlearn.formulas.labels import full_precision
-from kdlearn.formulas.losses import Reduction
+from kdlearn.formulas.preparation import Reduction, reduced
 
 
 def hint_loss(student_features: Tensor, teacher_features: Tensor, *, reduction: Reduction = "mean") -> Tensor:
@@ -41,7 +41,7 @@ def hint_loss(student_features: Tensor, teacher_features: Tensor, *, reduction: 
     tensor(0.5000)
     """
     student, teacher = rows_of(student_features, teacher_features, same_width=True)
-    return reduced((student - teacher).square().mean(dim=-1) / 2, reduction)
+    return reduced((student - teacher).square().mean(dim=-1) / 2, reduction, None)
 
 
 def attention_maps(features: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ def attention_transfer_loss(
             f"student_features and teacher_features must have the same places; got {sides}. Name layers whose maps "
             "have one size, or pool the larger: torch.nn.functional.adaptive_avg_pool2d"
         )
-    return reduced((student - teacher).square().sum(dim=-1), reduction)
+    return reduced((student - teacher).square().sum(dim=-1), reduction, None)
 
 
 def relational_distance_loss(
@@ -102,7 +102,7 @@ def relational_distance_loss(
     """
     student, teacher = rows_of(student_features, teacher_features, least_rows=2)
     gaps = F.smooth_l1_loss(relative_distances(student), relative_distances(teacher), reduction="none")
-    return reduced(gaps.sum(dim=-1) / (len(student) - 1), reduction)
+    return reduced(gaps.sum(dim=-1) / (len(student) - 1), reduction, None)
 
 
 def relational_angle_loss(
@@ -122,7 +122,7 @@ def relational_angle_loss(
     """
     student, teacher = rows_of(student_features, teacher_features, least_rows=3)
     gaps = F.smooth_l1_loss(cosines(student), cosines(teacher), reduction="none")
-    return reduced(gaps.sum(dim=(1, 2)) / ((len(student) - 1) * (len(student) - 2)), reduction)
+    return reduced(gaps.sum(dim=(1, 2)) / ((len(student) - 1) * (len(student) - 2)), reduction, None)
 
 
 def similarity_preserving_loss(
@@ -143,7 +143,7 @@ def similarity_preserving_loss(
     """
     student, teacher = rows_of(student_features, teacher_features)
     gaps = unit(product(student, student.T)) - unit(product(teacher, teacher.T))
-    return reduced(gaps.square().mean(dim=-1), reduction)
+    return reduced(gaps.square().mean(dim=-1), reduction, None)
 
 
 def contrastive_loss(
@@ -169,7 +169,7 @@ def contrastive_loss(
     check_temperature(temperature)
     student, teacher = rows_of(student_features, teacher_features, least_rows=2, same_width=True)
     similarities = product(unit(student), unit(teacher).T) / temperature
-    return reduced(-similarities.log_softmax(dim=-1).diagonal(), reduction)
+    return reduced(-similarities.log_softmax(dim=-1).diagonal(), reduction, None)
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:
@@ -235,8 +235,3 @@ def check_features(name: str, features: Tensor, least_dimensions: int = 2) -> No
     if features.ndim < least_dimensions or 0 in features.shape:
         expected = "(N, …)" if least_dimensions == 2 else "(N, channels, places …)"
         raise ValueError(f"{name} must have shape {expected}, none of them 0; got {tuple(features.shape)}")
-
-
-def reduced(values: Tensor, reduction: str) -> Tensor:
-    check_reduction(reduction)
-    return values.mean() if reduction == "mean" else values

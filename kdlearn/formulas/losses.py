@@ -31,26 +31,12 @@ like probabilities are a `LooksLikeProbabilities` warning.
 """
 
 import math
-from typing import Literal
 
-import torch
 from torch import Tensor
 
-from kdlearn.formulas.arguments import (
-    check_labels,
-    check_logits,
-    check_mask,
-    check_reduction,
-    check_result,
-    check_shapes,
-    check_temperature,
-    check_weight,
-    warn_of_probabilities,
-)
+from kdlearn.formulas.arguments import check_logits, check_shapes, check_weight
 from kdlearn.formulas.divergences import cross_entropy, decoupled, jensen_shannon, kl, log_softmax
-from kdlearn.formulas.labels import full_precision
-
-Reduction = Literal["mean", "none"]
+from kdlearn.formulas.preparation import Reduction, comparable, kept, kept_labels, reduced
 
 
 def kl_divergence(student_logits: Tensor, teacher_logits: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
@@ -59,6 +45,7 @@ def kl_divergence(student_logits: Tensor, teacher_logits: Tensor, temperature: f
     Returns:
         `(...)` for logits `(..., C)`, one value a label.
 
+    >>> import torch
     >>> kl_divergence(torch.zeros(1, 2), torch.tensor([[9.0, 0.0]]))  # log 2 less the teacher's own doubt
     tensor([0.6919])
     """
@@ -75,6 +62,7 @@ def hard_label_loss(
     Returns:
         A scalar for logits `(..., C)` and labels `(...)`; one value a label, `(...)`, for `reduction="none"`.
 
+    >>> import torch
     >>> hard_label_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
     tensor(0.6931)
     """
@@ -102,6 +90,7 @@ def soft_label_loss(
 
     The tokens of a language model, and those that are padding:
 
+    >>> import torch
     >>> student, teacher = torch.zeros(2, 3, 5), torch.ones(2, 3, 5).cumsum(dim=-1)
     >>> is_token = torch.tensor([[True, True, False], [True, False, False]])
     >>> soft_label_loss(student, teacher, temperature=2.0, mask=is_token)
@@ -140,6 +129,7 @@ def distillation_loss(
     Returns:
         A scalar for logits `(..., C)`; one value a label, `(...)`, for `reduction="none"`.
 
+    >>> import torch
     >>> logits, labels = torch.tensor([[2.0, 0.0]]), torch.tensor([0])
     >>> distillation_loss(logits, logits, labels, soft_weight=0.75) / hard_label_loss(logits, labels)
     tensor(0.2500)
@@ -172,6 +162,7 @@ def decoupled_loss(
     Returns:
         A scalar for logits `(..., C)`; one value a label, `(...)`, for `reduction="none"`.
 
+    >>> import torch
     >>> student, teacher = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[4.0, 1.0, 1.0]])
     >>> decoupled_loss(student, teacher, torch.tensor([0]), target_weight=0.0)  # the others are equal in both
     tensor(0.)
@@ -194,6 +185,7 @@ def logit_matching_loss(
     Returns:
         A scalar for logits `(..., C)`; one value a label, `(...)`, for `reduction="none"`.
 
+    >>> import torch
     >>> logit_matching_loss(torch.tensor([[5.0, 7.0]]), torch.tensor([[0.0, 0.0]]))
     tensor(0.5000)
     """
@@ -218,6 +210,7 @@ def reverse_kl_loss(
     Returns:
         A scalar for logits `(..., C)`; one value a label, `(...)`, for `reduction="none"`.
 
+    >>> import torch
     >>> reverse_kl_loss(torch.zeros(1, 2), torch.tensor([[9.0, 0.0]]), temperature=1.0)
     tensor(3.8070)
     """
@@ -245,6 +238,7 @@ def jensen_shannon_loss(
     Returns:
         A scalar for logits `(..., C)`; one value a label, `(...)`, for `reduction="none"`.
 
+    >>> import torch
     >>> jensen_shannon_loss(torch.tensor([[99.0, 0.0]]), torch.tensor([[0.0, 99.0]]), temperature=1.0)  # log 2
     tensor(0.6931)
     """
@@ -254,42 +248,3 @@ def jensen_shannon_loss(
     student, teacher, T = comparable(student_logits, teacher_logits, temperature, mask)
     values = T**2 * jensen_shannon(log_softmax(teacher, T), log_softmax(student, T), teacher_share)
     return reduced(values, reduction, mask, student_logits=student, teacher_logits=teacher)
-
-
-def comparable(
-    student_logits: Tensor, teacher_logits: Tensor, temperature: float | Tensor, mask: Tensor | None
-) -> tuple[Tensor, Tensor, float | Tensor]:
-    """All three checked: logits in one precision, 0 where the mask is False, the teacher's without a gradient."""
-    check_temperature(temperature)
-    check_shapes(student_logits=student_logits, teacher_logits=teacher_logits)
-    student_logits, teacher_logits = kept(student_logits, mask), kept(teacher_logits.detach(), mask)
-    warn_of_probabilities(teacher_logits, mask)
-    dtype = torch.promote_types(student_logits.dtype, teacher_logits.dtype)
-    return student_logits.to(dtype), teacher_logits.to(dtype), temperature
-
-
-def kept(logits: Tensor, mask: Tensor | None) -> Tensor:
-    """The logits in full precision, 0 where the mask is False, which is checked."""
-    if mask is not None:
-        check_mask(mask, logits.shape[:-1])
-        logits = torch.where(mask.unsqueeze(-1), logits, 0)
-    return full_precision(logits)
-
-
-def kept_labels(labels: Tensor, mask: Tensor | None, logits: Tensor) -> Tensor:
-    """The labels, 0 where the mask is False, checked against the logits."""
-    shape, num_classes = logits.shape[:-1], logits.shape[-1]
-    if mask is not None and isinstance(labels, Tensor) and labels.shape == shape:
-        labels = torch.where(mask, labels, 0)
-    check_labels(labels, num_classes, shape)
-    return labels
-
-
-def reduced(values: Tensor, reduction: Reduction, mask: Tensor | None, **named_logits: Tensor) -> Tensor:
-    """The mean of what is not masked, or all values with 0 for what is; NaN and infinity in the logits are refused."""
-    check_reduction(reduction)
-    check_result(values, **named_logits)
-    if mask is None:
-        return values.mean() if reduction == "mean" else values
-    values = torch.where(mask, values, 0)
-    return values.sum() / mask.sum() if reduction == "mean" else values

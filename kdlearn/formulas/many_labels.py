@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from kdlearn.formulas.arguments import check_labels, check_logits, check_rows
-from kdlearn.formulas.losses import Reduction, distillation_loss
+from kdlearn.formulas.losses import distillation_loss
 from kdlearn.formulas.metrics import share
+from kdlearn.formulas.preparation import Reduction
 
 
 def yes_or_no(logits: Tensor) -> Tensor:

@@ -6,15 +6,14 @@ from torch.nn import functional as F
 
 from kdlearn.formulas.arguments import (
     check_mask,
-    check_reduction,
     check_rows,
     check_weight,
     sum_is_finite,
     values_can_be_read,
 )
 from kdlearn.formulas.labels import full_precision
-from kdlearn.formulas.losses import Reduction
 from kdlearn.formulas.metrics import smaller_is_better
+from kdlearn.formulas.preparation import Reduction, reduced
 
 
 def regression_distillation_loss(
@@ -61,7 +60,10 @@ def regression_distillation_loss(
     error, teachers_error = ((one - labels).square().sum(dim=-1) for one in (student, teacher))
     bound = torch.where(error + margin <= teachers_error, 0, error) + 0 * teachers_error  # NaN stays to be refused
     own = F.smooth_l1_loss(student, labels, reduction="none").sum(dim=-1)
-    return reduced(own + bound_weight * bound, reduction, mask)
+    values = own + bound_weight * bound
+    if values_can_be_read(values) and not sum_is_finite(values):
+        raise ValueError("outputs and labels must be finite; some hold NaN or infinity. mask leaves rows out")
+    return reduced(values, reduction, mask)
 
 
 @smaller_is_better
@@ -92,14 +94,3 @@ def comparable(*tensors: Tensor, mask: Tensor | None = None) -> list[Tensor]:
         tensors = tuple(torch.where(mask.unsqueeze(-1), one, 0) for one in tensors)
     dtype = torch.promote_types(full_precision(tensors[0]).dtype, tensors[-1].dtype)
     return [one.to(dtype) for one in tensors]
-
-
-def reduced(values: Tensor, reduction: str, mask: Tensor | None) -> Tensor:
-    """The mean of what is not masked, or all values with 0 for what is; NaN and infinity are refused."""
-    check_reduction(reduction)
-    if values_can_be_read(values) and not sum_is_finite(values):
-        raise ValueError("outputs and labels must be finite; some hold NaN or infinity. mask leaves rows out")
-    if mask is None:
-        return values.mean() if reduction == "mean" else values
-    values = torch.where(mask, values, 0)
-    return values.sum() / mask.sum() if reduction == "mean" else values

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kdlearn.formulas.arguments import check_weight
 from kdlearn.formulas.divergences import bucketed, kl, log_mixture, log_softmax, scaled
-from kdlearn.formulas.losses import Reduction, comparable, reduced
+from kdlearn.formulas.preparation import Reduction, comparable, reduced
 
 Tail = Literal["bucket", "nothing", "sampled"]
 

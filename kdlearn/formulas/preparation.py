@@ -1,0 +1,58 @@
+"""What every loss on logits does before its formula and after it: checks, one precision, the mask, the mean."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from kdlearn.formulas.arguments import (
+    check_labels,
+    check_mask,
+    check_reduction,
+    check_result,
+    check_shapes,
+    check_temperature,
+    warn_of_probabilities,
+)
+from kdlearn.formulas.labels import full_precision
+
+Reduction = Literal["mean", "none"]
+
+
+def comparable(
+    student_logits: Tensor, teacher_logits: Tensor, temperature: float | Tensor, mask: Tensor | None
+) -> tuple[Tensor, Tensor, float | Tensor]:
+    """All three checked: logits in one precision, 0 where the mask is False, the teacher's without a gradient."""
+    check_temperature(temperature)
+    check_shapes(student_logits=student_logits, teacher_logits=teacher_logits)
+    student_logits, teacher_logits = kept(student_logits, mask), kept(teacher_logits.detach(), mask)
+    warn_of_probabilities(teacher_logits, mask)
+    dtype = torch.promote_types(student_logits.dtype, teacher_logits.dtype)
+    return student_logits.to(dtype), teacher_logits.to(dtype), temperature
+
+
+def kept(logits: Tensor, mask: Tensor | None) -> Tensor:
+    """The logits in full precision, 0 where the mask is False, which is checked."""
+    if mask is not None:
+        check_mask(mask, logits.shape[:-1])
+        logits = torch.where(mask.unsqueeze(-1), logits, 0)
+    return full_precision(logits)
+
+
+def kept_labels(labels: Tensor, mask: Tensor | None, logits: Tensor) -> Tensor:
+    """The labels, 0 where the mask is False, checked against the logits."""
+    shape, num_classes = logits.shape[:-1], logits.shape[-1]
+    if mask is not None and isinstance(labels, Tensor) and labels.shape == shape:
+        labels = torch.where(mask, labels, 0)
+    check_labels(labels, num_classes, shape)
+    return labels
+
+
+def reduced(values: Tensor, reduction: Reduction, mask: Tensor | None, **named_logits: Tensor) -> Tensor:
+    """The mean of what is not masked, or all values with 0 for what is; NaN and infinity in the logits are refused."""
+    check_reduction(reduction)
+    check_result(values, **named_logits)
+    if mask is None:
+        return values.mean() if reduction == "mean" else values
+    values = torch.where(mask, values, 0)
+    return values.sum() / mask.sum() if reduction == "mean" else values

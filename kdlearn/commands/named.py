@@ -14,7 +14,7 @@ from kdlearn.commands.presets import NUM_WIDTHS, network_named, parsed
 from kdlearn.commands.words import WrongWordsError
 from kdlearn.data.dataset import Dataset
 from kdlearn.networks.basic import seeded
-from kdlearn.training.strategies import Strategy, strategies_by_word
+from kdlearn.training.strategies import Strategy, strategies_by_cli_name
 
 Build = Callable[[], nn.Module]
 
@@ -25,7 +25,7 @@ def settings_of(kind: type[Strategy]) -> set[str]:
 
 def strategy_kind(word: str) -> type[Strategy]:
     """The class that a word, or `module:Class`, names."""
-    known = strategies_by_word()
+    known = strategies_by_cli_name()
     if word in known:
         return known[word]
     if ":" not in word:

@@ -35,7 +35,7 @@ from kdlearn.formulas.losses import (
 class Strategy:
     """What a student learns from.
 
-    `name` is what people see, `word` what the command line takes (None: `module:Class`), `reads` the fields of the
+    `name` is what people see, `cli_name` what the command line takes (None: `module:Class`), `reads` the fields of the
     batch that it needs, `layers` pairs of names of a student's and a teacher's layer whose outputs it wants as
     `batch.student_features` and `batch.teacher_features`. Its settings are its dataclass fields, or its attributes.
     `strategy(student_logits, batch)` gives one value for each label: `(N,)` for logits `(N, C)`, `(N, time)` for
@@ -51,7 +51,7 @@ class Strategy:
     """
 
     name: str
-    word: ClassVar[str | None] = None
+    cli_name: ClassVar[str | None] = None
     reads: tuple[str, ...] = ()
     layers: tuple[tuple[str, str], ...] = ()
 
@@ -84,7 +84,7 @@ class GroundTruth(Strategy):
     """
 
     name = "ground truth"
-    word = "ground-truth"
+    cli_name = "ground-truth"
     reads = ("labels",)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
@@ -102,7 +102,7 @@ class SmoothedGroundTruth(Strategy):
 
     smoothing: float = 0.1
     name = "smoothed ground truth"
-    word = "smoothed"
+    cli_name = "smoothed"
     reads = ("labels",)
 
     def __post_init__(self) -> None:
@@ -124,7 +124,7 @@ class TeachersHardLabels(Strategy):
     """
 
     name = "teacher's hard labels"
-    word = "hard"
+    cli_name = "hard"
     reads = ("teacher_logits",)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
@@ -153,7 +153,7 @@ class SoftLabels(Softened):
     """
 
     name = "soft labels"
-    word = "soft"
+    cli_name = "soft"
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
         return soft_label_loss(
@@ -174,7 +174,7 @@ class SoftLabelsAndGroundTruth(Softened):
 
     soft_weight: float = 0.9
     name = "soft labels + ground truth"
-    word = "both"
+    cli_name = "both"
     reads = ("teacher_logits", "labels", "known")
 
     def __post_init__(self) -> None:
@@ -214,7 +214,7 @@ class EvenlySpread(Softened):
     """
 
     name = "same entropy, spread evenly"
-    word = "evenly"
+    cli_name = "evenly"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -241,7 +241,7 @@ class DecoupledLabels(Softened):
     target_weight: float = 1.0
     nontarget_weight: float = 8.0
     name = "decoupled"
-    word = "decoupled"
+    cli_name = "decoupled"
     reads = ("teacher_logits", "labels")
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
@@ -260,7 +260,7 @@ class LogitMatching(Strategy):
     """
 
     name = "logit matching"
-    word = "logits"
+    cli_name = "logits"
     reads = ("teacher_logits",)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
@@ -278,7 +278,7 @@ class StandardisedSoftLabels(Softened):
     """
 
     name = "standardised logits"
-    word = "standardised"
+    cli_name = "standardised"
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
         student, teacher = standardised_logits(student_logits), standardised_logits(batch.teacher_logits)
@@ -296,7 +296,7 @@ class ReverseDivergence(Softened):
     """
 
     name = "reverse divergence"
-    word = "reverse"
+    cli_name = "reverse"
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
         return reverse_kl_loss(
@@ -315,7 +315,7 @@ class JensenShannon(Softened):
 
     teacher_share: float = 0.5
     name = "Jensen–Shannon"
-    word = "jensen-shannon"
+    cli_name = "jensen-shannon"
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
         options = {"teacher_share": self.teacher_share, "reduction": "none", "mask": batch.mask}
@@ -360,9 +360,9 @@ def subclasses(kind: type = Strategy) -> list[type[Strategy]]:
     return [found for one in kind.__subclasses__() for found in (one, *subclasses(one))]
 
 
-def strategies_by_word() -> Mapping[str, type[Strategy]]:
-    """The strategies that the command line knows by a word, in the order in which they are defined."""
-    return {one.word: one for one in subclasses() if one.word and one.__module__ == __name__}
+def strategies_by_cli_name() -> Mapping[str, type[Strategy]]:
+    """The strategies that the command line knows by name, in the order in which they are defined."""
+    return {one.cli_name: one for one in subclasses() if one.cli_name and one.__module__ == __name__}
 
 
 HIDDEN = ("labels", "teacher_logits", "known")

@@ -444,7 +444,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_trained(tmp_path,
 
 
 def test_evenly_spread_and_the_rest_of_the_package_run_in_one_comparison():
-    every = [kind() for kind in kdlearn.training.strategies.strategies_by_word().values()]
+    every = [kind() for kind in kdlearn.training.strategies.strategies_by_cli_name().values()]
     table = compare(strategies=every, seeds=range(1)).table
     assert table["strategy"].nunique() == len(every) and EvenlySpread.name in set(table["strategy"])
 

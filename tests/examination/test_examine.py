@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 import kdlearn
 from kdlearn.examination.findings import ADVICE, OF_LOSSES
-from kdlearn.training.strategies import mean_loss, strategies_by_word
+from kdlearn.training.strategies import mean_loss, strategies_by_cli_name
 
 
 def kl(z, v, T=4.0, reduction="batchmean"):
@@ -350,9 +350,9 @@ def test_our_reverse_loss_is_called_what_it_is():
     assert finding.name == "reversed-divergence" and finding.may_be_meant
 
 
-@pytest.mark.parametrize("word", strategies_by_word())
-def test_strategies_as_the_loop_takes_them(word):
-    strategy = strategies_by_word()[word]()
+@pytest.mark.parametrize("name", strategies_by_cli_name())
+def test_strategies_as_the_loop_takes_them(name):
+    strategy = strategies_by_cli_name()[name]()
 
     def loss(student_logits, teacher_logits, labels):
         batch = kdlearn.Batch(torch.zeros(len(labels), 1), labels, teacher_logits.detach())
@@ -360,7 +360,7 @@ def test_strategies_as_the_loop_takes_them(word):
 
     report = kdlearn.examine(loss)
     meant = {"ground-truth": ("no-teacher",), "smoothed": ("no-teacher",), "reverse": ("reversed-divergence",)}
-    assert report.names == meant.get(word, ()) and report.form
+    assert report.names == meant.get(name, ()) and report.form
 
 
 # What is recovered, whatever the numbers.

@@ -25,7 +25,7 @@ from kdlearn import (
     TeachersHardLabels,
     TruthWhereKnown,
 )
-from kdlearn.training.strategies import mean_loss, strategies_by_word, subclasses
+from kdlearn.training.strategies import mean_loss, strategies_by_cli_name, subclasses
 
 GENERATOR = torch.Generator().manual_seed(1)
 STUDENT, TEACHER = torch.randn(2, 6, 4, generator=GENERATOR, dtype=torch.float64) * torch.tensor([[[1.0]], [[3.0]]])
@@ -203,11 +203,11 @@ def test_what_is_no_value_for_each_label_is_refused_with_a_way_out(value):
         mean_loss(Returning(value), STUDENT, BATCH)
 
 
-def test_words_are_unique_and_every_class_of_the_package_has_a_name():
+def test_names_on_the_command_line_are_unique_and_every_class_of_the_package_has_a_name():
     ours = [kind for kind in subclasses() if kind.__module__ == "kdlearn.training.strategies"]
-    words = [kind.word for kind in ours if kind.word]
-    assert len(words) == len(set(words)) == len(strategies_by_word())
-    assert all(strategies_by_word()[kind.word] is kind for kind in ours if kind.word)
+    names = [kind.cli_name for kind in ours if kind.cli_name]
+    assert len(names) == len(set(names)) == len(strategies_by_cli_name())
+    assert all(strategies_by_cli_name()[kind.cli_name] is kind for kind in ours if kind.cli_name)
 
 
 def test_both_labels_without_ground_truth_leave_its_term_out():

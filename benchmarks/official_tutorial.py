@@ -28,7 +28,7 @@ from torchvision.transforms import v2
 
 from kdcourse.records import provenance
 from kdlearn import Adam, Dataset, GroundTruth, SoftLabels, SoftLabelsAndGroundTruth, Stream, Views, predict
-from kdlearn.commands.presets import PRESETS, Preset, Schooling, network_named
+from kdlearn.commands.presets import PRESETS, Preset, TrainingSchedule, network_named
 from kdlearn.data.batches import Batch
 from kdlearn.data.dataset import Examples
 from kdlearn.data.files import write_json
@@ -116,17 +116,19 @@ def tutorial(images: Examples) -> dict[str, tuple[Work, int]]:
 
 
 def engine(
-    data: Dataset, networks: Sequence[nn.Module], schoolings: Sequence[Schooling], machine: Machine
+    data: Dataset, networks: Sequence[nn.Module], schedules: Sequence[TrainingSchedule], machine: Machine
 ) -> dict[str, tuple[Work, int]]:
     """A step of each part in this engine. What the stored answers say does not change how long a step takes."""
-    (teacher, student), (long, short) = networks, schoolings
+    (teacher, student), (long, short) = networks, schedules
     views, rows = Views().of(data), len(data.train.labels)
     answers, answering = StoredAnswers([torch.zeros(rows, 10)]), machine.place(deepcopy(teacher))
     asked = views(0, torch.arange(1000))
 
-    def work(model: nn.Module, schooling: Schooling, strategy: Strategy, answers: StoredAnswers | None = None) -> Work:
-        batches = Stream(data.train, schooling.batch_size, seed=0, inputs=views, answers=answers)
-        return stepping(deepcopy(model), batches, strategy, schooling.optimizer, machine)
+    def work(
+        model: nn.Module, schedule: TrainingSchedule, strategy: Strategy, answers: StoredAnswers | None = None
+    ) -> Work:
+        batches = Stream(data.train, schedule.batch_size, seed=0, inputs=views, answers=answers)
+        return stepping(deepcopy(model), batches, strategy, schedule.optimizer, machine)
 
     return {
         "teacher": (work(teacher, long, GroundTruth()), long.num_updates(rows)),
@@ -149,7 +151,7 @@ def seconds_of_a_step(work: Work) -> float:
 
 def at_preset(preset: Preset, data: Dataset, machine: Machine) -> dict[str, tuple[Work, int]]:
     networks = [seeded(network_named(name, data), 0) for name in (preset.teacher, preset.student)]
-    return engine(data, networks, (preset.teacher_schooling, preset.student_schooling), machine)
+    return engine(data, networks, (preset.teacher_schedule, preset.student_schedule), machine)
 
 
 def main() -> None:
@@ -157,7 +159,11 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="holds train/<class>/* and test/<class>/*")
     parser.add_argument("--out", type=Path, help="a JSON file for the seconds")
     options = parser.parse_args()
-    data, machine, like_theirs = load_images(options.data), best_machine("cpu"), Schooling(NUM_EPOCHS, 500, Adam())
+    data, machine, like_theirs = (
+        load_images(options.data),
+        best_machine("cpu"),
+        TrainingSchedule(NUM_EPOCHS, 500, Adam()),
+    )
     theirs = [seeded(build, 0) for build in (tutorial_teacher, tutorial_student)]
     rows = {
         "the tutorial": tutorial(data.train),

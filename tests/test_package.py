@@ -231,7 +231,7 @@ def test_the_wheel_works_in_a_clean_environment(wheel, pictures, tmp_path):
     command = str(scripts / "kdlearn")
     assert "make test" not in run(command, "doctor")
     assert "soft labels" in run(command, "demo", "--replicates", "2", "--seeds", "1", "--out", "demo", "--quiet")
-    options = ["--preset", "tiny", "--strategies", "ground-truth", "hard", "--seeds", "2", "--out", "study", "--quiet"]
+    options = ["--preset", "tiny", "--strategies", "ground-truth,hard", "--seeds", "2", "--out", "study", "--quiet"]
     assert "hard labels" in run(command, "distill", str(pictures), *options)
     assert all((Path(where) / f"{name}/py.typed").exists() for name in ("kdlearn", "kdcourse"))
     assert all((Path(where) / f"{name}/__init__.pyi").exists() for name in ("kdlearn", "kdcourse"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from kdlearn.commands.words import WrongWordsError, say
+from kdlearn.commands.messages import UsageError, say
 
 if TYPE_CHECKING:
     from kdcourse.guide import Case, Guide
@@ -58,7 +58,7 @@ def advise(
 
     check(teacher_accuracy, student_accuracy, temperature, wrong_labels)
     if teacher_views not in VIEWS:
-        raise WrongWordsError(f"--teacher-views must be one of {', '.join(VIEWS)}; got {teacher_views}")
+        raise UsageError(f"--teacher-views must be one of {', '.join(VIEWS)}; got {teacher_views}")
     if student_accuracy is None:
         return say(HOW_TO_MEASURE)
     data = labelled, unlabelled, teacher_accuracy, student_accuracy
@@ -67,14 +67,14 @@ def advise(
 
 
 def check(teacher: float, student: float | None, temperature: float, wrong: float) -> None:
-    """A WrongWordsError that names the option."""
+    """A UsageError that names the option."""
     for name, value in (("--teacher-accuracy", teacher), ("--student-accuracy", student)):
         if value is not None and not 1 < value <= 100:
-            raise WrongWordsError(f"{name} must be in percent, above 1 and at most 100; got {value:g}")
+            raise UsageError(f"{name} must be in percent, above 1 and at most 100; got {value:g}")
     if not 0 < temperature < inf:
-        raise WrongWordsError(f"--temperature must be a number above 0; got {temperature:g}")
+        raise UsageError(f"--temperature must be a number above 0; got {temperature:g}")
     if wrong and not 1 <= wrong < 100:
-        raise WrongWordsError(f"--wrong-labels must be in percent, 0 or from 1 to below 100; got {wrong:g}")
+        raise UsageError(f"--wrong-labels must be in percent, 0 or from 1 to below 100; got {wrong:g}")
 
 
 def advice(guide: "Guide", case: "Case", budget: int | None) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from typer import Argument, Option, Typer
 
 from kdlearn.commands.folders import check_can_be_made, path
-from kdlearn.commands.words import say
+from kdlearn.commands.messages import say
 from kdlearn.data.files import replacing
 
 app = Typer(help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None)

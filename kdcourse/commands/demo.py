@@ -1,13 +1,17 @@
 """`kdlearn demo`: the first distillation, measured."""
 
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Option
 
-from kdlearn.commands.folders import path, result_folder
-from kdlearn.commands.words import say
+from kdlearn.commands.folders import check_can_be_made, path
+from kdlearn.commands.messages import say
 from kdlearn.data.files import replacing
 
 TABLE, PICTURE = "comparison.parquet", "results.png"
@@ -26,7 +30,7 @@ def demo(
     quiet: Annotated[bool, Option("--quiet", help="no progress bar")] = False,
 ) -> None:
     """The first distillation, measured, in half a minute."""
-    with result_folder(out, overwrite, TABLE) as folder:
+    with result_folder(out, overwrite) as folder:
         from kdcourse import demo as study
         from kdlearn.comparing.plot import gains, new_axes
 
@@ -37,3 +41,25 @@ def demo(
             picture.savefig(temporary, dpi=150, format="png")
         comparison.save(folder / TABLE)
     say(f"{comparison}\n\n{found}\n\n{folder}: {TABLE}, {PICTURE}")
+
+
+@contextmanager
+def result_folder(chosen: Path | None, overwrite: bool) -> Iterator[Path]:
+    """A folder that can be written, refused before any training if it cannot; taken away again if it stays empty."""
+    folder = chosen or next(one for one in map(numbered, count(1)) if not one.exists())
+    if (folder / TABLE).exists() and not overwrite:
+        raise FileExistsError(f"{folder} holds {TABLE} already; choose another --out, or add --overwrite")
+    check_can_be_made(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+
+
+def numbered(number: int) -> Path:
+    return Path(f"kdlearn-demo-{number}")

@@ -9,7 +9,7 @@ from typer import Option
 
 from kdcourse.commands.start import notebooks_folder
 from kdlearn.commands.folders import check_can_be_made, path
-from kdlearn.commands.words import complain, say
+from kdlearn.commands.messages import complain, say
 from kdlearn.data.extras import extra
 
 

@@ -10,7 +10,7 @@ from typer import Argument, BadParameter, Option
 from kdcourse.exercises.checking import chapters
 from kdcourse.exercises.versions import for_grading, for_instructor, for_learner
 from kdlearn.commands.folders import check_can_be_made, path
-from kdlearn.commands.words import say
+from kdlearn.commands.messages import say
 from kdlearn.data.files import read_json, replacing
 
 Version = Callable[[dict[str, Any]], dict[str, Any]]

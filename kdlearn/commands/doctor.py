@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kdlearn
-from kdlearn.commands.words import requirements
+from kdlearn.commands.messages import requirements
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from typer import Exit, Option
 
 from kdlearn.commands import doctor as machine
-from kdlearn.commands.words import WrongWordsError, say
+from kdlearn.commands.messages import UsageError, say
 
 
 def doctor(
@@ -17,7 +17,7 @@ def doctor(
 ) -> None:
     """What this machine can run and what it lacks; or what is wrong with a distillation loss (then 1 is returned)."""
     if loss is None and sequences:
-        raise WrongWordsError("--sequences is about a loss; name it with --loss module:function")
+        raise UsageError("--sequences is about a loss; name it with --loss module:function")
     if loss is None:
         return machine.doctor()
     from kdlearn.examination.examine import examine
@@ -25,21 +25,16 @@ def doctor(
     try:
         report = examine(loss_named(loss), sequences=sequences)
     except (TypeError, ValueError) as problem:
-        raise WrongWordsError(f"--loss {loss} cannot be examined: {problem}") from problem
+        raise UsageError(f"--loss {loss} cannot be examined: {problem}") from problem
     say(report)
     if any(not finding.may_be_meant for finding in report.findings):
         raise Exit(1)
 
 
 def loss_named(name: str) -> Any:
-    """The function, the object that can be called, or an object of the class, which a name means."""
-    from kdlearn.commands.named import imported
+    from kdlearn.commands.named import object_named
 
-    found = imported(name) if ":" in name else None
+    found = object_named(name)
     if not callable(found):
-        came = f"it is {type(found).__name__}" if ":" in name else "module:function is expected"
-        raise WrongWordsError(f"--loss {name} must name a function of two logits; {came}")
-    try:
-        return found() if isinstance(found, type) else found
-    except TypeError as problem:
-        raise WrongWordsError(f"--loss {name} is a class that needs arguments: {problem}. Name an object") from None
+        raise UsageError(f"--loss {name} must name a function of two logits; it is {type(found).__name__}")
+    return found

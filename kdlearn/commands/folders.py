@@ -1,10 +1,6 @@
 """Folders and files on the command line: named in full, and refused before anything is made."""
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 
 from typer import BadParameter
@@ -24,28 +20,3 @@ def check_can_be_made(folder: Path) -> None:
         raise ValueError(f"{folder} cannot be a folder: {there} is a file")
     if not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(f"{folder} cannot be written: {there} belongs to somebody else")
-
-
-@contextmanager
-def result_folder(chosen: Path | None, overwrite: bool, name: str) -> Iterator[Path]:
-    """A folder that can be written, refused before any training if it cannot; taken away again if it stays empty.
-
-    `name` is the file that tells that results are there already.
-    """
-    folder = chosen or next(one for one in map(numbered, count(1)) if not one.exists())
-    if (folder / name).exists() and not overwrite:
-        raise FileExistsError(f"{folder} holds {name} already; choose another --out, or add --overwrite")
-    check_can_be_made(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
-    try:
-        yield folder
-    except BaseException:
-        with suppress(OSError):
-            folder.rmdir()
-        raise
-
-
-def numbered(number: int) -> Path:
-    return Path(f"kdlearn-demo-{number}")

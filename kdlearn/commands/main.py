@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import kdlearn
 from kdlearn.commands import doctor
-from kdlearn.commands.words import WrongWordsError, complain, in_words, say
+from kdlearn.commands.messages import UsageError, complain, message_of, say
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -17,24 +17,23 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command: 0 if it succeeded, else another number and one line on standard error."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return run(words)
+        return run(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
         complain("interrupted; what is complete was kept, the rest was not written")
         return 130
-    except WrongWordsError as problem:
+    except UsageError as problem:
         complain(problem)
         return 2
     except Exception as problem:
-        if (line := in_words(problem)) is None:
+        if (line := message_of(problem)) is None:
             raise
         complain(line)
         return 1
 
 
-def run(words: list[str]) -> int:
-    if words == ["doctor"]:  # it must run where typer is missing
+def run(arguments: list[str]) -> int:
+    if arguments == ["doctor"]:  # it must run where typer is missing
         doctor.doctor()
         return 0
     import typer
@@ -43,12 +42,12 @@ def run(words: list[str]) -> int:
     usage_error: Any = typer.BadParameter.__base__  # click's, which newer versions of typer carry within themselves
     try:
         command: Any = get_command(app())
-        with command.make_context("kdlearn", words) as context:
+        with command.make_context("kdlearn", arguments) as context:
             command.invoke(context)
     except typer.Exit as end:
         return end.exit_code
     except usage_error as problem:
-        program = f"kdlearn {words[0]}" if words and words[0] in command.list_commands(None) else "kdlearn"
+        program = problem.ctx.command_path if problem.ctx else "kdlearn"
         complain(f"{problem.format_message().rstrip('.')}; {program} --help lists what there is", program)
         return 2
     return 0
@@ -69,7 +68,7 @@ def app() -> "Typer":
     ) -> None:
         """Knowledge distillation, derived, tested and measured."""
 
-    found.command(cls=distill.ManyValues)(distill.distill)
+    found.command()(distill.distill)
     found.command()(results.results)
     found.command()(doctor_loss.doctor)
     return found

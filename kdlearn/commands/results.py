@@ -1,6 +1,6 @@
 """`kdlearn results`: the table of one or more folders."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument
 
 from kdlearn.commands.folders import path
-from kdlearn.commands.words import say
+from kdlearn.commands.messages import say
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from kdlearn.comparing.comparison import Comparison
 
 FILE = "comparison.parquet"
-SHARED = ("data_key", "measured_on")  # what rows of one table must share
 LAST = ("replicate", "seed", "length")  # of the columns that tell runs apart
 FOLLOWS = ("strategy", "rows")  # what tells rows apart that are compared all the same
 
@@ -53,10 +52,8 @@ def joined(found: Sequence["Comparison"]) -> "DataFrame":
     import pandas as pd
 
     table = pd.concat([one.table for one in found], ignore_index=True)
-    for name in SHARED:
-        values = table[name].unique().tolist() if name in table else []
-        if len(values) > 1:
-            raise ValueError(f"the folders must share {name}; it is {' and '.join(map(str, values))}")
+    if "data_key" in table and table["data_key"].nunique(dropna=False) > 1:
+        raise ValueError(f"the folders must be about the same data; data_key is {table['data_key'].unique().tolist()}")
     settings = dict.fromkeys(name for one in found for name in identity(one, one.table) if name not in LAST)
     return table[list(dict.fromkeys([*settings, *LAST, found[0].metric, *table.columns]))]
 
@@ -85,8 +82,5 @@ def differing(comparison: "Comparison") -> list[str]:
 
 
 def title(names: Sequence[str], values: Sequence[Any]) -> str:
-    def parts() -> Iterator[str]:
-        for name, value in zip(names, values, strict=True):
-            yield f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-
-    return ", ".join(parts())
+    told = (f"{value:g}" if isinstance(value, float) else value for value in values)
+    return ", ".join(f"{name} {value}" for name, value in zip(names, told, strict=True))

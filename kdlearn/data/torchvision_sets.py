@@ -53,5 +53,5 @@ def in_words(name: str, root: Path, folder: str, download: bool, error: Exceptio
     if (root / folder).is_dir():
         return ValueError(f"{root / folder} is not whole ({error}): delete it and pass download=True; {ways}")
     copy = f". The images in {root / 'train'} are another data set: give {root} as the source to load those"
-    missing = f"{name} is not there: no folder {root / folder}. Pass download=True to fetch it; {ways}"
+    missing = f"{name} is not there: no folder {root / folder}. load_images({name!r}, download=True) fetches it; {ways}"
     return FileNotFoundError(missing + copy * (root / "train").is_dir())

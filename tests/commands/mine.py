@@ -20,6 +20,9 @@ class Distance(kdlearn.Strategy):
         return (student.softmax(-1) - teacher.softmax(-1)).abs().sum(dim=-1)
 
 
+farther = Distance(5.0)
+
+
 class Mean(kdlearn.Strategy):
     name, reads = "one value", ("labels",)
 
@@ -51,24 +54,31 @@ def small(num_classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, num_classes))
 
 
-def of_seven():
+trained = small(3)
+
+
+def of_seven(num_classes):
     return small(7)
 
 
-def of_one():
+def of_one(num_classes):
     return small(1)
 
 
-def for_others():
-    return nn.Sequential(nn.Flatten(), nn.Linear(5, 3))
+def for_others(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(5, num_classes))
 
 
-def failing():
+def failing(num_classes):
     raise RuntimeError("out of \x1b[31mluck")
 
 
-def no_network():
+def no_network(num_classes):
     return 3
+
+
+def takes_nothing():
+    return small(3)
 
 
 number = 3

@@ -23,7 +23,7 @@ def test_what_may_be_meant_returns_0(kdlearn_here: Command):
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["--loss", "mine"], "module:function is expected"),
+        (["--loss", "mine"], "module:name is expected"),
         (["--loss", "mine:number"], "it is int"),
         (["--loss", "mine:nothing_there"], "cannot be imported"),
         (["--loss", "mine:NeedsNumber"], "needs arguments"),

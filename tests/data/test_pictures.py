@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Command
+from conftest import Command, make_pictures
 from PIL import Image
 
 from kdlearn.data.dataset import Dataset
@@ -213,8 +213,9 @@ def test_the_header_tells_the_form(tmp_path):
 
 
 def test_the_command_line_resizes(here, trained, kdlearn_here: Command, monkeypatch):
-    folder = folder_of(here / "images", PLAIN.resize((9, 9)))
-    words = ["distill", folder, "--out", "out", "--preset", "tiny", "--batch-size", 2]
+    folder = make_pictures(here / "images", per_class=20, test_per_class=1)
+    PLAIN.resize((9, 9)).save(folder / "train/ball/odd.png")
+    words = ["distill", folder, "--out", "out", "--preset", "tiny"]
     refused = kdlearn_here(*words)
     assert refused.code == 1 and "--resize" in refused.err and not trained
     assert kdlearn_here(*words, "--resize", 32, "--seeds", 1).code == 130 and trained

@@ -83,7 +83,7 @@ def test_a_worker_that_is_killed_half_way_loses_nothing(client, expected, tmp_pa
 
 
 def test_the_command_line_sends_its_study_there(monkeypatch, client, here, pictures, kdlearn_here: Command):
-    words = ["distill", pictures, "--preset", "tiny", "--students", "airbench:4,4,4", "--strategies", "soft"]
+    words = ["distill", pictures, "--preset", "tiny", "--student", "airbench:4,4,4", "--strategies", "soft"]
     address = client.scheduler.address
     monkeypatch.setattr("kdlearn.engine.carry_out.fit", None)  # nothing can be trained in this process
     one = kdlearn_here(*words, "--seeds", 2, "--out", "one", "--workers", 1)
@@ -104,7 +104,7 @@ def test_a_cluster_that_is_lost_is_said_in_one_line(monkeypatch, client, here, p
     def study(*arguments: Any, **options: Any) -> None:
         raise problem
 
-    monkeypatch.setattr("kdlearn.commands.asked.study", study)
+    monkeypatch.setattr("kdlearn.commands.experiment.study", study)
     words = ["distill", pictures, "--out", "out", "--preset", "tiny", "--scheduler", client.scheduler.address]
     result = kdlearn_here(*words)
     assert result.code == 1 and "goes on" in result.err and len(result.err.splitlines()) == 1
@@ -123,5 +123,5 @@ def test_without_dask_the_line_that_brings_it_is_said(monkeypatch, here, picture
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "distributed", None)
     result = kdlearn_here("distill", pictures, "--out", "out", "--preset", "tiny", "--scheduler", "tcp://127.0.0.1:1")
-    assert result.code == 1 and "-m pip install" in result.err and 'kdlearn-course[dask]"' in result.err
+    assert result.code == 1 and "-m pip install" in result.err and "[dask]" in result.err
     assert len(result.err.splitlines()) == 1 and not trained and not (here / "out").exists()

@@ -21,8 +21,8 @@ EXTRA = re.compile(r"extra == '(\w+)'")
 DISTRIBUTIONS = {"distributed": "dask", "PIL": "pillow", "sklearn": "scikit-learn", "lazy_loader": "lazy-loader"}
 
 
-class WrongWordsError(Exception):
-    """The command line itself cannot be meant."""
+class UsageError(Exception):
+    """The command line itself is wrong: told in one line, and 2 is returned."""
 
 
 def say(text: object) -> None:
@@ -46,7 +46,7 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
-def in_words(problem: Exception) -> str | None:
+def message_of(problem: Exception) -> str | None:
     """One line about what the user can mend; None for what looks like a mistake of this program."""
     place = place_of(problem)
     if not isinstance(problem, TOLD) and not place:

@@ -46,7 +46,7 @@ def compared(options: SimpleNamespace, machine: Machine, executor: Executor | No
     """The table holds what these options ask for, whether it was trained now or before."""
     preset = preset_of(options)
     networks = [network_of(name) for name in (preset.teacher, preset.student)]  # wrong names, before images are read
-    strategies = [strategy_named(name) for name in options.strategies.split(",")]
+    strategies = [strategy_named(name, options.temperature) for name in options.strategies.split(",")]
     progress = not options.quiet and sys.stderr.isatty()
     size = (options.resize, options.resize) if options.resize else None
     data = load_images(options.source, resize=size, progress=progress)

@@ -12,17 +12,20 @@ from kdlearn.commands.messages import UsageError
 from kdlearn.commands.presets import NUM_WIDTHS, network_named, parsed
 from kdlearn.comparing.question import check_strategy
 from kdlearn.data.dataset import Dataset
-from kdlearn.training.strategies import Strategy, strategies_by_cli_name
+from kdlearn.training.strategies import Softened, Strategy, strategies_by_cli_name
 
 Network = Callable[[Dataset], Any]  # what builds it for a data set, or the network itself
 
 
-def strategy_named(name: str) -> Strategy:
-    """A strategy of ours with its defaults, or the user's own."""
+def strategy_named(name: str, temperature: float) -> Strategy:
+    """A strategy of ours at this temperature, if it has one; or the user's own, with its own settings."""
     ours = strategies_by_cli_name()
-    if name not in ours and ":" not in name:
+    if name in ours:
+        settings = {"temperature": temperature} if issubclass(ours[name], Softened) else {}
+        return ours[name](**settings)
+    if ":" not in name:
         raise UsageError(f"--strategies must be of {', '.join(ours)}, or module:name of your own; got {name}")
-    found = ours[name]() if name in ours else object_named(name)
+    found = object_named(name)
     check_strategy(name, found)
     return found
 

@@ -92,6 +92,13 @@ def test_every_strategy_and_seed_by_one_teacher(pictures, runs, kdlearn_here: Co
     assert student.views.flip and student.views.period == 2 and teacher.views.period is None
 
 
+def test_the_temperature_goes_to_those_of_ours_that_have_one(pictures, runs, kdlearn_here: Command):
+    words = ["--preset", "tiny", "--temperature", 3, "--strategies", "hard,soft,both,decoupled,mine:farther"]
+    assert kdlearn_here("distill", pictures, "--out", "out", *words, "--seeds", 1).code == 130
+    assert [run.strategy.settings.get("temperature") for run in runs] == [None, 3, 3, 3, 5]
+    assert runs[2].strategy.soft_weight == 0.9
+
+
 def test_digits_are_not_mirrored(monkeypatch, here, pictures, runs, kdlearn_here: Command):
     images = replace(load_images(pictures), name="mnist")
     monkeypatch.setattr("kdlearn.commands.experiment.load_images", lambda *given, **how: images)

@@ -77,6 +77,7 @@ from .training.feature_strategies import Contrastive as Contrastive
 from .training.feature_strategies import Hint as Hint
 from .training.feature_strategies import Relational as Relational
 from .training.feature_strategies import SimilarityPreserving as SimilarityPreserving
+from .training.ground_truth import TruthWhereKnown as TruthWhereKnown
 from .training.loop import predict as predict
 from .training.loop import train as train
 from .training.machine import Machine as Machine
@@ -98,9 +99,8 @@ from .training.strategies import SmoothedGroundTruth as SmoothedGroundTruth
 from .training.strategies import SoftLabels as SoftLabels
 from .training.strategies import SoftLabelsAndGroundTruth as SoftLabelsAndGroundTruth
 from .training.strategies import StandardisedSoftLabels as StandardisedSoftLabels
-from .training.strategies import Strategy as Strategy
 from .training.strategies import TeachersHardLabels as TeachersHardLabels
-from .training.strategies import TruthWhereKnown as TruthWhereKnown
+from .training.strategy import Strategy as Strategy
 from .training.token_strategies import SkewedDivergence as SkewedDivergence
 from .training.token_strategies import SkewedReverseDivergence as SkewedReverseDivergence
 from .training.token_strategies import TeachersSampledLabels as TeachersSampledLabels

@@ -17,6 +17,8 @@ from kdlearn.formulas.arguments import (
     check_weight,
 )
 
+DEFAULT_TEMPERATURE = 4.0
+
 
 def full_precision(values: Tensor) -> Tensor:
     """float16 and bfloat16 as float32, which holds the sums that they cannot; float32 and float64 as they are."""

@@ -4,13 +4,14 @@
 it is asked about every batch anew. Batches with a `mask` are refused: a row's features have no single labels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
-from kdlearn.formulas.arguments import check_temperature, check_weight
+from kdlearn.formulas.arguments import check_weight
 from kdlearn.formulas.features import (
     attention_transfer_loss,
     contrastive_loss,
@@ -20,7 +21,8 @@ from kdlearn.formulas.features import (
     similarity_preserving_loss,
 )
 from kdlearn.formulas.labels import full_precision
-from kdlearn.training.strategies import SoftLabels, Strategy
+from kdlearn.training.strategies import SoftLabels
+from kdlearn.training.strategy import Strategy
 
 
 @dataclass(frozen=True)
@@ -38,23 +40,19 @@ class FeatureStrategy(Strategy):
     beside: Strategy = SoftLabels(2.0)
     feature_weight: float = 1.0
     what: ClassVar[str] = "features"
+    feature_loss: ClassVar[Callable[..., Tensor]]
 
     def __post_init__(self) -> None:
         check_weight("feature_weight", self.feature_weight, highest=float("inf"))
         if self.beside.layers:
             raise TypeError(f"beside must be a strategy without layers; got {self.beside.name!r}, which has some")
-        decided = {
-            "name": f"{self.beside.name} + {self.what}",
-            "reads": tuple(dict.fromkeys((*self.beside.reads, "teacher_features"))),
-            "layers": ((self.student_layer, self.teacher_layer),),
-        }
-        for name, value in decided.items():
-            object.__setattr__(self, name, value)
+        name, reads = f"{self.beside.name} + {self.what}", (*self.beside.reads, "teacher_features")
+        vars(self).update(name=name, reads=reads, layers=((self.student_layer, self.teacher_layer),))
 
     @property
     def settings(self) -> dict[str, Any]:
-        own = {name: value for name, value in super().settings.items() if name != "beside"}
-        return {**self.beside.settings, **own}
+        own = super().settings
+        return own.pop("beside").settings | own
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
         if batch.mask is not None:
@@ -69,8 +67,8 @@ class FeatureStrategy(Strategy):
         return values + self.feature_weight * of_rows.reshape(-1, *[1] * (values.ndim - 1))
 
     def feature_values(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """One value a row, `(N,)`."""
-        raise NotImplementedError(f"{type(self).__name__} must define feature_values(self, student, teacher)")
+        """One value a row, `(N,)`: those of the declared loss."""
+        return self.feature_loss(student, teacher, reduction="none")
 
 
 def projection(student: Tensor, teacher: Tensor) -> nn.Module:
@@ -107,9 +105,7 @@ class Hint(Projected):
     """
 
     what = "hint"
-
-    def feature_values(self, student: Tensor, teacher: Tensor) -> Tensor:
-        return hint_loss(student, teacher, reduction="none")
+    feature_loss = staticmethod(hint_loss)
 
 
 @dataclass(frozen=True)
@@ -123,9 +119,7 @@ class AttentionTransfer(FeatureStrategy):
     """
 
     what = "attention"
-
-    def feature_values(self, student: Tensor, teacher: Tensor) -> Tensor:
-        return attention_transfer_loss(student, teacher, reduction="none")
+    feature_loss = staticmethod(attention_transfer_loss)
 
 
 @dataclass(frozen=True)
@@ -164,9 +158,7 @@ class SimilarityPreserving(FeatureStrategy):
     """
 
     what = "similarities"
-
-    def feature_values(self, student: Tensor, teacher: Tensor) -> Tensor:
-        return similarity_preserving_loss(student, teacher, reduction="none")
+    feature_loss = staticmethod(similarity_preserving_loss)
 
 
 @dataclass(frozen=True)
@@ -181,10 +173,6 @@ class Contrastive(Projected):
 
     contrast_temperature: float = 0.1
     what = "contrast"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_temperature(self.contrast_temperature)
 
     def feature_values(self, student: Tensor, teacher: Tensor) -> Tensor:
         return contrastive_loss(student, teacher, self.contrast_temperature, reduction="none")

@@ -19,7 +19,7 @@ from kdlearn.training.checkpoints import Position, interrupts_noted, load_checkp
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Adam, Optimizer, Recipe, recipe_of
 from kdlearn.training.processes import forward_of
-from kdlearn.training.strategies import Strategy, mean_loss
+from kdlearn.training.strategy import Strategy, mean_loss
 
 Measure = Callable[[nn.Module, int], dict[str, Any]]
 

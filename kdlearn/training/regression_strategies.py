@@ -7,10 +7,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from kdlearn.data.batches import Batch
-from kdlearn.formulas.arguments import check_weight
+from kdlearn.formulas.losses import Reduction
 from kdlearn.formulas.regression import regression_distillation_loss
-from kdlearn.training.strategies import Strategy
+from kdlearn.training.strategy import Strategy
+
+
+def huber_loss(outputs: Tensor, values: Tensor, *, reduction: Reduction) -> Tensor:
+    """The distance of outputs from values, ground truth or a teacher's, which is no bound here."""
+    values = values.detach()
+    return regression_distillation_loss(outputs, values, values, bound_weight=0.0, reduction=reduction)
 
 
 @dataclass(frozen=True)
@@ -18,15 +23,14 @@ class TrueValues(Strategy):
     """The data set's numbers by Huber's function: learning without a teacher, and how a teacher itself is trained.
 
     >>> import torch
+    >>> from kdlearn import Batch
     >>> TrueValues()(torch.tensor([[3.0]]), Batch(torch.zeros(1, 4), labels=torch.tensor([[1.0]])))
     tensor([1.5000])
     """
 
     name = "true values"
     reads = ("labels",)
-
-    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        return values_without_bound(student_logits, batch.labels, batch.mask)
+    loss = staticmethod(huber_loss)
 
 
 @dataclass(frozen=True)
@@ -34,15 +38,14 @@ class TeachersValues(Strategy):
     """The teacher's numbers as if they were true: reads no ground truth, so unlabelled rows will do.
 
     >>> import torch
+    >>> from kdlearn import Batch
     >>> TeachersValues()(torch.tensor([[3.0]]), Batch(torch.zeros(1, 4), teacher_logits=torch.tensor([[3.5]])))
     tensor([0.1250])
     """
 
     name = "teacher's values"
     reads = ("teacher_logits",)
-
-    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        return values_without_bound(student_logits, batch.teacher_logits, batch.mask)
+    loss = staticmethod(huber_loss)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class BoundedByTeacher(Strategy):
     Source: Chen et al. 2017, Learning Efficient Object Detection Models with Knowledge Distillation (NeurIPS).
 
     >>> import torch
+    >>> from kdlearn import Batch
     >>> batch = Batch(torch.zeros(1, 4), torch.tensor([[0.0]]), teacher_logits=torch.tensor([[0.5]]))
     >>> BoundedByTeacher(bound_weight=2.0)(torch.tensor([[1.0]]), batch)  # 1/2 + 2 · 1
     tensor([2.5000])
@@ -61,17 +65,4 @@ class BoundedByTeacher(Strategy):
     margin: float = 0.0
     name = "bounded by the teacher"
     reads = ("teacher_logits", "labels")
-
-    def __post_init__(self) -> None:
-        check_weight("bound_weight", self.bound_weight, highest=float("inf"))
-        check_weight("margin", self.margin, highest=float("inf"))
-
-    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        options = {"margin": self.margin, "bound_weight": self.bound_weight, "reduction": "none", "mask": batch.mask}
-        return regression_distillation_loss(student_logits, batch.teacher_logits, batch.labels, **options)
-
-
-def values_without_bound(outputs: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    values = values.detach()
-    options = {"bound_weight": 0.0, "reduction": "none", "mask": mask}
-    return regression_distillation_loss(outputs, values, values, **options)
+    loss = staticmethod(regression_distillation_loss)

@@ -90,7 +90,7 @@ class OnPolicy:
         temperature: at which the student writes.
 
     >>> import kdlearn
-    >>> student, teacher = (nn.Sequential(nn.Embedding(65, 8), nn.Linear(8, 65)) for _ in range(2))
+    >>> student, teacher = nn.Embedding(65, 65), nn.Embedding(65, 65)  # the next token depends on the last alone
     >>> prompts = torch.zeros(10, 2, dtype=torch.int64)
     >>> batches = OnPolicy(student, teacher, prompts, length=6, batch_size=4, num_updates=3)
     >>> curve = kdlearn.train(student, batches, kdlearn.ReverseDivergence(1.0), num_epochs=1, progress=False)

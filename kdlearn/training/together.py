@@ -14,7 +14,7 @@ from kdlearn.data.batches import Batch, Stream
 from kdlearn.training.loop import OneNetwork, update
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Recipe
-from kdlearn.training.strategies import Strategy, mean_loss
+from kdlearn.training.strategy import Strategy, mean_loss
 
 CHUNK = 32  # the rows of so many updates are looked up at once
 LARGEST = 500_000  # parameters; larger networks keep the cores busy by themselves

@@ -6,11 +6,10 @@ import torch
 from torch import Tensor
 
 from kdlearn.data.batches import Batch
-from kdlearn.formulas.arguments import check_temperature, check_weight
 from kdlearn.formulas.labels import soft_labels
 from kdlearn.formulas.losses import hard_label_loss
 from kdlearn.formulas.token_losses import Tail, skewed_kl_loss, skewed_reverse_kl_loss, top_k_loss
-from kdlearn.training.strategies import Softened, Strategy
+from kdlearn.training.strategy import Softened, Strategy
 
 
 @dataclass(frozen=True)
@@ -22,17 +21,9 @@ class SkewedDivergence(Softened):
     tensor([0.6931])
     """
 
-    temperature: float = 1.0
     share: float = 0.1
     name = "skewed divergence"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_weight("share", self.share)
-
-    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        options = {"reduction": "none", "mask": batch.mask}
-        return skewed_kl_loss(student_logits, batch.teacher_logits, self.temperature, self.share, **options)
+    loss = staticmethod(skewed_kl_loss)
 
 
 @dataclass(frozen=True)
@@ -45,33 +36,22 @@ class SkewedReverseDivergence(SkewedDivergence):
     """
 
     name = "skewed reverse divergence"
-
-    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        options = {"reduction": "none", "mask": batch.mask}
-        return skewed_reverse_kl_loss(student_logits, batch.teacher_logits, self.temperature, self.share, **options)
+    loss = staticmethod(skewed_reverse_kl_loss)
 
 
 @dataclass(frozen=True)
-class TopK(Strategy):
+class TopK(Softened):
     """Soft labels of which only the teacher's k likeliest classes are known; `tail` as in `top_k_loss`.
 
     >>> batch = Batch(torch.zeros(1, 64), teacher_logits=torch.tensor([[3.0, 2.0, 1.0, 0.0]]))
-    >>> TopK(2)(torch.tensor([[3.0, 2.0, 0.0, 1.0]]), batch) < 1e-6  # in the tail it may differ
+    >>> TopK(1.0, k=2)(torch.tensor([[3.0, 2.0, 0.0, 1.0]]), batch) < 1e-6  # in the tail it may differ
     tensor([True])
     """
 
     k: int = 8
     tail: Tail = "bucket"
-    temperature: float = 1.0
     name = "top-k"
-    reads = ("teacher_logits",)
-
-    def __post_init__(self) -> None:
-        check_temperature(self.temperature)
-
-    def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        options = {"tail": self.tail, "reduction": "none", "mask": batch.mask}
-        return top_k_loss(student_logits, batch.teacher_logits, self.k, self.temperature, **options)
+    loss = staticmethod(top_k_loss)
 
 
 @dataclass(frozen=True)
@@ -90,6 +70,6 @@ class TeachersSampledLabels(Strategy):
     reads = ("teacher_logits",)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        shares = soft_labels(batch.teacher_logits)
-        labels = torch.multinomial(shares.flatten(0, -2), 1).reshape(shares.shape[:-1])
-        return hard_label_loss(student_logits, labels, reduction="none", mask=batch.mask)
+        probabilities = soft_labels(batch.teacher_logits)
+        labels = torch.multinomial(probabilities.flatten(0, -2), 1).reshape(probabilities.shape[:-1])
+        return hard_label_loss(student_logits, labels, reduction="none")

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 import kdlearn
 from kdlearn.examination.findings import ADVICE, OF_LOSSES
-from kdlearn.training.strategies import mean_loss, strategies_by_cli_name
+from kdlearn.training.strategies import strategies_by_cli_name
+from kdlearn.training.strategy import mean_loss
 
 
 def kl(z, v, T=4.0, reduction="batchmean"):

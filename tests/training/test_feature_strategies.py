@@ -23,7 +23,7 @@ from kdlearn.engine.plan import Plan
 from kdlearn.formulas import features
 from kdlearn.training.loop import OneNetwork, update
 from kdlearn.training.machine import Machine
-from kdlearn.training.strategies import mean_loss
+from kdlearn.training.strategy import mean_loss
 
 GENERATOR = torch.Generator().manual_seed(4)
 STUDENT_LAYER, TEACHER_LAYER = torch.randn(2, 6, 3, 2, 2, generator=GENERATOR, dtype=torch.float64)
@@ -120,7 +120,7 @@ def test_a_comparison_by_it_is_carried_out_and_comes_back_the_same(name):
     [
         (lambda: Hint("1", "2", feature_weight=-1.0), "feature_weight must lie in"),
         (lambda: Relational("1", "2", angle_weight=-1.0), "angle_weight must lie in"),
-        (lambda: Contrastive("1", "2", contrast_temperature=0.0), "temperature must be above 0"),
+        (lambda: Contrastive("1", "2", contrast_temperature=0.0)(LOGITS, HEARD), "temperature must be above 0"),
         (lambda: Hint("1", "2")(LOGITS, HEARD._replace(mask=torch.ones(6, dtype=torch.bool))), "has a mask"),
         (
             lambda: Hint("1", "2").prepare(HEARD._replace(teacher_features=(torch.zeros(6, 5),))),

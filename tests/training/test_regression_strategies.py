@@ -20,7 +20,7 @@ from kdlearn import (
     mean_squared_error,
     perceptron,
 )
-from kdlearn.training.strategies import mean_loss
+from kdlearn.training.strategy import mean_loss
 
 GENERATOR = torch.Generator().manual_seed(2)
 OUTPUTS, TOLD, LABELS = torch.randn(3, 6, 2, generator=GENERATOR, dtype=torch.float64)

@@ -25,7 +25,8 @@ from kdlearn import (
     TeachersHardLabels,
     TruthWhereKnown,
 )
-from kdlearn.training.strategies import mean_loss, strategies_by_cli_name, subclasses
+from kdlearn.training.strategies import strategies_by_cli_name
+from kdlearn.training.strategy import mean_loss, subclasses
 
 GENERATOR = torch.Generator().manual_seed(1)
 STUDENT, TEACHER = torch.randn(2, 6, 4, generator=GENERATOR, dtype=torch.float64) * torch.tensor([[[1.0]], [[3.0]]])
@@ -175,16 +176,50 @@ def test_what_reads_layers_stands_around_the_known_labels_and_not_within():
     assert Hint("0", "0", beside=TruthWhereKnown(SoftLabels(2.0))).layers
 
 
-def test_a_half_precision_student_is_computed_in_float32():
-    for strategy in EVERY:
-        value = mean_loss(strategy, STUDENT.bfloat16(), BATCH._replace(teacher_logits=TEACHER.bfloat16()))
-        assert value.dtype == torch.float32
+class Seeing(Strategy):
+    """One of one's own, which notes what it is given."""
+
+    name, reads = "seeing", ("labels", "teacher_logits")
+
+    def __call__(self, student_logits, batch):
+        self.seen = student_logits, batch
+        return student_logits.sum(dim=-1)
+
+
+@pytest.mark.parametrize("strategy", [*EVERY, Seeing()], ids=lambda strategy: strategy.name)
+def test_a_half_precision_student_is_computed_in_float32(strategy):
+    value = mean_loss(strategy, STUDENT.bfloat16(), BATCH._replace(teacher_logits=TEACHER.bfloat16()))
+    assert value.dtype == torch.float32 and (not hasattr(strategy, "seen") or strategy.seen[0].dtype == torch.float32)
+
+
+def test_one_of_ones_own_sees_nothing_of_what_is_masked():
+    mask, strategy = torch.arange(6) % 3 > 0, Seeing()
+    student, teacher = (torch.where(mask[:, None], one, torch.nan) for one in (STUDENT, TEACHER))
+    mean_loss(strategy, student, Batch(None, torch.where(mask, LABELS, -100), teacher, mask=mask))
+    logits, batch = strategy.seen
+    for seen, whole in ((logits, STUDENT), (batch.teacher_logits, TEACHER), (batch.labels, LABELS)):
+        assert torch.equal(seen[mask], whole[mask]) and not seen[~mask].any()
+
+
+@pytest.mark.parametrize("mask", [torch.ones(6), torch.ones(6, 4, dtype=torch.bool), torch.zeros(6, dtype=torch.bool)])
+def test_a_mask_that_leaves_nothing_or_does_not_fit_is_refused(mask):
+    with pytest.raises((ValueError, TypeError), match="mask must"):
+        mean_loss(Seeing(), STUDENT, BATCH._replace(mask=mask))
+
+
+class Undeclared(Strategy):
+    name = "undeclared"
+
+
+def test_without_a_loss_and_without_a_call_it_is_said_what_is_missing():
+    with pytest.raises(NotImplementedError, match="must declare its loss, or define __call__"):
+        mean_loss(Undeclared(), STUDENT, BATCH)
 
 
 @pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": -1}, {"soft_weight": 1.5}])
-def test_a_setting_out_of_range_is_refused_when_the_strategy_is_made(settings):
+def test_a_setting_out_of_range_is_refused_with_the_first_batch_at_the_latest(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
-        SoftLabelsAndGroundTruth(**settings)
+        SoftLabelsAndGroundTruth(**settings)(STUDENT, BATCH)
 
 
 class Returning(Strategy):

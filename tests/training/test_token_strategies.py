@@ -21,7 +21,7 @@ from kdlearn import (
     study,
     top_k_loss,
 )
-from kdlearn.training.strategies import mean_loss
+from kdlearn.training.strategy import mean_loss
 from kdlearn.training.together import can_be_stacked
 
 STUDENT_LOGITS, TEACHER_LOGITS = torch.randn(2, 6, 4, 5, generator=torch.Generator().manual_seed(1))
@@ -29,10 +29,10 @@ MASK = torch.arange(24).view(6, 4) % 5 > 0
 STEADY = {
     SkewedDivergence(2.0, 0.3): lambda s, t: skewed_kl_loss(s, t, 2.0, 0.3, reduction="none"),
     SkewedReverseDivergence(2.0, 0.3): lambda s, t: skewed_reverse_kl_loss(s, t, 2.0, 0.3, reduction="none"),
-    TopK(2, "bucket", 3.0): lambda s, t: top_k_loss(s, t, 2, 3.0, reduction="none"),
-    TopK(3, "nothing"): lambda s, t: top_k_loss(s, t, 3, tail="nothing", reduction="none"),
+    TopK(3.0, 2, "bucket"): lambda s, t: top_k_loss(s, t, 2, 3.0, reduction="none"),
+    TopK(1.0, 3, "nothing"): lambda s, t: top_k_loss(s, t, 3, tail="nothing", reduction="none"),
 }
-DRAWING = [TopK(1, "sampled"), TeachersSampledLabels()]
+DRAWING = [TopK(1.0, 1, "sampled"), TeachersSampledLabels()]
 
 
 @pytest.mark.parametrize("strategy", STEADY, ids=repr)

@@ -12,13 +12,16 @@ from torch import nn
 from kdlearn.formulas.arguments import check_number
 
 
+@dataclass(frozen=True)
 class Recipe:
     """An optimiser for a network, and its schedule.
 
-    `constant`: the learning rate stays the same, so that a training can be read at several lengths.
+    `constant`: the learning rate stays the same, so that a training can be read at several lengths. `elementwise`: each
+    weight is stepped by its own gradients alone, so that many networks can be stepped as one.
     """
 
     constant: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = False
 
     def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
         raise NotImplementedError
@@ -27,13 +30,9 @@ class Recipe:
         """By what the learning rate is multiplied when this share of all steps, in [0, 1), is done."""
         return 1.0
 
-    def elementwise(self) -> bool:
-        """Whether each weight is stepped by its own gradients alone, so that many networks can be stepped as one."""
-        return False
-
     def settings(self) -> dict[str, Any]:
         """What decides it, as plain values."""
-        raise NotImplementedError
+        return {"optimizer": type(self).__name__, **asdict(self)}
 
 
 Optimizer = Recipe | Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] | torch.optim.Optimizer
@@ -51,21 +50,15 @@ class Adam(Recipe):
 
     learning_rate: float = 3e-3
     weight_decay: float = 0.0
+    elementwise: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_rate("learning_rate", self.learning_rate)
-        check_rate("weight_decay", self.weight_decay, lowest=0)
+        check_rates(self)
 
     def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
         weights = [weight for weight in network.parameters() if weight.requires_grad]
         fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
         return torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused)
-
-    def elementwise(self) -> bool:
-        return True
-
-    def settings(self) -> dict[str, Any]:
-        return {"optimizer": "Adam", **asdict(self)}
 
 
 @dataclass(frozen=True)
@@ -84,11 +77,10 @@ class NesterovSGD(Recipe):
     weight_decay: float = 0.001
     shift_factor: float = 32.0
     constant: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_rate("learning_rate", self.learning_rate)
-        for name in ("momentum", "weight_decay", "shift_factor"):
-            check_rate(name, getattr(self, name), lowest=0)
+        check_rates(self)
 
     def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
         norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
@@ -103,30 +95,32 @@ class NesterovSGD(Recipe):
     def schedule(self, progress: float) -> float:
         return float(np.interp(progress, (0, 0.23, 1), (0.2, 1, 0.07)))
 
-    def elementwise(self) -> bool:
-        return True
-
-    def settings(self) -> dict[str, Any]:
-        return {"optimizer": "NesterovSGD", **asdict(self)}
-
 
 ELEMENTWISE = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Adagrad)
+UNDECIDING = ("foreach", "fused", "initial_lr", "params")  # options that change no number, or are no option
 
 
 @dataclass(frozen=True)
 class TorchOptimizer(Recipe):
-    """torch's own, by a function of the parameters, at a constant learning rate."""
+    """torch's own, made by a function of the parameters, at a constant learning rate."""
 
     build: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
     def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
-        return self.build(weight for weight in network.parameters() if weight.requires_grad)
+        made = self.build(weight for weight in network.parameters() if weight.requires_grad)
+        if {weight for group in made.param_groups for weight in group["params"]}.isdisjoint(network.parameters()):
+            raise ValueError(
+                "optimizer must step the weights of this network; it was made for other ones. "
+                "functools.partial(torch.optim.SGD, lr=0.1) makes one when they are there"
+            )
+        return made
 
     @property
     def example(self) -> torch.optim.Optimizer:
         """Made for a matrix and a vector, which some functions treat differently."""
         return self.build([nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(2))])
 
+    @property
     def elementwise(self) -> bool:
         """Not where groups or hooks tell weights apart: in a stack all have another shape, and one norm for all."""
         made = self.example
@@ -136,39 +130,18 @@ class TorchOptimizer(Recipe):
     def settings(self) -> dict[str, Any]:
         """The class and every option, wherever the function took them from."""
         made = self.example
-        kind = type(made)
-        unsaid = ("foreach", "fused", "params")
-        groups = [{name: one for name, one in group.items() if name not in unsaid} for group in made.param_groups]
-        options: dict[str, Any] = dict(groups[0]) | ({"groups": groups} if len(groups) > 1 else {})
-        rate = options.pop("lr", math.nan)
-        return {"optimizer": f"{kind.__module__}.{kind.__qualname__}", "learning_rate": float(rate), **options}
-
-
-@dataclass(frozen=True)
-class Made(Recipe):
-    """An optimiser of torch that exists already: it steps the weights that it was made for, of one network."""
-
-    made: torch.optim.Optimizer
-
-    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
-        stepped = {id(weight) for group in self.made.param_groups for weight in group["params"]}
-        if not any(id(weight) in stepped for weight in network.parameters()):
-            raise ValueError(
-                "optimizer must step the weights of this network; it was made for other ones. "
-                "functools.partial(torch.optim.SGD, lr=0.1) makes one when they are there"
-            )
-        return self.made
-
-    def settings(self) -> dict[str, Any]:
-        return {"optimizer": type(self.made).__qualname__, **self.made.defaults}
+        groups = [{name: one for name, one in group.items() if name not in UNDECIDING} for group in made.param_groups]
+        name, rate = f"{type(made).__module__}.{type(made).__qualname__}", float(groups[0].pop("lr", math.nan))
+        others = {"groups": groups[1:]} if groups[1:] else {}
+        return {"optimizer": name, "learning_rate": rate} | groups[0] | others
 
 
 def recipe_of(optimizer: Optimizer) -> Recipe:
     """Ours as it is; torch's by a function of the parameters, or as one that was made for the network."""
-    if isinstance(optimizer, torch.optim.Optimizer):
-        return Made(optimizer)
     if isinstance(optimizer, Recipe):
         return optimizer
+    if isinstance(optimizer, torch.optim.Optimizer):
+        return TorchOptimizer(lambda weights: optimizer)
     if callable(optimizer):
         return TorchOptimizer(optimizer)
     raise TypeError(
@@ -177,7 +150,10 @@ def recipe_of(optimizer: Optimizer) -> Recipe:
     )
 
 
-def check_rate(name: str, value: float, lowest: float = math.ulp(0.0)) -> None:
-    check_number(name, value)
-    if not lowest <= value < math.inf:
-        raise ValueError(f"{name} must be {'above' if lowest else 'at least'} 0 and finite; got {value}")
+def check_rates(recipe: Recipe) -> None:
+    """A learning rate above 0, and other numbers of at least 0."""
+    for name, value in asdict(recipe).items():
+        check_number(name, value)
+        above = name == "learning_rate"
+        if not 0 <= value < math.inf or (above and value == 0):
+            raise ValueError(f"{name} must be {'above' if above else 'at least'} 0 and finite; got {value}")

@@ -47,7 +47,7 @@ class Strategy:
     layers: tuple[tuple[str, str], ...] = ()
 
     @staticmethod
-    def loss(student_logits: Tensor, *read: Any, reduction: str, **settings: Any) -> Tensor:
+    def loss(*logits_and_read: Any, **settings: Any) -> Tensor:
         raise NotImplementedError("a strategy must declare its loss, or define __call__(self, student_logits, batch)")
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:

@@ -143,7 +143,7 @@ def can_be_stacked(networks: Sequence[nn.Module], strategy: Strategy, recipe: Re
     if next(network.buffers(), None) is not None or sum(weight.numel() for weight in network.parameters()) > LARGEST:
         return False
     odd = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm, nn.RNNBase)
-    if not recipe.elementwise() or any(isinstance(module, odd) for module in network.modules()):
+    if not recipe.elementwise or any(isinstance(module, odd) for module in network.modules()):
         return False
     if strategy.layers or type(strategy).prepare is not Strategy.prepare:
         return False

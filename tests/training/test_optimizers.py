@@ -51,7 +51,7 @@ RECIPES = {
 def test_each_is_a_recipe_that_leaves_frozen_weights_alone(optimizer):
     recipe, network = recipe_of(optimizer), perceptron(4, 5, 3)
     network[1].requires_grad_(False)
-    assert isinstance(recipe, Recipe) and recipe.elementwise
+    assert isinstance(recipe, Recipe) and recipe.elementwise == (optimizer is not two_groups)
     stepped = {id(weight) for group in recipe.optimizer(network).param_groups for weight in group["params"]}
     assert stepped == {id(weight) for weight in network[3].parameters()}
     assert recipe.constant == (recipe.schedule(0.0) == recipe.schedule(0.5))
@@ -78,6 +78,8 @@ def test_settings_tell_all_apart_and_are_plain():
     assert len(set(found)) == len(SETTINGS)
     assert found == [repr(recipe_of(optimizer).settings()) for optimizer in SETTINGS]
     assert recipe_of(partial(torch.optim.SGD, lr=0.4)).settings()["learning_rate"] == 0.4
+    made = recipe_of(torch.optim.SGD(perceptron(4, 3).parameters(), lr=0.4))
+    assert made.settings() == recipe_of(partial(torch.optim.SGD, lr=0.4)).settings()
 
 
 @pytest.mark.parametrize("odd", [0.1, None, "adam"])

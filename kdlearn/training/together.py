@@ -3,7 +3,8 @@
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from itertools import groupby
+from functools import lru_cache, partial
+from itertools import accumulate, groupby
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from kdlearn.data.batches import Batch, Stream
+from kdlearn.data.dataset import Examples
 from kdlearn.training.loop import OneNetwork, update
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Recipe
@@ -53,10 +55,10 @@ class StackedNetworks(nn.Module):
 
 
 class StackedBatch(NamedTuple):
-    """The inputs `(S, N, …)` of all networks, and for each group of one kind of strategy its fields, `(G, N, …)`."""
+    """The inputs `(S, N, …)` of all networks, and for each group of strategies what it reads, `(G, N, …)`."""
 
     inputs: Tensor
-    groups: list[dict[str, Tensor]]
+    fields: list[dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,18 @@ class Group:
     numbers: dict[str, Tensor]
     place: slice
 
-    def loss(self, logits: Tensor, told: dict[str, Tensor]) -> Tensor:
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return *self.strategy.reads, "mask"
+
+    def loss(self, logits: Tensor, fields: dict[str, Tensor]) -> Tensor:
         """One loss a network, `(G,)`."""
 
-        def of_one(logits: Tensor, numbers: dict[str, Tensor], told: dict[str, Tensor]) -> Tensor:
-            batch = Batch(cast(Tensor, None), **told)  # a strategy that reads inputs fails here, and is trained alone
+        def of_one(logits: Tensor, numbers: dict[str, Tensor], fields: dict[str, Tensor]) -> Tensor:
+            batch = Batch(cast(Tensor, None), **fields)  # a strategy that reads inputs fails here, and is trained alone
             return mean_loss(with_numbers(self.strategy, numbers), logits, batch)
 
-        return vmap(of_one)(logits, self.numbers, told)
+        return vmap(of_one)(logits, self.numbers, fields)
 
 
 class Stack:
@@ -87,78 +93,63 @@ class Stack:
 
     def loss(self, batch: StackedBatch) -> Tensor:
         logits = self.whole(batch.inputs)
-        return torch.cat(
-            [group.loss(logits[group.place], told) for group, told in zip(self.groups, batch.groups, strict=True)]
-        )
+        pairs = zip(self.groups, batch.fields, strict=True)
+        return torch.cat([group.loss(logits[group.place], fields) for group, fields in pairs])
 
 
 def groups_of(strategies: Sequence[Strategy], like: Tensor) -> Iterator[Group]:
     start = 0
     for _, members in groupby(strategies, key=kind_of):
         same = list(members)
-        numbers = {name: like.new_tensor([one.settings[name] for one in same]) for name in numbers_of(same[0])}
+        numbers = {name: like.new_tensor([vars(one)[name] for one in same]) for name in numbers_of(same[0])}
         yield Group(same[0], numbers, slice(start, start + len(same)))
         start += len(same)
 
 
 def kind_of(strategy: Strategy) -> str:
-    """What two strategies share that can be trained by the same formula: the class, and all settings but numbers."""
-    numbers = numbers_of(strategy)
-    others = {name: value for name, value in {**vars(strategy), **strategy.settings}.items() if name not in numbers}
-    rest = [(name, fixed(value)) for name, value in others.items()]
-    return repr((type(strategy).__module__, type(strategy).__qualname__, id(type(strategy)), *rest))
+    """What strategies share that can be trained by the same formula: the class, and all that they hold but numbers."""
+    return identity(strategy, apart_from=numbers_of(strategy))
 
 
-def fixed(value: Any) -> str:
-    """A setting that is no number: plain values are told apart by what they are, all others by which they are."""
+def identity(value: Any, apart_from: Sequence[str] = ()) -> str:
+    """Plain values are told apart by what they are, strategies by what they hold, all others by which they are."""
     if isinstance(value, Strategy):
-        return repr((kind_of(value), [(name, value.settings[name]) for name in numbers_of(value)]))
+        held = [(name, identity(one)) for name, one in vars(value).items() if name not in apart_from]
+        return repr((type(value), id(type(value)), held))
     if isinstance(value, tuple):
-        return repr([fixed(one) for one in value])
+        return repr([identity(one) for one in value])
     return repr(value) if isinstance(value, bool | int | float | str | None) else f"{type(value)} {id(value)}"
 
 
 def numbers_of(strategy: Strategy) -> list[str]:
-    """The settings that become tensors: those declared or given as floating-point numbers of the strategy itself."""
-    declared = {field.name: field.type for field in fields(strategy)} if is_dataclass(strategy) else {}
-    own = {name: value for name, value in strategy.settings.items() if name in vars(strategy)}
-    return [
-        name
-        for name, value in own.items()
-        if isinstance(value, float) or (isinstance(value, int) and declared.get(name) in (float, "float"))
-    ]
+    """The attributes that become tensors: floating-point numbers, and whole ones of a field that is declared so."""
+    floats = {one.name for one in fields(strategy) if one.type in (float, "float")} if is_dataclass(strategy) else set()
+    held = vars(strategy).items()
+    return [name for name, one in held if isinstance(one, float) or (isinstance(one, int) and name in floats)]
 
 
 def with_numbers(strategy: Strategy, numbers: dict[str, Tensor]) -> Strategy:
     """The same strategy with tensors for its numbers; a frozen one stays as it was."""
     other = copy.copy(strategy)
-    for name, value in numbers.items():
-        object.__setattr__(other, name, value)
+    vars(other).update(numbers)
     return other
 
 
 def can_be_stacked(networks: Sequence[nn.Module], strategy: Strategy, recipe: Recipe, example: Batch) -> bool:
     """Whether networks like these two, which learn so, can be trained as one; found out by doing it for two updates."""
-    network = networks[0]
-    if next(network.buffers(), None) is not None or sum(weight.numel() for weight in network.parameters()) > LARGEST:
-        return False
-    odd = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm, nn.RNNBase)
-    if not recipe.elementwise or any(isinstance(module, odd) for module in network.modules()):
+    if not recipe.elementwise or sum(weight.numel() for weight in networks[0].parameters()) > LARGEST:
         return False
     if strategy.layers or type(strategy).prepare is not Strategy.prepare:
         return False
     alone = [copy.deepcopy(one) for one in networks]
-    told = stacked_fields([example, example], fields_of(strategy))
     try:
         stack = Stack(networks, [strategy, strategy])
-        take_steps(stack, StackedBatch(torch.stack([example.inputs] * 2), [told]), recipe)
+        fields = [stacked_fields([example, example], group) for group in stack.groups]
+        take_steps(stack, StackedBatch(torch.stack([example.inputs] * 2), fields), recipe)
         stack.network.hand_back(networks)
-    except Exception:  # whatever a strategy of the reader's own raises there: alone it may do well
-        return False
-    try:
         for one in alone:
             take_steps(OneNetwork(one, strategy, Machine(), lambda: example), example, recipe)
-    except FloatingPointError:  # what diverges at once is trained alone
+    except Exception:  # whatever a network or a strategy of the reader's own raises there: alone it may do well
         return False
     return all(alike(*pair) for pair in zip(networks, alone, strict=True))
 
@@ -175,115 +166,67 @@ def alike(one: nn.Module, other: nn.Module) -> bool:
     return all(torch.allclose(mine, its, rtol=1e-3, atol=1e-5) for mine, its in pairs)
 
 
-class StackedStreams:
-    """`streams(update)`: the batches of several students, as a stack wants them.
+def streams_of(
+    streams: Sequence[Stream], groups: Sequence[Group], answers: Sequence[Any], made: bool
+) -> Callable[[int], StackedBatch]:
+    """The batches of several students by their update, as a stack wants them.
 
-    Where all inputs are taken as they are stored, and the teachers' answers too, rows of one table are looked up; where
-    they are made (views), each student's are made in turn. Both give the same.
+    `made`: inputs are views, so that each student's are made in turn. Else all inputs and all teachers' answers are
+    stored, and their rows are looked up in one table, which is faster and gives the same.
     """
+    return partial(stacked, streams, groups) if made else Table(streams, groups, answers)
 
-    def __init__(self, streams: Sequence[Stream], groups: Sequence[Group], read: Sequence[Sequence[str]]) -> None:
-        """`read`: for each group the fields of a batch that it wants."""
-        self.streams, self.groups, self.read = streams, groups, read
+
+def stacked(streams: Sequence[Stream], groups: Sequence[Group], update: int) -> StackedBatch:
+    batches = [stream(update) for stream in streams]
+    fields = [stacked_fields(batches[group.place], group) for group in groups]
+    return StackedBatch(torch.stack([batch.inputs for batch in batches]), fields)
+
+
+def stacked_fields(batches: Sequence[Batch], group: Group) -> dict[str, Tensor]:
+    """What a group reads, as far as it is there: all batches have the same fields."""
+    there = [name for name in group.reads if getattr(batches[0], name) is not None]
+    return {name: torch.stack([getattr(batch, name) for batch in batches]) for name in there}
+
+
+class Table:
+    """`table(update)`: rows of one table a field, in which each student's own data begin at its start."""
+
+    def __init__(self, streams: Sequence[Stream], groups: Sequence[Group], answers: Sequence[Any]) -> None:
+        self.streams, self.groups = streams, groups
+        parts = {name: [getattr(stream.examples, name) for stream in streams] for name in Examples._fields}
+        parts["teacher_logits"] = [None if one is None else one.epochs[0] for one in answers]
+        there = {name: found for name, found in parts.items() if any(one is not None for one in found)}
+        self.columns = {name: joined(found) for name, found in there.items()}
+        self.rows_of_chunk = lru_cache(maxsize=1)(self.draw)
 
     def __call__(self, update: int) -> StackedBatch:
-        batches = [stream(update) for stream in self.streams]
-        told = [
-            stacked_fields(batches[group.place], names) for group, names in zip(self.groups, self.read, strict=True)
+        chunk, place = divmod(update, CHUNK)
+        rows = self.rows_of_chunk(chunk)[:, place]
+        fields = [
+            {name: self.column(name, rows, group.place) for name in group.reads if name in self.columns}
+            for group in self.groups
         ]
-        return StackedBatch(torch.stack([batch.inputs for batch in batches]), told)
+        return StackedBatch(self.column("inputs", rows, slice(None)), fields)
 
-
-def fields_of(strategy: Strategy) -> tuple[str, ...]:
-    """The fields of a batch that a strategy and the mean over its labels read."""
-    return *strategy.reads, "mask"
-
-
-def stacked_fields(batches: Sequence[Batch], names: Sequence[str]) -> dict[str, Tensor]:
-    return {
-        name: torch.stack([getattr(batch, name) for batch in batches])
-        for name in names
-        if getattr(batches[0], name) is not None
-    }
-
-
-class TableStreams(StackedStreams):
-    """The fast way: rows of one table for all students.
-
-    Each student has its rows (of the table), and each field a table with an offset a student.
-    """
-
-    def __init__(
-        self,
-        streams: Sequence[Stream],
-        groups: Sequence[Group],
-        read: Sequence[Sequence[str]],
-        answers: Sequence[Tensor | None],
-    ) -> None:
-        super().__init__(streams, groups, read)
-        self.table, self.offsets = joined([stream.examples.inputs for stream in streams])
-        self.fields = {
-            name: joined([getattr(stream.examples, name) for stream in streams])
-            for name in ("labels", "known", "mask")
-            if getattr(streams[0].examples, name) is not None
-        } | {"teacher_logits": joined(answers)}
-        self.chunk, self.looked_up = -1, torch.empty(0)
-
-    def __call__(self, update: int) -> StackedBatch:
-        rows = self.rows(update)
-        told = [
-            {name: self.field(name, rows, group.place) for name in names if name in self.fields}
-            for group, names in zip(self.groups, self.read, strict=True)
-        ]
-        return StackedBatch(self.table[rows + self.offsets[:, None]], told)
-
-    def field(self, name: str, rows: Tensor, place: slice) -> Tensor:
-        table, offsets = self.fields[name]
-        found = table[rows[place] + offsets[place, None]]
+    def column(self, name: str, rows: Tensor, students: slice) -> Tensor:
+        table, starts = self.columns[name]
+        found = table[rows[students] + starts[students, None]]
         return found.float() if name == "teacher_logits" else found
 
-    def rows(self, update: int) -> Tensor:
-        """Row numbers `(S, N)` in each student's own data set."""
-        size, chunk = self.streams[0].batch_size, update // CHUNK
-        if chunk != self.chunk:
-            start = chunk * CHUNK * size
-            seen = cached(lambda stream: stream.order(start, start + CHUNK * size))
-            self.looked_up = torch.stack([stream.rows[seen(stream)] for stream in self.streams])
-            self.looked_up = self.looked_up.view(len(self.streams), CHUNK, size).to(self.table.device)
-            self.chunk = chunk
-        return self.looked_up[:, update % CHUNK]
-
-
-def cached(order_of: Callable[[Stream], Tensor]) -> Callable[[Stream], Tensor]:
-    """Students that share a seed and a number of rows share their order: drawn once."""
-    found: dict[tuple[int, int], Tensor] = {}
-
-    def of(stream: Stream) -> Tensor:
-        key = stream.order.seed, stream.order.size
-        if key not in found:
-            found[key] = order_of(stream)
-        return found[key]
-
-    return of
+    def draw(self, chunk: int) -> Tensor:
+        """Row numbers `(S, CHUNK, N)` in each student's own data; an order that students share is drawn once."""
+        size, orders = self.streams[0].batch_size, [stream.order for stream in self.streams]
+        distinct = {(order.seed, order.size): order for order in orders}
+        drawn = {name: order(chunk * CHUNK * size, (chunk + 1) * CHUNK * size) for name, order in distinct.items()}
+        pairs = zip(self.streams, orders, strict=True)
+        rows = torch.stack([stream.rows[drawn[order.seed, order.size]] for stream, order in pairs])
+        return rows.view(len(self.streams), CHUNK, size).to(self.columns["inputs"][0].device)
 
 
 def joined(parts: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
     """Each distinct tensor once, one after the other, and for every part where its own begins."""
-    places, distinct, total = {id(None): 0}, [], 0
-    for part in parts:
-        if part is not None and id(part) not in places:
-            places[id(part)] = total
-            distinct.append(part)
-            total += len(part)
-    table = torch.cat(distinct) if distinct else torch.empty(0)
-    return table, torch.tensor([places[id(part)] for part in parts], device=table.device)
-
-
-def streams_of(
-    streams: Sequence[Stream], groups: Sequence[Group], answers: Sequence[Any], made: bool
-) -> StackedStreams:
-    """`made`: whether inputs are views, so that they change with the epoch."""
-    read = [fields_of(group.strategy) for group in groups]
-    if made:
-        return StackedStreams(streams, groups, read)
-    return TableStreams(streams, groups, read, [None if one is None else one.epochs[0] for one in answers])
+    distinct = {id(part): part for part in parts if part is not None}
+    table = torch.cat([*distinct.values()])
+    starts = dict(zip(distinct, accumulate(map(len, distinct.values()), initial=0), strict=False))
+    return table, torch.tensor([starts.get(id(part), 0) for part in parts], device=table.device)

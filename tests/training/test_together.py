@@ -39,10 +39,7 @@ from kdlearn.training.optimizers import recipe_of
 from kdlearn.training.strategies import Strategy
 from kdlearn.training.together import (
     Stack,
-    StackedStreams,
-    TableStreams,
     can_be_stacked,
-    fields_of,
     groups_of,
     kind_of,
     streams_of,
@@ -186,16 +183,11 @@ def test_views_are_made_for_each_and_their_teachers_answer_for_them():
 def test_the_table_gives_batch_for_batch_what_the_streams_give(updates):
     streams, answers = students_of(MIXED)
     groups = list(groups_of(MIXED, torch.zeros(1, dtype=torch.float64)))
-    read = [fields_of(group.strategy) for group in groups]
-    table, plain = TableStreams(streams, groups, read, answers_of(answers)), StackedStreams(streams, groups, read)
+    table, plain = (streams_of(streams, groups, answers, made=made) for made in (False, True))
     for update in updates:
         found, expected = (pytree.tree_flatten(made(update)) for made in (table, plain))
         assert found[1] == expected[1] and len(found[0]) > 20
         assert all(torch.equal(one, other) for one, other in zip(found[0], expected[0], strict=True))
-
-
-def answers_of(answers: list[StoredAnswers]) -> list[Tensor]:
-    return [one.epochs[0] for one in answers]
 
 
 def test_a_stack_hears_evaluation_and_training_mode():

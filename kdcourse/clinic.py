@@ -19,8 +19,9 @@ from kdlearn.data.digits import load_digits
 from kdlearn.formulas.labels import entropy, soft_labels
 from kdlearn.formulas.losses import distillation_loss
 from kdlearn.networks.basic import perceptron, seeded
-from kdlearn.training.loop import predict, train
+from kdlearn.training.loop import train
 from kdlearn.training.optimizers import Adam
+from kdlearn.training.outputs import predict
 from kdlearn.training.strategies import GroundTruth
 
 T, FEW, BATCH_SIZE, UPDATES, RATE, EVERY = 8.0, 60, 60, 300, 0.05, 30

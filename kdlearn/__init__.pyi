@@ -78,12 +78,12 @@ from .training.feature_strategies import Hint as Hint
 from .training.feature_strategies import Relational as Relational
 from .training.feature_strategies import SimilarityPreserving as SimilarityPreserving
 from .training.ground_truth import TruthWhereKnown as TruthWhereKnown
-from .training.loop import predict as predict
 from .training.loop import train as train
 from .training.machine import Machine as Machine
 from .training.machine import best_machine as best_machine
 from .training.optimizers import Adam as Adam
 from .training.optimizers import NesterovSGD as NesterovSGD
+from .training.outputs import predict as predict
 from .training.regression_strategies import BoundedByTeacher as BoundedByTeacher
 from .training.regression_strategies import TeachersValues as TeachersValues
 from .training.regression_strategies import TrueValues as TrueValues

@@ -165,7 +165,7 @@ class Stretches:
         """What is left of a stretch when `done` of its updates are done."""
         return map(self.batch_of, range(self.start(stretch) + done, self.ends[stretch]))
 
-    def share_done(self, stretch: int, done: int) -> float:
+    def progress(self, stretch: int, done: int) -> float:
         """The share of all updates that is done, in [0, 1)."""
         return (self.start(stretch) + done) / self.ends[-1]
 

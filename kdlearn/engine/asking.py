@@ -14,8 +14,8 @@ from kdlearn.data.views import Views
 from kdlearn.engine.carry_out import Task, answers_file, network_of
 from kdlearn.engine.run import Run
 from kdlearn.training.answers import answers_on, ask
-from kdlearn.training.loop import predict
 from kdlearn.training.machine import Machine
+from kdlearn.training.outputs import predict
 
 PROBE = "probe"  # answers by which a teacher that is asked live is known
 

@@ -20,9 +20,10 @@ from kdlearn.networks.basic import seeded
 from kdlearn.networks.costs import count_parameters
 from kdlearn.networks.weights import are_finite, load_weights, save_weights, set_weights
 from kdlearn.training.answers import LiveAnswers, StoredAnswers, teacher_of
-from kdlearn.training.loop import Learner, OneNetwork, fit, predict, seeded_numbers
+from kdlearn.training.loop import Learner, OneNetwork, fit, seeded_numbers
 from kdlearn.training.machine import Machine
-from kdlearn.training.processes import share
+from kdlearn.training.outputs import predict
+from kdlearn.training.processes import rows_of_this_process
 from kdlearn.training.together import Stack, StackedNetworks, streams_of
 
 NO_SCORES = (float("nan"),) * 3
@@ -159,7 +160,7 @@ class Carrying:
 
     def stream(self, place: int) -> Stream:
         run, answers = self.runs[place], self.answers[place]
-        options = {"rows": run.rows, "inputs": self.inputs(run), "answers": answers, "share": share()}
+        options = {"rows": run.rows, "inputs": self.inputs(run), "answers": answers, "share": rows_of_this_process()}
         return Stream(self.examples(run), run.batch_size, seed=run.own_seed, **options)
 
     def teacher(self, place: int) -> Any:

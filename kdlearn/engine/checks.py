@@ -18,8 +18,9 @@ from kdlearn.formulas.metrics import accuracy
 from kdlearn.networks.basic import seeded
 from kdlearn.networks.weights import weights_hash
 from kdlearn.training.answers import DTYPES, StoredTeacher
-from kdlearn.training.loop import OneNetwork, eval_mode, layer_of, listening, seeded_numbers
+from kdlearn.training.loop import OneNetwork, seeded_numbers
 from kdlearn.training.machine import Machine
+from kdlearn.training.outputs import captured_outputs, eval_mode, layer_of
 from kdlearn.training.together import can_be_stacked
 
 ROWS = 4  # of an example batch
@@ -317,7 +318,7 @@ def with_features(run: Run, example: Batch) -> Batch:
     """The few rows with what the teacher's layers give, trained or not: their shapes are those of later."""
     teacher: Any = run.teacher.build() if isinstance(run.teacher, Run) else run.teacher
     device = next((weight.device for weight in teacher.parameters()), example.inputs.device)
-    with listening(teacher, [layer for _, layer in run.strategy.layers]) as heard, eval_mode(teacher):
+    with captured_outputs(teacher, [layer for _, layer in run.strategy.layers]) as heard, eval_mode(teacher):
         teacher(example.inputs.to(device))
     return example._replace(teacher_features=tuple(one.float().cpu() for one in heard))
 

@@ -13,8 +13,8 @@ from kdlearn.engine.carry_out import Task, network_of
 from kdlearn.engine.plan import Plan
 from kdlearn.engine.run import Run
 from kdlearn.engine.study import carried_out, plan_of
-from kdlearn.training.loop import predict
 from kdlearn.training.machine import Machine
+from kdlearn.training.outputs import predict
 
 
 def trained_logits(

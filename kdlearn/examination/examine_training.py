@@ -14,7 +14,7 @@ from kdlearn.examination.listening import Heard, differs_in_training, heard_step
 from kdlearn.formulas.labels import entropy, soft_labels
 from kdlearn.formulas.metrics import accuracy, expected_calibration_error
 from kdlearn.networks.weights import weights_hash
-from kdlearn.training.loop import predict
+from kdlearn.training.outputs import predict
 
 SURE, EVEN, NEGLIGIBLE = 0.02, 0.98, 0.05  # of log C, of log C, of the hard gradient
 STILL_FALLING = 0.02  # the share that the loss loses between the last two quarters of its curve

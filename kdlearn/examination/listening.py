@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from kdlearn.networks.weights import weights_hash
-from kdlearn.training.loop import as_logits, seeded_numbers
+from kdlearn.training.loop import seeded_numbers
+from kdlearn.training.outputs import as_logits
 
 Change = Callable[[Tensor], Tensor]
 

@@ -13,65 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kdlearn.data.files import ANEW, read_tensors, write_tensors
+from kdlearn.data.files import read_tensors, write_tensors
 
-OUTLINE = "outline"  # the tensor of bytes that holds, as JSON, all but the tensors
-
-
-def save_state(path: Path, state: Any, decided_by: Mapping[str, str] | str) -> None:
-    """Write dictionaries, lists and tuples of tensors, numbers, strings, None and booleans, nested as you like.
-
-    NumPy's numbers become Python's. What else there is is a TypeError that says where, before anything is written.
-    """
-    tensors: dict[str, Tensor] = {}
-    text = json.dumps(outline(state, "state", tensors)).encode()
-    write_tensors(path, {**tensors, OUTLINE: torch.frombuffer(bytearray(text), dtype=torch.uint8)}, decided_by)
-
-
-def load_state(path: Path, decided_by: Mapping[str, str] | str | None = None) -> Any:
-    """What `save_state` wrote, tensors on the CPU. Nothing is executed; a damaged or other file is a ValueError."""
-    tensors = read_tensors(path, decided_by)
-    if OUTLINE not in tensors:
-        raise ValueError(f"{path} holds tensors but no state; {ANEW}")
-    return filled(json.loads(tensors.pop(OUTLINE).numpy().tobytes()), tensors)
-
-
-def outline(value: Any, where: str, tensors: dict[str, Tensor]) -> Any:
-    """The value as JSON, in which tensors are names; the tensors themselves are added to `tensors`."""
-    if isinstance(value, Tensor):
-        tensors[name := f"{len(tensors)} {where}"] = value
-        return {"tensor": name}
-    if isinstance(value, dict):
-        pairs = ((plain(key, f"a key of {where}"), one, f"{where}[{key!r}]") for key, one in value.items())
-        return {"dict": [[key, outline(one, place, tensors)] for key, one, place in pairs]}
-    if type(value) in (list, tuple):
-        parts = [outline(one, f"{where}[{index}]", tensors) for index, one in enumerate(value)]
-        return {type(value).__name__: parts}
-    return plain(value, where)
-
-
-def plain(value: Any, where: str) -> Any:
-    """A number, string, boolean or None, as JSON keeps it."""
-    value = value.item() if isinstance(value, np.generic) and value.dtype.kind in "biufU" else value
-    if value is not None and type(value) not in (bool, int, float, str):
-        raise TypeError(
-            f"{where} must be a tensor, number, string, boolean or None, or a dict, list or tuple of these; "
-            f"got {type(value).__name__}. torch.as_tensor makes a tensor of an array; leave other things out"
-        )
-    return value
-
-
-def filled(outline: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """The value of an outline; its tensors own their memory, so that the file can be replaced."""
-    if not isinstance(outline, dict):
-        return outline
-    ((kind, content),) = outline.items()
-    if kind == "tensor":
-        return tensors[content].clone()
-    if kind == "dict":
-        return {key: filled(one, tensors) for key, one in content}
-    parts = [filled(one, tensors) for one in content]
-    return tuple(parts) if kind == "tuple" else parts
+OUTLINE, TENSOR = (
+    "outline",
+    "kdlearn-tensor",
+)  # the tensor of bytes that holds, as JSON, all but the tensors; a name there
 
 
 @dataclass
@@ -83,70 +30,88 @@ class Position:
     curve: list[dict[str, Any]] = field(default_factory=list)
 
 
-def save_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, position: Position, settings: Any
-) -> None:
-    """Everything that the next step depends on; an earlier checkpoint stays until this one is complete.
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A file with everything that the next step of a training depends on; without a path nothing is kept.
 
-    `settings` are plain values that another training does not share, such as a dictionary of its learning rate and
-    seed, or a key.
+    `settings` are plain values that another training does not share, such as its learning rate and seed, or a key. A
+    file that is damaged, or belongs to other settings, another network or another optimiser, is a ValueError, and
+    changes nothing.
     """
-    state = {
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "optimizer_type": type(optimizer).__qualname__,
-        "position": vars(position),
-        "random": torch.get_rng_state(),
-        "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-    }
-    save_state(path, state, decisive(settings))
+
+    path: Path | None
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    settings: Mapping[str, Any] | str
+
+    def decided_by(self) -> dict[str, str]:
+        settings = {"key": self.settings} if isinstance(self.settings, str) else self.settings
+        weights = {name: f"{one.dtype} {tuple(one.shape)}" for name, one in self.network.state_dict().items()}
+        groups = [len(group["params"]) for group in self.optimizer.param_groups]
+        parts = {"weights": weights, "groups of weights": [type(self.optimizer).__qualname__, *groups]}
+        return {str(name): json.dumps(one, default=as_python) for name, one in {**settings, **parts}.items()}
+
+    def save(self, position: Position) -> None:
+        """An earlier checkpoint stays until this one is complete."""
+        if self.path is not None:
+            state = {
+                "network": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "position": vars(position),
+                "random": torch.get_rng_state(),
+                "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            }
+            write_state(self.path, state, self.decided_by())
+
+    def load(self) -> Position:
+        """Put network, optimiser and random numbers where they were; the beginning, where there is no file."""
+        if self.path is None or not self.path.exists():
+            return Position()
+        state = read_state(self.path, self.decided_by())
+        by_weight = state["optimizer"]["state"]
+        state["optimizer"]["state"] = {int(number): by_weight[number] for number in by_weight}
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.network.load_state_dict(state["network"])
+        torch.set_rng_state(state["random"])
+        for device, random in zip(range(torch.cuda.device_count()), state["random_cuda"], strict=False):
+            torch.cuda.set_rng_state(random, device)
+        return Position(**state["position"])
 
 
-def load_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, settings: Any) -> Position:
-    """Put network, optimiser and random numbers where they were.
+def write_state(path: Path, state: Any, decided_by: Mapping[str, str]) -> None:
+    """Write what JSON takes, tensors, and NumPy's numbers, which become Python's.
 
-    A file that is damaged, or belongs to other settings, another network or optimiser, is a ValueError, and leaves all
-    of them as they are.
+    As in JSON a tuple comes back as a list, and a number that names an entry as text. What else there is is a
+    TypeError, before anything is written.
     """
-    state = load_state(path, decisive(settings))
-    check_belonging(path, state, network, type(optimizer).__qualname__)
-    try:
-        optimizer.load_state_dict(state["optimizer"])
-    except ValueError as problem:  # it compares the groups before it changes anything
-        raise ValueError(f"{path} belongs to another optimiser ({problem}); {ANEW}") from problem
-    network.load_state_dict(state["network"])
-    torch.set_rng_state(state["random"])
-    for device, random in zip(range(torch.cuda.device_count()), state["random_cuda"], strict=False):
-        torch.cuda.set_rng_state(random, device)
-    return Position(**state["position"])
+    tensors: dict[str, Tensor] = {}
+
+    def named(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return as_python(value)
+        name = str(len(tensors))
+        tensors[name] = value
+        return {TENSOR: name}
+
+    text = json.dumps(state, default=named).encode()
+    write_tensors(path, {**tensors, OUTLINE: torch.frombuffer(bytearray(text), dtype=torch.uint8)}, decided_by)
 
 
-def check_belonging(path: Path, state: Any, network: nn.Module, optimizer: str) -> None:
-    if not isinstance(state, dict) or "optimizer_type" not in state:
-        raise ValueError(f"{path} holds no checkpoint; {ANEW}")
-    if shapes(state["network"]) != shapes(network.state_dict()):
-        raise ValueError(f"{path} belongs to another network; {ANEW}")
-    if state["optimizer_type"] != optimizer:
-        raise ValueError(f"{path} belongs to the optimiser {state['optimizer_type']}, not {optimizer}; {ANEW}")
+def read_state(path: Path, decided_by: Mapping[str, str]) -> Any:
+    """What `write_state` wrote. Nothing is executed; tensors own their memory, so that the file can be replaced."""
+    tensors = read_tensors(path, decided_by)
+    text = tensors.pop(OUTLINE).numpy().tobytes()
+    return json.loads(text, object_hook=lambda one: tensors[one[TENSOR]].clone() if TENSOR in one else one)
 
 
-def decisive(settings: Any) -> dict[str, str] | str:
-    """Settings as strings that compare and read well: JSON, a string for each name."""
-    if not isinstance(settings, dict):
-        return json.dumps(outline_without_tensors(settings, "settings"))
-    named = {str(name): outline_without_tensors(value, f"settings[{name!r}]") for name, value in settings.items()}
-    return {name: json.dumps(value) for name, value in named.items()}
-
-
-def outline_without_tensors(value: Any, where: str) -> Any:
-    found = outline(value, where, tensors := {})
-    if tensors:
-        raise TypeError(f"{where} must not hold tensors, which do not print exactly; give their hash")
-    return found
-
-
-def shapes(weights: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: (one.shape, one.dtype) if isinstance(one, Tensor) else None for name, one in weights.items()}
+def as_python(value: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        return value.item()
+    raise TypeError(
+        "settings, and what evaluate returns, must be numbers, strings, booleans, None, or lists and dictionaries of "
+        f"them; got {type(value).__name__}"
+    )
 
 
 @contextmanager

@@ -1,23 +1,22 @@
 """The one training loop, for teacher and student alike, for one network and for a stack of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
+from operator import length_hint
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_pre_hook
 from tqdm.auto import tqdm
 
-from kdlearn.data.batches import Batch, Stream
-from kdlearn.formulas.labels import full_precision
+from kdlearn.data.batches import Batch, Stream, Stretches
 from kdlearn.networks.weights import are_finite
-from kdlearn.training.checkpoints import Position, interrupts_noted, load_checkpoint, save_checkpoint
+from kdlearn.training.checkpoints import Checkpoint, Position, interrupts_noted
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Adam, Optimizer, Recipe, recipe_of
+from kdlearn.training.outputs import captured_outputs, eval_mode
 from kdlearn.training.processes import forward_of
 from kdlearn.training.strategy import Strategy, mean_loss
 
@@ -31,16 +30,6 @@ class Learner(Protocol):
     whole: nn.Module
 
     def loss(self, batch: Any) -> Tensor: ...
-
-
-class Source(Protocol):
-    """Where batches come from, in stretches after each of which a training is measured and kept."""
-
-    def __len__(self) -> int: ...
-
-    def batches(self, stretch: int, done: int) -> Iterator[Any]: ...
-
-    def share_done(self, stretch: int, done: int) -> float: ...
 
 
 def train(
@@ -85,13 +74,14 @@ def train(
     """
     if not isinstance(num_epochs, int) or num_epochs < 1:
         raise ValueError(f"num_epochs must be a whole number of at least 1; got {num_epochs!r}")
-    source = Epochs(batches, num_epochs)
+    source, recipe, decided_by = Epochs(batches, num_epochs), recipe_of(optimizer), {}
     measure = None if evaluate is None else lambda network, epoch: evaluate(network)
-    recipe, decided_by = recipe_of(optimizer), settings
     if checkpoint is not None:
-        about = {"num_epochs": num_epochs, "seed": seed, **machine.settings(), "settings": settings}
-        decided_by = about | {"network": repr(network), **described(strategy, recipe), **source.about()}
-    with random_numbers_of(seed):
+        told = {"strategy": type(strategy).__qualname__, **strategy.settings, **recipe.settings(), "network": network}
+        named = {name: repr(value) for name, value in told.items()}
+        decided_by = {"num_epochs": num_epochs, "seed": seed, **machine.settings(), "settings": settings, **named}
+        decided_by |= source.about()
+    with seeded_numbers(seed):
         learner = OneNetwork(network, strategy, machine, source.example)
         kept = {"checkpoint": checkpoint, "settings": decided_by}
         curve = fit(learner, source, recipe, measure=measure, progress=progress, **kept)
@@ -100,38 +90,39 @@ def train(
     return curve
 
 
-def described(strategy: Strategy, recipe: Recipe) -> dict[str, str]:
-    """What a checkpoint must share, as words."""
-    told = {"strategy": type(strategy).__qualname__, **strategy.settings, **recipe.settings()}
-    return {name: repr(value) for name, value in told.items()}
+@contextmanager
+def seeded_numbers(seed: int | None) -> Iterator[None]:
+    """Torch's random numbers as a function of the seed, and afterwards as they were; None leaves them alone."""
+    with torch.random.fork_rng(enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield
 
 
 class Epochs:
-    """Any iterable as a source: an epoch is once through it."""
+    """Any iterable as a source of batches: an epoch is once through it."""
 
     def __init__(self, batches: Iterable[Any], num_epochs: int) -> None:
-        self.iterable, self.num_epochs = batches, num_epochs
+        self.iterable, self.num_epochs, self.length = batches, num_epochs, length_hint(batches)  # 0: it does not say
 
     def __len__(self) -> int:
         return self.num_epochs
 
-    def batches(self, stretch: int, done: int) -> Iterator[Batch]:
+    def batches(self, epoch: int, done: int) -> Iterator[Batch]:
         if hasattr(self.iterable, "epoch"):
-            setattr(self.iterable, "epoch", stretch)  # noqa: B010 - an iterable's own attribute, unknown to its type
+            setattr(self.iterable, "epoch", epoch)  # noqa: B010 - an iterable's own attribute, unknown to its type
         return map(as_batch, islice(self.iterable, done, None))
 
-    def share_done(self, stretch: int, done: int) -> float:
+    def progress(self, epoch: int, done: int) -> float:
         """One without a length counts an epoch when it is over, so its learning rate stays the same."""
-        share = min(done / len(self.iterable), 1) if isinstance(self.iterable, Sized) else 0
-        return (stretch + share) / self.num_epochs
+        return (epoch + (min(done / self.length, 1) if self.length else 0)) / self.num_epochs
 
     def example(self) -> Batch:
         return next(self.batches(0, 0))
 
     def about(self) -> dict[str, Any]:
         """What is known of the data: of a `Stream` all, of another iterable its length."""
-        told = {"batches": len(self.iterable) if isinstance(self.iterable, Sized) else None}
-        return told | (self.iterable.about() if isinstance(self.iterable, Stream) else {})
+        return {"batches": self.length} | (self.iterable.about() if isinstance(self.iterable, Stream) else {})
 
 
 def as_batch(found: Any) -> Batch:
@@ -150,87 +141,54 @@ class OneNetwork:
         self.layers = [student for student, _ in strategy.layers]
         if type(strategy).prepare is not Strategy.prepare:
             with torch.no_grad(), eval_mode():
-                _, heard = self.answer(network, example())
-            self.trained = strategy.prepare(heard)
+                _, batch = self.answer(network, example())
+            self.trained = strategy.prepare(batch)
         self.whole = network if self.trained is None else nn.ModuleList([network, self.trained])
         self.forward = forward_of(network, machine)
 
     def loss(self, batch: Batch) -> Tensor:
-        logits, heard = self.answer(self.forward, batch)
+        logits, batch = self.answer(self.forward, batch)
         try:
-            return mean_loss(self.strategy, logits, heard)
-        except ValueError as problem:  # losses refuse logits that are not finite: here it is the training that diverged
+            return mean_loss(self.strategy, logits, batch)
+        except ValueError:  # losses refuse logits that are not finite: here it is the training that diverged
             if logits.isfinite().all() or not batch.inputs.isfinite().all():
                 raise
-            raise FloatingPointError("the network's logits are no longer finite") from problem
+            return logits.sum() * torch.nan
 
     def answer(self, forward: Callable[[Tensor], Tensor], batch: Batch) -> tuple[Tensor, Batch]:
         """The logits, and the batch with what the layers gave."""
-        with listening(self.network, self.layers) as heard, self.machine.precision():
+        with captured_outputs(self.network, self.layers) as features, self.machine.precision():
             logits = forward(batch.inputs)
-        return logits, batch._replace(student_features=tuple(heard) or None, trained=self.trained)
-
-
-@contextmanager
-def listening(network: nn.Module, layers: list[str]) -> Iterator[list[Tensor]]:
-    """The outputs of the named layers, in this order, of the one forward pass within."""
-    heard: list[Any] = [None] * len(layers)
-
-    def listener(place: int) -> Callable[..., None]:
-        return lambda module, inputs, output: heard.__setitem__(place, output)
-
-    handles = [layer_of(network, name).register_forward_hook(listener(place)) for place, name in enumerate(layers)]
-    try:
-        yield heard
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def layer_of(network: nn.Module, name: str) -> nn.Module:
-    found = dict(network.named_modules())
-    if name not in found:
-        raise ValueError(
-            f"layers must name a layer of the network; {name!r} is none of {', '.join(filter(None, found))}"
-        )
-    return found[name]
+        return logits, batch._replace(student_features=tuple(features) or None, trained=self.trained)
 
 
 def fit(
     learner: Learner,
-    source: Source,
+    source: Epochs | Stretches,
     recipe: Recipe,
     *,
     measure: Measure | None = None,
     checkpoint: Path | None = None,
-    settings: Any = None,
+    settings: Mapping[str, Any] | str = "",
     progress: bool = False,
 ) -> list[dict[str, Any]]:
     """The loop: `measure(network, stretch)` after each stretch, whose number counts from 1. Returns the curve."""
-    stepper, position = recipe.optimizer(learner.whole), Position()
-    if checkpoint is not None and checkpoint.exists():
-        position = load_checkpoint(checkpoint, learner.whole, stepper, settings)
-
-    def keep() -> None:
-        if checkpoint is not None:
-            save_checkpoint(checkpoint, learner.whole, stepper, position, settings)
-
+    stepper = recipe.optimizer(learner.whole)
+    kept = Checkpoint(checkpoint, learner.whole, stepper, settings)
+    position = kept.load()
     bar = tqdm(total=len(source), initial=position.epoch, desc="training", leave=False, disable=not progress)
     with bar, interrupts_noted() as interrupted:
         while position.epoch < len(source):
             learner.whole.train()  # an evaluation may have left it in eval() mode
             for batch in source.batches(position.epoch, len(position.losses)):
-                factor = recipe.schedule(source.share_done(position.epoch, len(position.losses)))
-                try:
-                    position.losses.append(update(learner, batch, stepper, factor))
-                except FloatingPointError as problem:
-                    raise not_finite(position, recipe) from problem
+                factor = recipe.schedule(source.progress(position.epoch, len(position.losses)))
+                position.losses.append(update(learner, batch, stepper, factor))
                 if interrupted.is_set():
-                    keep()
+                    kept.save(position)
                     raise KeyboardInterrupt
             end_stretch(position, recipe)
             position.curve[-1] |= measure(learner.network, position.epoch) if measure else {}
-            keep()
+            kept.save(position)
             bar.update()
     learner.whole.train()
     return position.curve
@@ -256,88 +214,10 @@ def end_stretch(position: Position, recipe: Recipe) -> None:
         )
     losses = torch.stack([loss.cpu() for loss in position.losses])
     if not losses.isfinite().all(dim=0).any():  # of a stack the others go on
-        raise not_finite(position, recipe)
+        raise FloatingPointError(
+            f"the loss is not finite in epoch {position.epoch + 1}: lower "
+            f"learning_rate={getattr(recipe, 'learning_rate', 'its value')}, or, where the loss is your own, look for "
+            "a logarithm or a root of 0 in it"
+        )
     position.epoch, position.losses = position.epoch + 1, []
     position.curve.append({"epoch": position.epoch, "loss": losses.mean(dim=0).tolist()})
-
-
-def not_finite(position: Position, recipe: Recipe) -> FloatingPointError:
-    rate = getattr(recipe, "learning_rate", "its value")
-    return FloatingPointError(
-        f"the loss is not finite in epoch {position.epoch + 1}: lower learning_rate={rate}, or, where the loss is your "
-        "own, look for a logarithm or a root of 0 in it"
-    )
-
-
-@torch.no_grad()
-def predict(
-    network: Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 1000, machine: Machine = Machine()
-) -> Tensor:
-    """What a network says of inputs `(N, …)`, in `eval()` mode and without a gradient.
-
-    `network` is a network, which is left as it was, or any callable from inputs to logits, such as a pretrained network
-    with its own preprocessing: what networks it calls are in `eval()` mode while they answer. It answers with a tensor,
-    a NumPy array, or an object or dictionary with `logits`; another answer is a TypeError or ValueError.
-
-    Returns:
-        Logits `(N, C)`, or `(N, time, C)`, in float32 or wider.
-
-    >>> predict(nn.Linear(64, 10), torch.randn(5, 64)).shape
-    torch.Size([5, 10])
-    """
-    with eval_mode(network), machine.precision():
-        return torch.cat([full_precision(as_logits(network(part), part)) for part in inputs.split(batch_size)])
-
-
-def as_logits(answer: Any, inputs: Tensor) -> Tensor:
-    """The tensor that a network answers, where its inputs are: itself, an array, or the `logits` of an object."""
-    found = answer.get("logits", answer) if isinstance(answer, Mapping) else getattr(answer, "logits", answer)
-    found = torch.tensor(found) if isinstance(found, np.ndarray) else found  # a copy, for an array may be read-only
-    if not isinstance(found, Tensor):
-        way = ". Return the one output that holds the logits" * isinstance(found, list | tuple)
-        raise TypeError(
-            f"a network or teacher must answer with logits as a tensor or an array; got {type(found).__name__}{way}"
-        )
-    if found.ndim < 2 or len(found) != len(inputs):
-        raise ValueError(
-            f"a network or teacher must answer with a row of logits for each of {len(inputs)} inputs, "
-            f"({len(inputs)}, C); got {tuple(found.shape)}"
-        )
-    return found.to(inputs.device)
-
-
-@contextmanager
-def eval_mode(answers: Any = None) -> Iterator[None]:
-    """Whatever module is called within is in `eval()` mode, and afterwards as it was.
-
-    A method of a network, or a compiled script, calls no module that could be seen: `answers` is such a one.
-    """
-    owner = getattr(answers, "__self__", answers)
-    trained = [one for one in owner.modules() if one.training] if isinstance(owner, nn.Module) else []
-    for module in trained:
-        module.training = False
-
-    def stop_training(module: nn.Module, inputs: Any) -> None:
-        if module.training:
-            trained.append(module)
-            module.training = False
-
-    handle = register_module_forward_pre_hook(stop_training)
-    try:
-        yield
-    finally:
-        handle.remove()
-        for module in trained:
-            module.training = True
-
-
-def random_numbers_of(seed: int | None) -> Any:
-    """Dropout as a function of the seed, and torch's random numbers afterwards as they were."""
-    return nullcontext() if seed is None else seeded_numbers(seed)
-
-
-@contextmanager
-def seeded_numbers(seed: int) -> Iterator[None]:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield

@@ -37,8 +37,8 @@ def rank() -> int:
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def share() -> slice:
-    """The rows of a batch that this process computes."""
+def rows_of_this_process() -> slice:
+    """Those rows of each batch that this process computes."""
     return slice(rank(), None, distributed.get_world_size()) if distributed.is_initialized() else slice(None)
 
 

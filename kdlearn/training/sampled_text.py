@@ -9,8 +9,8 @@ from kdlearn.data.batches import Batch, Order
 from kdlearn.data.dataset import generator_of
 from kdlearn.formulas.arguments import check_temperature
 from kdlearn.formulas.labels import soft_labels
-from kdlearn.training.loop import predict
 from kdlearn.training.machine import Machine
+from kdlearn.training.outputs import predict
 
 Model = Callable[[Tensor], Tensor]
 

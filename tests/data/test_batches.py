@@ -150,4 +150,4 @@ def test_stretches_are_all_updates_once_and_go_on_anywhere(ends, data):
     whole = list(stretches.batches(stretch, 0))
     done = data.draw(st.integers(0, len(whole)))
     assert list(stretches.batches(stretch, done)) == whole[done:]
-    assert 0 <= stretches.share_done(stretch, min(done, len(whole) - 1)) < 1
+    assert 0 <= stretches.progress(stretch, min(done, len(whole) - 1)) < 1

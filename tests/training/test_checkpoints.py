@@ -5,8 +5,6 @@ import os
 import pickle
 import signal
 import threading
-from collections import OrderedDict, namedtuple
-from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +17,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from kdlearn.data.files import write_tensors
 from kdlearn.networks.basic import seeded
-from kdlearn.training.checkpoints import (
-    Position,
-    interrupts_noted,
-    load_checkpoint,
-    load_state,
-    save_checkpoint,
-    save_state,
-)
+from kdlearn.training.checkpoints import Checkpoint, Position, interrupts_noted, read_state, write_state
 
 # Any state
 
@@ -36,11 +26,7 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 tensors = st.lists(st.integers(-5, 5), max_size=3).map(torch.tensor) | st.floats().map(torch.tensor)
 states = st.recursive(
     scalars | tensors,
-    lambda part: (
-        st.lists(part, max_size=3)
-        | st.lists(part, max_size=3).map(tuple)
-        | st.dictionaries(st.text() | st.integers() | st.none() | st.booleans(), part, max_size=3)
-    ),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(), part, max_size=3),
     max_leaves=12,
 )
 
@@ -62,75 +48,51 @@ def identical(one, other) -> bool:
 @given(state=states)
 def test_any_nested_state_comes_back_in_type_and_value(state, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "state"
-    save_state(path, state, "")
-    assert identical(load_state(path, ""), state)
-
-
-def test_names_that_look_alike_stay_apart(tmp_path):
-    one, two, three = torch.zeros(1), torch.ones(1), torch.full((1,), 2.0)
-    state = {0: one, "0": two, "a": {"b": three}, "a.b": one, "['a']": two, "tensor": "0 state", "list": (1,)}
-    save_state(tmp_path / "a", state, "")
-    assert identical(load_state(tmp_path / "a", ""), state)
+    write_state(path, state, {})
+    assert identical(read_state(path, {}), state)
 
 
 @pytest.mark.parametrize("kind", [np.bool_, np.int8, np.uint64, np.int64, np.float16, np.float32, np.float64, np.str_])
 def test_numpys_numbers_become_pythons(tmp_path, kind):
-    save_state(tmp_path / "a", {"value": [kind(1)], kind(1): 2}, "")
-    found = load_state(tmp_path / "a", "")
-    assert type(found["value"][0]) in (bool, int, float, str) and found["value"][0] == kind(1)
-    assert identical(found, {"value": [kind(1).item()], kind(1).item(): 2})
-
-
-class Colour(IntEnum):
-    RED = 1
+    write_state(tmp_path / "a", {"value": [kind(1)]}, {})
+    [found] = read_state(tmp_path / "a", {})["value"]
+    assert type(found) in (bool, int, float, str) and found == kind(1)
 
 
 @pytest.mark.parametrize(
     "value",
     [
         np.zeros(2),
-        np.datetime64("2026-01-01T00:00:00.000000000"),
-        np.timedelta64(1, "ns"),
-        np.longdouble(1) if np.dtype(np.longdouble).itemsize > 8 else 1j,
-        np.complex64(1),
+        np.datetime64("2026-01-01"),
         1j,
         b"bytes",
         {1, 2},
-        Colour.RED,
-        namedtuple("Pair", "a b")(1, 2),
         torch.float32,
         Path("a"),
         {(1, 2): 3},
-        {torch.zeros(1): 3},
         torch.zeros(1, dtype=torch.complex128),
         len,
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_cannot_be_kept_is_named_before_anything_is_written(tmp_path, value):
-    save_state(path := tmp_path / "a", "old", "")
-    with pytest.raises(TypeError, match=r"state\['optimizer'\]\[1\]"):
-        save_state(path, {"network": torch.zeros(2), "optimizer": (0, value)}, "")
-    assert load_state(path, "") == "old" and list(tmp_path.iterdir()) == [path]
+def test_what_cannot_be_kept_is_refused_before_anything_is_written(tmp_path, value):
+    write_state(path := tmp_path / "a", "old", {})
+    with pytest.raises(TypeError):
+        write_state(path, {"network": torch.zeros(2), "optimizer": [0, value]}, {})
+    assert read_state(path, {}) == "old" and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_flipped_bit_of_a_state_is_noticed_wherever_it_is(tmp_path):
-    save_state(path := tmp_path / "a", state := {"rate": 0.1, 3: (torch.tensor([1.0, 2.0]), None)}, {"seed": "1"})
+    write_state(path := tmp_path / "a", state := {"rate": 0.1, "3": [torch.tensor([1.0, 2.0]), None]}, {"seed": "1"})
     for content in every_flip(path.read_bytes()):
         path.write_bytes(content)
-        refused_or_the_same(lambda: load_state(path, {"seed": "1"}), path, state, identical)
-
-
-def test_tensors_alone_are_no_state(tmp_path):
-    write_tensors(tmp_path / "a", {"weight": torch.zeros(1)}, "")
-    with pytest.raises(ValueError, match="a holds tensors but no state; delete it"):
-        load_state(tmp_path / "a", "")
+        refused_or_the_same(lambda: read_state(path, {"seed": "1"}), path, state, identical)
 
 
 def test_a_state_owns_its_memory(tmp_path):
     """So that the file can be written anew while the state is in use, on Windows too."""
-    save_state(tmp_path / "a", torch.zeros(3), "")
-    found = load_state(tmp_path / "a", "")
+    write_state(tmp_path / "a", torch.zeros(3), {})
+    found = read_state(tmp_path / "a", {})
     (tmp_path / "a").write_bytes(b"")
     assert found.tolist() == [0, 0, 0]
 
@@ -167,7 +129,8 @@ class KilledError(Exception):
 def train(model, optimizer, path, killed_after=STEPS, settings=SETTINGS) -> list[float]:
     """A training of twelve steps on made-up data, saved after every third, that starts where its checkpoint stands."""
     inputs = torch.randn(STEPS, 8, 16, generator=torch.Generator().manual_seed(0))
-    position = load_checkpoint(path, model, optimizer, settings) if path.exists() else Position()
+    checkpoint = Checkpoint(path, model, optimizer, settings)
+    position = checkpoint.load()
     for step in range(3 * position.epoch, STEPS):
         if step == killed_after:
             raise KilledError
@@ -179,7 +142,7 @@ def train(model, optimizer, path, killed_after=STEPS, settings=SETTINGS) -> list
         if step % 3 == 2:
             position.epoch += 1
             position.curve.append({"epoch": position.epoch, "accuracy": np.float64(0.5)})
-            save_checkpoint(path, model, optimizer, position, settings)
+            checkpoint.save(position)
     return torch.stack(position.losses).tolist()
 
 
@@ -221,7 +184,7 @@ def refused(path: Path, words: str | None, model=None, make=torch.optim.Adam, se
     optimizer, content, random = make(model.parameters()), path.read_bytes(), torch.get_rng_state()
     before = [value.clone() for value in model.state_dict().values()], str(optimizer.state_dict())
     with pytest.raises(ValueError, match=words) as refusal:
-        load_checkpoint(path, model, optimizer, settings)
+        Checkpoint(path, model, optimizer, settings).load()
     assert str(path) in str(refusal.value) and "delete it to make it anew" in str(refusal.value)
     assert identical([list(model.state_dict().values()), str(optimizer.state_dict())], list(before))
     assert torch.equal(random, torch.get_rng_state()) and path.read_bytes() == content
@@ -239,8 +202,9 @@ def test_a_checkpoint_cut_or_altered_anywhere_is_refused_and_harms_nothing(check
 def test_every_bit_of_a_small_checkpoint(tmp_path):
     model = nn.Linear(1, 1, bias=False)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    save_checkpoint(path := tmp_path / "a", model, optimizer, Position(3, [torch.ones(())], [{"epoch": 1}]), "key")
-    load_checkpoint(path, model, optimizer, "key")
+    checkpoint = Checkpoint(path := tmp_path / "a", model, optimizer, "key")
+    checkpoint.save(Position(3, [torch.ones(())], [{"epoch": 1}]))
+    checkpoint.load()
     whole = path.read_bytes()
     for content in list(every_flip(whole))[::17]:  # the random state alone has 5,056 bytes; 17 is prime to 8
         path.write_bytes(content)
@@ -254,7 +218,7 @@ def test_every_bit_of_a_small_checkpoint(tmp_path):
         ({"seed": 1, "learning_rate": 0.1}, "seed was 0, is now 1"),
         ({"seed": 0}, "learning_rate was 0.1, is now None"),
         ({"seed": "0", "learning_rate": 0.1}, 'seed was 0, is now "0"'),
-        (None, "it was .*, is now null"),
+        ("another", 'key was None, is now "another"'),
     ],
 )
 def test_a_checkpoint_of_other_settings_is_refused_by_what_differs(checkpoint, settings, words):
@@ -263,29 +227,22 @@ def test_a_checkpoint_of_other_settings_is_refused_by_what_differs(checkpoint, s
 
 def test_settings_may_be_numpys_numbers_but_nothing_that_prints_otherwise_each_time(checkpoint):
     model = network()
-    load_checkpoint(
-        checkpoint, model, torch.optim.Adam(model.parameters()), {"seed": np.int64(0), "learning_rate": np.float64(0.1)}
-    )
-    for settings in ({"seed": object()}, {"weights": torch.zeros(1)}, object()):
+    optimizer = torch.optim.Adam(model.parameters())
+    Checkpoint(checkpoint, model, optimizer, {"seed": np.int64(0), "learning_rate": np.float64(0.1)}).load()
+    for settings in ({"seed": object()}, {"weights of classes": torch.zeros(1)}):
         with pytest.raises(TypeError, match="settings"):
-            save_checkpoint(checkpoint, model, torch.optim.Adam(model.parameters()), Position(), settings)
+            Checkpoint(checkpoint, model, optimizer, settings).save(Position())
 
 
 def test_a_checkpoint_of_another_network_or_optimiser_is_refused(checkpoint):
-    refused(checkpoint, "belongs to another network", network(7))
-    refused(checkpoint, "belongs to another network", network().double())
-    refused(checkpoint, "optimiser Adam, not SGD", make=lambda weights: torch.optim.SGD(weights, 0.1))
+    refused(checkpoint, r"weights was .*\(6, 16\).*, is now .*\(7, 16\)", network(7))
+    refused(checkpoint, r"weights was .*float32.*, is now .*float64", network().double())
+    refused(checkpoint, 'was ."Adam", 6., is now ."SGD", 6.', make=lambda weights: torch.optim.SGD(weights, 0.1))
     refused(
-        checkpoint, "another optimiser", make=lambda weights: torch.optim.Adam([{"params": one} for one in weights])
+        checkpoint,
+        'is now ."Adam", 1, 1, ',
+        make=lambda weights: torch.optim.Adam([{"params": one} for one in weights]),
     )
-
-
-def test_another_files_content_under_the_name_is_refused(checkpoint):
-    for state in ({"network": network().state_dict()}, [1, 2]):
-        save_state(checkpoint, state, {"seed": "0", "learning_rate": "0.1"})
-        refused(checkpoint, "holds no checkpoint")
-    write_tensors(checkpoint, network().state_dict(), {"seed": "0", "learning_rate": "0.1"})
-    refused(checkpoint, "tensors but no state")
 
 
 def test_nothing_in_a_checkpoint_is_executed(tmp_path):
@@ -309,19 +266,25 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(checkpoint, monkeypatch):
     before, model = checkpoint.read_bytes(), network()
     monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(OSError, match="No space left"):
-        save_checkpoint(checkpoint, model, torch.optim.Adam(model.parameters()), Position(), SETTINGS)
+        Checkpoint(checkpoint, model, torch.optim.Adam(model.parameters()), SETTINGS).save(Position())
     assert checkpoint.read_bytes() == before and list(checkpoint.parent.iterdir()) == [checkpoint]
 
 
-def test_a_position_and_an_ordered_dictionary_come_back(tmp_path):
+def test_a_position_comes_back(tmp_path):
     model = nn.Linear(1, 1)
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    curve = [{"epoch": 1, "loss": [0.5, math.inf], "pair": (1, None)}, OrderedDict(epoch=2)]
-    save_checkpoint(tmp_path / "a", model, optimizer, Position(2, [torch.tensor([0.5, 0.25])], curve), None)
-    found = load_checkpoint(tmp_path / "a", model, optimizer, None)
-    assert identical(
-        vars(found), {"epoch": 2, "losses": [torch.tensor([0.5, 0.25])], "curve": [curve[0], {"epoch": 2}]}
-    )
+    checkpoint = Checkpoint(tmp_path / "a", model, torch.optim.SGD(model.parameters(), 0.1), "")
+    assert checkpoint.load() == Position()
+    position = Position(2, [torch.tensor([0.5, 0.25])], [{"epoch": 1, "loss": [0.5, math.inf], "pair": [1, None]}])
+    checkpoint.save(position)
+    assert identical(vars(checkpoint.load()), vars(position))
+
+
+def test_without_a_path_nothing_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = nn.Linear(1, 1)
+    checkpoint = Checkpoint(None, model, torch.optim.SGD(model.parameters(), 0.1), "")
+    checkpoint.save(Position(2))
+    assert checkpoint.load() == Position() and not list(tmp_path.iterdir())
 
 
 # Ctrl-C

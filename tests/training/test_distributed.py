@@ -9,7 +9,7 @@ from torch import multiprocessing, nn
 
 from kdlearn import Dataset, Examples, GroundTruth, Machine, NesterovSGD, Stream, Views, seeded, train
 from kdlearn.networks.weights import load_weights, save_weights
-from kdlearn.training.processes import joined, rank, share
+from kdlearn.training.processes import joined, rank, rows_of_this_process
 
 
 def build() -> nn.Module:
@@ -21,7 +21,7 @@ def trained(machine: Machine) -> nn.Module:
     images = torch.randint(256, (22, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     examples = Examples(images, torch.arange(22) % 3)
     views = Views(pixels=1).of(Dataset(examples, examples, normalise=lambda pixels: pixels.float() / 128 - 1))
-    batches = Stream(examples, 8, seed=1, inputs=views, share=share())
+    batches = Stream(examples, 8, seed=1, inputs=views, share=rows_of_this_process())
     model = seeded(build, 0)
     train(model, batches, GroundTruth(), num_epochs=3, optimizer=NesterovSGD(0.05), machine=machine, progress=False)
     return model
@@ -50,4 +50,4 @@ def test_two_processes_step_as_one_would_on_the_whole_batch(tmp_path):
 
 def test_outside_of_torchrun_a_machine_is_as_it_is():
     with joined(Machine()) as machine:
-        assert machine == Machine() and rank() == 0 and share() == slice(None)
+        assert machine == Machine() and rank() == 0 and rows_of_this_process() == slice(None)

@@ -28,8 +28,9 @@ from kdlearn import (
     train,
 )
 from kdlearn.data.batches import Stretches
-from kdlearn.training.loop import OneNetwork, as_batch, eval_mode, fit, layer_of, listening
+from kdlearn.training.loop import OneNetwork, as_batch, fit
 from kdlearn.training.machine import Machine
+from kdlearn.training.outputs import captured_outputs, eval_mode, layer_of
 
 
 def task(size: int = 40) -> Examples:
@@ -220,7 +221,7 @@ def test_a_teacher_that_fails_is_left_in_its_mode():
 
 def test_layers_are_heard_in_the_order_of_their_names_and_no_longer():
     network, inputs = student(), torch.randn(3, 4)
-    with listening(network, ["3", "1"]) as heard:
+    with captured_outputs(network, ["3", "1"]) as heard:
         logits = network(inputs)
     assert torch.equal(heard[0], logits) and torch.equal(heard[1], network[1](inputs))
     network(torch.zeros(3, 4))

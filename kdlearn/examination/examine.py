@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from kdlearn.examination.examination import ASKED_TEMPERATURE, OTHER_TEMPERATURES, Examination
-from kdlearn.examination.findings import OF_LOSSES, Finding
+from kdlearn.examination.findings import Finding, in_order
 from kdlearn.examination.hazards import of_extremes, of_padding
 from kdlearn.examination.oddities import (
     of_gradients,
@@ -177,7 +177,7 @@ def report_of(seen: Examination) -> Report:
 
 def stateless(seen: Examination) -> Report:
     fit, power, told = seen.fit, *power_of(seen)
-    common = {"weighs": weighs(seen), "findings": tuple(findings_of(seen, power, told))}
+    common = {"weighs": weighs(seen), "findings": in_order(findings_of(seen, power, told))}
     if fit is None:
         return Report(None, None, None, (), math.nan, 0.0, "", error=1.0, **common)
     softened, part = fit.soft.softened or fit.hard.softened, 0 if fit.soft.terms else 1
@@ -200,13 +200,13 @@ def findings_of(seen: Examination, power: float, told: bool) -> Iterator[Finding
     if not seen.gradient.isfinite().all():
         yield from of_extremes(seen)
         return
+    yield from of_reductions(seen)
+    yield from of_temperature(seen, power, told)
     tests = (
-        of_gradients, of_inputs, of_rows, of_softmax, of_reductions, of_weights, of_the_minimum, of_extremes,
-        of_hard_loss, of_padding,
+        of_hard_loss, of_rows, of_softmax, of_gradients, of_inputs, of_weights, of_the_minimum, of_padding, of_extremes,
     )  # fmt: skip
-    found = [finding for test in tests for finding in test(seen)] + list(of_temperature(seen, power, told))
-    once = {finding.name: finding for finding in reversed(found)}
-    yield from sorted(once.values(), key=lambda finding: (finding.may_be_meant, list(OF_LOSSES).index(finding.name)))
+    for test in tests:
+        yield from test(seen)
 
 
 def temperature_of(seen: Examination) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kdlearn.examination.findings import OF_LOSSES, OF_TRAINING, Finding
+from kdlearn.examination.findings import Finding, in_order
 from kdlearn.examination.fitting import Fit, columns, fitted
 from kdlearn.examination.forms import HARD, Probe
 from kdlearn.examination.listening import Heard, differs_in_training, heard_step
@@ -96,9 +96,7 @@ def examine_training(
         training.influence = influence_of(train_step, batches[0], training)
     found = [*of_modes(training), *of_pairs(training), *of_balance(training, batches[0]), *of_teacher(training)]
     found += [*of_curve(curve), *of_start(student, baseline)]
-    order = [*OF_TRAINING, *OF_LOSSES]
-    findings = sorted(found, key=lambda finding: (finding.may_be_meant, order.index(finding.name)))
-    return TrainingReport(training.figures, tuple(findings))
+    return TrainingReport(training.figures, in_order(found))
 
 
 def of_modes(training: Training) -> Iterator[Finding]:

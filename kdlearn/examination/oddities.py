@@ -68,7 +68,7 @@ def of_softmax(seen: Examination) -> Iterator[Finding]:
     if seen.fit is None:
         yield from of_raw_logits(seen)
         return
-    for form in (seen.fit.soft, seen.fit.hard):
+    for form in (seen.fit.hard, seen.fit.soft):
         if form.finding:
             yield Finding(form.finding, f"its gradient is that of: {form.name}", seen.fit.error)
     if seen.fit.soft_weights and seen.fit.soft_weights[0] < 0:

@@ -9,7 +9,6 @@ from small import digits
 from torch import nn
 
 import kdlearn
-from kdlearn.examination.findings import OF_TRAINING
 from kdlearn.networks.weights import weights_hash
 
 ROWS = 40
@@ -137,14 +136,3 @@ def test_a_curve_that_falls_and_other_first_weights():
     loop = Loop()
     report = loop.report(curve=[1 / step for step in range(1, 17)], baseline=kdlearn.seeded(with_dropout, 5))
     assert report.names == ("other-first-weights", "still-falling")
-
-
-def test_every_name_is_planted_in_this_file():
-    elsewhere = {
-        "teacher-too-sure",
-        "teacher-almost-even",
-        "teacher-not-better",
-        "still-falling",
-        "other-first-weights",
-    }
-    assert set(OF_TRAINING) == {*PLANTED, *elsewhere} - {"rows-mixed"}

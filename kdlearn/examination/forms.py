@@ -1,12 +1,14 @@
 """What a loss can be, as formulas of one row: the forms that `examine` fits to the gradients of a loss.
 
 A term takes `z` `(G, N, C)`, the student's logits once for each of G temperatures, `v` `(N, C)`, the teacher's logits,
-`y` `(N,)`, and `T` `(G, 1, 1)`; it gives a value a row, `(G, N)`. With p = softmax(v / T) and q = softmax(z / T).
+`y` `(N,)`, and `T` `(G, 1, 1)`; it gives a value a row, `(G, N)`. Most terms compare what a reading of the student's
+logits gives with what a reading of the teacher's logits gives; a reading takes logits and T.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,15 +17,21 @@ from torch.nn import functional as F
 from kdlearn.formulas.labels import evenly_spread, one_hot
 
 Term = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+Reading = Callable[[Tensor, Tensor], Tensor]
 CLIP = 1e-7  # what Keras clips probabilities to
 
 
 class Probe(NamedTuple):
-    """Logits `(N, C)` or `(N, time, C)` of student and teacher, and labels of the same rows."""
+    """What a loss is asked about: logits `(N, C)` or `(N, time, C)` of student and teacher, and labels.
+
+    `kept` says which rows count, None for all; `options` are further arguments by name.
+    """
 
     z: Tensor
     v: Tensor
     y: Tensor
+    kept: Tensor | None = None
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def rows(self) -> "Probe":
         """One label a row: `(N · time, C)`."""
@@ -46,136 +54,90 @@ class Form:
     least_at_teacher: bool = False
 
 
+def raw(x: Tensor, T: Tensor) -> Tensor:
+    return x
+
+
+def divided(x: Tensor, T: Tensor) -> Tensor:
+    return x / T
+
+
+def centred(x: Tensor, T: Tensor) -> Tensor:
+    return x - x.mean(-1, keepdim=True)
+
+
+def largest(x: Tensor, T: Tensor) -> Tensor:
+    return one_hot(x.argmax(-1), x.shape[-1])
+
+
+def softmax(x: Tensor, T: Tensor) -> Tensor:
+    return (x / T).softmax(-1)
+
+
+def softened(x: Tensor, T: Tensor) -> Tensor:
+    return (x / T).log_softmax(-1)
+
+
+def plain(x: Tensor, T: Tensor) -> Tensor:
+    return x.log_softmax(-1)
+
+
+def twice(x: Tensor, T: Tensor) -> Tensor:
+    return (x.softmax(-1) / T).log_softmax(-1)
+
+
+def over_batch(x: Tensor, T: Tensor) -> Tensor:
+    return (x / T).log_softmax(-2)
+
+
+def exp_softmax(x: Tensor, T: Tensor) -> Tensor:
+    return softmax(x, T).exp()
+
+
+def spread_softmax(x: Tensor, T: Tensor) -> Tensor:
+    return evenly_spread(softmax(x, T))
+
+
+def standardised(correction: int) -> Reading:
+    """By a standard deviation that divides by C - `correction`."""
+    return lambda x, T: softened(x / x.std(-1, keepdim=True, correction=correction), T)
+
+
 def divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
     return (log_p.exp() * (log_p - log_q)).sum(-1)
 
 
-def softened(logits: Tensor, T: Tensor | float) -> Tensor:
-    return (logits / T).log_softmax(-1)
-
-
-def forward(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return divergence(softened(v, T), softened(z, T))
+def kl(teacher: Reading, student: Reading) -> Term:
+    return lambda z, v, y, T: divergence(teacher(v, T), student(z, T))
 
 
 def reverse(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
     return divergence(softened(z, T), softened(v, T))
 
 
-def jensen_shannon(share: float) -> Term:
-    def mixture(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-        log_p, log_q = softened(v, T), softened(z, T)
-        log_m = (share * log_p.exp() + (1 - share) * log_q.exp()).log()
-        return share * divergence(log_p, log_m) + (1 - share) * divergence(log_q, log_m)
-
-    return mixture
+def cross(teacher: Reading, student: Reading) -> Term:
+    """- Σ target · log q, whatever is taken for the target and for log q."""
+    return lambda z, v, y, T: -(teacher(v, T) * student(z, T)).sum(-1)
 
 
-def squared_logits(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return (z - v).square().sum(-1)
+def with_label(student: Reading) -> Term:
+    return lambda z, v, y, T: -(one_hot(y, z.shape[-1]) * student(z, T)).sum(-1)
 
 
-def centred_logits(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    difference = z - v
-    return (difference - difference.mean(-1, keepdim=True)).square().sum(-1)
+def even_cross_entropy(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
+    return -z.log_softmax(-1).mean(-1)
 
 
-def absolute_logits(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return (z - v).abs().sum(-1)
+def distance(of: Reading, power: int = 2) -> Term:
+    return lambda z, v, y, T: ((of(z, T) - of(v, T)).abs() ** power).sum(-1)
 
 
 def cosine(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
     return 1 - F.cosine_similarity(z, v.expand_as(z), dim=-1)
 
 
-def squared_probabilities(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return (softened(z, T).exp() - softened(v, T).exp()).square().sum(-1)
-
-
-def squared_logarithms(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return (softened(z, T) - softened(v, T)).square().sum(-1)
-
-
-def standardised(correction: int) -> Term:
-    """By a standard deviation that divides by C - `correction`."""
-
-    def term(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-        z, v = (logits / logits.std(-1, keepdim=True, correction=correction) for logits in (z, v))
-        return forward(z, v, y, T)
-
-    return term
-
-
-def teachers_hard_labels(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return -(one_hot(v.argmax(-1), v.shape[-1]) * z.log_softmax(-1)).sum(-1)
-
-
-def spread_evenly(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return -(evenly_spread(softened(v, T).exp()) * softened(z, T)).sum(-1)
-
-
-def target_or_not(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    (log_p, log_not_p), (log_q, log_not_q) = (apart(logits / T, y) for logits in (v, z))
-    return divergence(torch.stack([log_p, log_not_p], -1), torch.stack([log_q, log_not_q], -1))
-
-
-def apart(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """log p_y and log(1 - p_y)."""
-    is_target = one_hot(y, logits.shape[-1]).bool()
-    log_rest = torch.where(is_target, -torch.inf, logits).logsumexp(-1)
-    log_all = logits.logsumexp(-1)
-    return torch.where(is_target, logits, 0).sum(-1) - log_all, log_rest - log_all
-
-
-def other_classes(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    is_target = one_hot(y, z.shape[-1]).bool()
-    log_p, log_q = (torch.where(is_target, -1e4, logits / T).log_softmax(-1) for logits in (v, z))
-    return divergence(log_p, log_q)
-
-
-def teacher_alone_softened(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return divergence(softened(v, T), softened(z, 1.0))
-
-
-def student_alone_softened(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return divergence(softened(v, 1.0), softened(z, T))
-
-
-def softmax_twice_for_teacher(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return forward(z, v.softmax(-1), y, T)
-
-
-def softmax_twice_for_student(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return forward(z.softmax(-1), v, y, T)
-
-
-def softmax_twice(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return forward(z.softmax(-1), v.softmax(-1), y, T)
-
-
-def probabilities_for_logarithms(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return -(softened(v, T).exp() * softened(z, T).exp()).sum(-1)
-
-
-def logits_for_logarithms(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return -(softened(v, T).exp() * z / T).sum(-1)
-
-
-def logits_for_targets(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return -(v / T * softened(z, T)).sum(-1)
-
-
-def logarithms_for_targets(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return -(softened(v, T) * softened(z, T)).sum(-1)
-
-
-def probabilities_for_log_targets(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return -(softened(v, T).exp().exp() * softened(z, T)).sum(-1)
-
-
 def sigmoids(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    p = (v / T).sigmoid()
-    return -(p * F.logsigmoid(z / T) + (1 - p) * F.logsigmoid(-z / T)).sum(-1)
+    return F.binary_cross_entropy_with_logits(z / T, (v / T).sigmoid().expand_as(z), reduction="none").sum(-1)
 
 
 def clipped_logits(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
@@ -183,70 +145,69 @@ def clipped_logits(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
     return (p * (p / q).log()).sum(-1)
 
 
-def over_the_batch(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return forward(z.transpose(-1, -2), v.T, y, T)
+def target_or_not(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
+    """KL of two outcomes: the class of the label, or one of the others."""
+    is_target = one_hot(y, v.shape[-1]).bool()
+    parts = [
+        torch.stack([torch.where(chosen, x / T, -torch.inf).logsumexp(-1) for chosen in (is_target, ~is_target)], -1)
+        for x in (v, z)
+    ]
+    return divergence(*(part.log_softmax(-1) for part in parts))
 
 
-def cross_entropy(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return -(one_hot(y, z.shape[-1]) * z.log_softmax(-1)).sum(-1)
-
-
-def even_cross_entropy(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return -z.log_softmax(-1).mean(-1)
-
-
-def softened_cross_entropy(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return cross_entropy(z / T, v, y, T)
-
-
-def cross_entropy_of_probabilities(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return cross_entropy(z.softmax(-1), v, y, T)
-
-
-# With one number of classes, the two are alike at temperatures that differ.
-STANDARDISED = tuple(
-    Form("KL(teacher ‖ student) of standardised logits", (standardised(correction),), least_at_teacher=True)
-    for correction in (0, 1)
-)
-# Where two forms agree, at T = 1 say, the earlier is named.
-SOFT = (
-    Form("KL(teacher ‖ student)", (forward,), least_at_teacher=True),
-    Form("squared distance of logits", (squared_logits,), softened=False, elementwise=True),
-    Form("squared distance of centred logits", (centred_logits,), softened=False, elementwise=True),
-    Form("KL(student ‖ teacher)", (reverse,), finding="reversed-divergence", least_at_teacher=True),
-    Form("cross-entropy with the teacher's hard labels", (teachers_hard_labels,), softened=False),
-    STANDARDISED[1],
-    Form("decoupled KL, target and the other classes", (target_or_not, other_classes)),
-    Form("squared distance of probabilities", (squared_probabilities,), True, "squared-error-of-probabilities", True),
-    Form("squared distance of log-probabilities", (squared_logarithms,), elementwise=True),
-    Form("absolute distance of logits", (absolute_logits,), softened=False, elementwise=True),
-    Form("cosine distance of logits", (cosine,), softened=False),
-    Form("KL(teacher ‖ student), the teacher alone softened", (teacher_alone_softened,), True, "softened-on-one-side"),
-    Form("KL(teacher ‖ student), the student alone softened", (student_alone_softened,), True, "softened-on-one-side"),
-    Form("KL(teacher ‖ student), softmax twice for the teacher", (softmax_twice_for_teacher,), True, "softmax-twice"),
-    Form("KL(teacher ‖ student), softmax twice for the student", (softmax_twice_for_student,), True, "softmax-twice"),
-    Form("KL(teacher ‖ student), softmax twice", (softmax_twice,), True, "softmax-twice"),
-    Form("Σ p (log p - q), the student's logarithm left out", (probabilities_for_logarithms,), True, "no-logarithm"),
-    Form("Σ p (log p - z / T), the student's logits as they are", (logits_for_logarithms,), True, "no-softmax"),
-    Form("KL of the teacher's logits as they are", (logits_for_targets,), True, "no-softmax"),
-    Form("KL of the teacher's log-probabilities", (logarithms_for_targets,), True, "logarithms-as-targets"),
-    Form("KL with exp(p) for the target p", (probabilities_for_log_targets,), True, "log-target-of-probabilities"),
-    Form("cross-entropy of sigmoids, class by class", (sigmoids,), elementwise=True),
-    Form("KL of logits clipped to 0 … 1", (clipped_logits,), True, "no-softmax"),
-    Form("KL, softmax over the batch", (over_the_batch,), True, "softmax-over-batch"),
-    Form("KL(teacher ‖ student) and KL(student ‖ teacher)", (forward, reverse), least_at_teacher=True),
-    Form("cross-entropy with the same entropy, spread evenly", (spread_evenly,)),
-)
-NO_TEACHER = Form("no teacher", (), softened=False)
-NO_LABELS = Form("no labels", (), softened=False)
-HARD = (
-    Form("cross-entropy", (cross_entropy, even_cross_entropy), softened=False),
-    Form("cross-entropy at T", (softened_cross_entropy,), True, "temperature-on-hard-loss"),
-    Form("cross-entropy of probabilities", (cross_entropy_of_probabilities,), False, "softmax-twice"),
-)
-SHARES = tuple(share / 20 for share in range(1, 20))  # of the teacher, in a Jensen–Shannon mixture
+def other_classes(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
+    is_target = one_hot(y, v.shape[-1]).bool()
+    return divergence(*(torch.where(is_target, -1e4, x / T).log_softmax(-1) for x in (v, z)))
 
 
 def mixture_of(share: float) -> Form:
     """Jensen–Shannon with this share of the teacher."""
-    return Form(f"Jensen–Shannon with {share:.3g} of the teacher", (jensen_shannon(share),), least_at_teacher=True)
+
+    def term(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
+        log_p, log_q = softened(v, T), softened(z, T)
+        log_m = (share * log_p.exp() + (1 - share) * log_q.exp()).log()
+        return share * divergence(log_p, log_m) + (1 - share) * divergence(log_q, log_m)
+
+    return Form(f"Jensen–Shannon with {share:.3g} of the teacher", (term,), least_at_teacher=True)
+
+
+FORWARD = kl(softened, softened)
+STANDARDISED = "KL(teacher ‖ student) of standardised logits"
+# Where two forms agree, at T = 1 say, the earlier is named.
+SOFT = (
+    Form("KL(teacher ‖ student)", (FORWARD,), least_at_teacher=True),
+    Form("squared distance of logits", (distance(raw),), softened=False, elementwise=True),
+    Form("squared distance of centred logits", (distance(centred),), softened=False, elementwise=True),
+    Form("KL(student ‖ teacher)", (reverse,), finding="reversed-divergence", least_at_teacher=True),
+    Form("cross-entropy with the teacher's hard labels", (cross(largest, plain),), softened=False),
+    Form(STANDARDISED, (kl(standardised(1), standardised(1)),), least_at_teacher=True),
+    Form(STANDARDISED, (kl(standardised(0), standardised(0)),), least_at_teacher=True),
+    Form("decoupled KL, target and the other classes", (target_or_not, other_classes)),
+    Form("squared distance of probabilities", (distance(softmax),), True, "squared-error-of-probabilities", True),
+    Form("squared distance of log-probabilities", (distance(softened),), elementwise=True),
+    Form("absolute distance of logits", (distance(raw, 1),), softened=False, elementwise=True),
+    Form("cosine distance of logits", (cosine,), softened=False),
+    Form("KL(teacher ‖ student), the teacher alone softened", (kl(softened, plain),), True, "softened-on-one-side"),
+    Form("KL(teacher ‖ student), the student alone softened", (kl(plain, softened),), True, "softened-on-one-side"),
+    Form("KL(teacher ‖ student), softmax twice for the teacher", (kl(twice, softened),), True, "softmax-twice"),
+    Form("KL(teacher ‖ student), softmax twice for the student", (kl(softened, twice),), True, "softmax-twice"),
+    Form("KL(teacher ‖ student), softmax twice", (kl(twice, twice),), True, "softmax-twice"),
+    Form("Σ p (log p - q), the student's logarithm left out", (cross(softmax, softmax),), True, "no-logarithm"),
+    Form("Σ p (log p - z / T), the student's logits as they are", (cross(softmax, divided),), True, "no-softmax"),
+    Form("KL of the teacher's logits as they are", (cross(divided, softened),), True, "no-softmax"),
+    Form("KL of the teacher's log-probabilities", (cross(softened, softened),), True, "logarithms-as-targets"),
+    Form("KL with exp(p) for the target p", (cross(exp_softmax, softened),), True, "log-target-of-probabilities"),
+    Form("cross-entropy of sigmoids, class by class", (sigmoids,), elementwise=True),
+    Form("KL of logits clipped to 0 … 1", (clipped_logits,), True, "no-softmax"),
+    Form("KL, softmax over the batch", (kl(over_batch, over_batch),), True, "softmax-over-batch"),
+    Form("KL(teacher ‖ student) and KL(student ‖ teacher)", (FORWARD, reverse), least_at_teacher=True),
+    Form("cross-entropy with the same entropy, spread evenly", (cross(spread_softmax, softened),)),
+)
+NO_TEACHER = Form("no teacher", (), softened=False)
+NO_LABELS = Form("no labels", (), softened=False)
+HARD = (
+    Form("cross-entropy", (with_label(plain), even_cross_entropy), softened=False),
+    Form("cross-entropy at T", (with_label(softened),), True, "temperature-on-hard-loss"),
+    Form("cross-entropy of probabilities", (with_label(lambda x, T: plain(x.softmax(-1), T)),), False, "softmax-twice"),
+)
+SHARES = tuple(share / 20 for share in range(1, 20))  # of the teacher, in a Jensen–Shannon mixture

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import kdlearn
-from kdlearn.examination.examination import drawn
 from kdlearn.examination.examine import Report
-from kdlearn.examination.probing import Asked
+from kdlearn.examination.loss_profile import drawn
+from kdlearn.examination.query import Query
 
 HERE = Path(__file__).parent
 RECORD, PAGE = HERE / "record.json", HERE.parents[1] / "book" / "other_libraries.md"
@@ -141,10 +141,7 @@ def difference(loss: Call, call: Call, sequences: bool) -> float:
     def ours(student_logits: Any, teacher_logits: Any, labels: Any) -> Any:
         return call(student_logits, teacher_logits, labels)
 
-    asked = Asked(loss), Asked(ours)
-    for one in asked:
-        one.prepare(probe)
-    theirs, own = (one.gradient(probe) for one in asked)
+    theirs, own = (Query(one).prepare(probe).gradient(probe) for one in (loss, ours))
     return told_as_power(float((theirs - own).abs().max() / own.abs().max()))
 
 

@@ -1,0 +1,150 @@
+"""What is odd about a loss: each test gives findings, with the figure that was measured."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+from itertools import product
+
+from kdlearn.examination.findings import Finding
+from kdlearn.examination.loss_profile import LossProfile
+from kdlearn.examination.weights import power_of_temperature
+
+JUMP = 0.05  # of the gradient in the middle
+
+
+def of_reductions(profile: LossProfile) -> Iterator[Finding]:
+    """What grows with the batch, the sequence or the classes."""
+    if profile.fit is None:
+        return
+    part = 0 if profile.fit.soft.terms else 1
+    grows, classes = {axis: both[part] for axis, both in profile.growth.items()}, profile.sizes["classes"]
+    if grows.get("classes") == -1 and not (profile.fit.soft.elementwise and part == 0):
+        yield Finding(
+            "divided-by-classes",
+            f"the {('soft', 'hard')[part]} loss falls as 1 / C, the number of classes; it is {classes} times too small "
+            f"for {classes}, 1,000 times for 1,000",
+            -1.0,
+        )
+    if grows["rows"] == 1:
+        yield Finding("summed-over-batch", "the gradient grows in proportion to the batch", 1.0)
+    if grows.get("time") == 1:
+        yield Finding("summed-over-time", "the gradient grows in proportion to the length", 1.0)
+
+
+def of_temperature(profile: LossProfile) -> Iterator[Finding]:
+    """T² belongs to the soft loss, once, and to it alone."""
+    fit, name = profile.fit, profile.signature.temperature
+    if fit is None:
+        return
+    if fit.soft.terms and not fit.soft.elementwise:
+        yield from of_square(profile)
+        if name and profile.change(profile.asking({name: 2 * profile.query.options[name]})) <= profile.threshold:
+            yield Finding("temperature-ignored", "the gradient is the same at T and at 2 T", 0.0)
+    hard_power = profile.growth_with_temperature({})[1]
+    if not fit.hard.softened and hard_power > 0:
+        said = f"the weight of the hard loss grows with T to the power {hard_power:.2g}"
+        yield Finding("temperature-squared-on-hard-loss", said, hard_power)
+
+
+def of_square(profile: LossProfile) -> Iterator[Finding]:
+    """At all weights, and at 0 and 1 too, where another branch may be taken."""
+    fit, (power, is_measured) = profile.fit, power_of_temperature(profile)
+    wrong_already = fit.soft.finding and not fit.soft.least_at_teacher
+    if not fit.soft.softened or math.isnan(power) or (wrong_already and not is_measured):
+        return
+    how = "its weight grows" if is_measured else f"at T = {fit.temperature:.3g} the weights add up to 1 if it grows"
+    if power == 4:
+        yield Finding("temperature-squared-twice", f"{how} with T to the power 4, not 2", power)
+    elif power != 2:
+        yield Finding("temperature-squared-missing", f"{how} with T to the power {power:.2g}, not 2", power)
+    for name, end in product(profile.signature.weights, (0.0, 1.0)):
+        with contextlib.suppress(Exception):  # a loss may refuse it
+            at_end = profile.growth_with_temperature({name: end})[0]
+            if not math.isnan(at_end) and at_end != power:
+                said = f"at {name} = {end} the power of T is another one than at other weights"
+                yield Finding("temperature-squared-missing", said, end)
+
+
+def of_weights(profile: LossProfile) -> Iterator[Finding]:
+    """A weight that jumps at 0 or 1."""
+    for name, end in product(profile.signature.weights, (0.0, 1.0)):
+        beside = abs(end - 1e-3)
+        with contextlib.suppress(Exception):  # a loss may refuse it
+            at, near, middle = (profile.query.gradient(profile.asking({name: weight})) for weight in (end, beside, 0.5))
+            if (at - near).norm() > JUMP * middle.norm() and at.any() and near.any():
+                ratio = float(at.norm() / near.norm())
+                said = f"the gradient at {name} = {end:g} is {ratio:.3g} times that at {beside:g}"
+                yield Finding("jumps-at-an-end", said, ratio)
+
+
+def of_rows(profile: LossProfile) -> Iterator[Finding]:
+    """Rows that meet the wrong row, or several; drawn numbers inside."""
+    if profile.is_random:
+        other = profile.query.value(profile.plain, seed=1)
+        yield Finding("random", f"two calls on the same logits give {profile.first_value:.4g} and {other:.4g}", other)
+    if mixed := profile.mixed_rows:
+        rows = len(profile.influence)
+        yield Finding("rows-mixed", f"{mixed} of {rows} rows meet another row of the teacher", mixed)
+    elif profile.reads_teacher and not profile.pairs_rows:
+        others = float((profile.influence - profile.influence.diag().diag()).max() / profile.influence.max())
+        if others > profile.threshold:
+            said = f"another row of the teacher moves a row's gradient ({others:.2g} of the largest change)"
+            yield Finding("rows-coupled", said, others)
+
+
+def of_form(profile: LossProfile) -> Iterator[Finding]:
+    """What a form is in itself; of an unknown one, whether it is at rest where the student equals the teacher."""
+    fit = profile.fit
+    if fit is None:
+        if profile.reads_teacher and not profile.mixed_rows:
+            yield from of_unknown_form(profile)
+        return
+    for form in (fit.hard, fit.soft):
+        if form.finding:
+            yield Finding(form.finding, f"its gradient is that of: {form.name}", fit.error)
+    if fit.soft_weights and fit.soft_weights[0] < 0:
+        yield Finding("pushes-away", "the weight of the soft loss is negative", fit.soft_weights[0])
+    if fit.soft.least_at_teacher:
+        equal = profile.plain._replace(z=profile.plain.v)
+        value = profile.query.value(equal) - fit.value(equal)
+        if abs(value) > max(1e-3, profile.query.tolerance) * max(1.0, abs(profile.first_value)):
+            yield Finding("nonzero-at-teacher", f"a student equal to the teacher gets {value:.3g}, not 0", value)
+
+
+def of_unknown_form(profile: LossProfile) -> Iterator[Finding]:
+    """One that moves a student equal to its teacher; it may react to a constant in all logits, as no softmax does."""
+    at_teacher = profile.moved_at_teacher
+    if not at_teacher > max(1e-3, profile.threshold):
+        return
+    z, v = profile.plain.z + 1, profile.plain.v + 1
+    if (change := profile.change(profile.plain._replace(z=z, v=v))) > profile.threshold:
+        said = f"1 added to all logits changes the gradient by {change:.0%}; a softmax ignores it"
+        yield Finding("no-softmax", said, change)
+    else:
+        said = f"a student equal to its teacher gets a gradient, {at_teacher:.2g} times as long as others'"
+        yield Finding("moved-at-teacher", said, at_teacher)
+
+
+def of_gradients(profile: LossProfile) -> Iterator[Finding]:
+    """Who gets a gradient, who is ignored, and what is written into."""
+    query = profile.query
+    on_teacher = float(query.gradients(profile.plain)[1].norm())
+    if not profile.gradient.any():
+        yield Finding("no-gradient", why_no_gradient(profile, on_teacher), 0.0)
+    elif not profile.reads_teacher:
+        yield Finding("no-teacher", "other logits of the teacher give the same gradient", 0.0)
+    if profile.gradient.any() and on_teacher:
+        share = on_teacher / float(profile.gradient.norm())
+        said = f"the teacher's logits get a gradient, {share:.2g} times as large as the student's"
+        yield Finding("teacher-gets-gradient", said, share)
+    if query.changed:
+        said = f"after the call, {', '.join(sorted(query.changed))} hold other values"
+        yield Finding("changes-its-inputs", said, float(len(query.changed)))
+
+
+def why_no_gradient(profile: LossProfile, on_teacher: float) -> str:
+    if not hasattr(profile.query.call(profile.plain), "backward"):
+        return "it gives a number and no tensor, so nothing can be differentiated (of NumPy arrays: arrays=True)"
+    name = profile.signature.teacher
+    swapped = f"; the gradient goes to {name}, taken for the teacher's: are the two swapped?" if on_teacher else ""
+    return f"its gradient on the student's logits is 0{swapped}"

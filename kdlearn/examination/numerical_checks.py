@@ -1,0 +1,81 @@
+"""What goes wrong with logits that are extreme, rounded or padding."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import torch
+
+from kdlearn.examination.findings import Finding
+from kdlearn.examination.forms import Probe
+from kdlearn.examination.loss_profile import LossProfile
+
+SIZES = (30.0, 100.0, 1e3, 1e4)  # of logits at which a loss must stay finite
+HALF_ERROR = 0.25  # of the value, in float16; bfloat16 has too few digits for any KL at a high T
+
+
+def of_ordinary_logits(profile: LossProfile) -> Iterator[Finding]:
+    """A value and a gradient that are not finite on ordinary logits."""
+    if not math.isfinite(profile.first_value):
+        yield Finding("not-finite", f"on ordinary logits its value is {profile.first_value}", profile.first_value)
+    elif not profile.gradient.isfinite().all():
+        yield Finding("not-finite", "on ordinary logits its gradient is NaN or infinite", math.nan)
+
+
+def of_large_logits(profile: LossProfile) -> Iterator[Finding]:
+    """Confident logits of student, teacher or both, in float32."""
+    plain = profile.plain
+    for size in SIZES:
+        z, v = size * plain.z.sign(), size * plain.v.sign()
+        probes = (plain._replace(z=z), plain._replace(v=v), plain._replace(z=z, v=v))
+        if not all(is_finite(profile, probe) for probe in probes):
+            yield Finding("not-finite", f"logits of ± {size:g} in float32 give NaN or infinity", size)
+            return
+
+
+def is_finite(profile: LossProfile, probe: Probe) -> bool:
+    value = profile.query.value(probe, dtype=torch.float32)
+    if profile.query.arrays:
+        return math.isfinite(value)
+    return math.isfinite(value) and bool(profile.query.gradient(probe, dtype=torch.float32).isfinite().all())
+
+
+def of_half_precision(profile: LossProfile) -> Iterator[Finding]:
+    """Its own, or that of logits in half precision."""
+    query, plain = profile.query, profile.plain
+    if profile.query.is_coarse:
+        share = profile.rows_without_response
+        said = f"the teacher's logits times 1.000001 leave {share:.0%} of the rows' gradients as they are"
+        yield Finding("inexact-in-half-precision", f"it computes in half precision: {said}", share)
+    for dtype in () if query.arrays else (torch.float16, torch.bfloat16):
+        rounded = plain._replace(z=plain.z.to(dtype).double(), v=plain.v.to(dtype).double())
+        try:
+            half = query.value(rounded, dtype=dtype)
+        except Exception:  # not every operation exists in it on a CPU
+            continue
+        exact = query.value(rounded)
+        said = f"in {str(dtype).removeprefix('torch.')} it gives {half:.4g} where {exact:.4g} is right"
+        if not math.isfinite(half):
+            yield Finding("not-finite", said, half)
+        elif dtype == torch.float16 and abs(half - exact) > HALF_ERROR * abs(exact):
+            yield Finding("inexact-in-half-precision", said, half)
+
+
+def of_padding(profile: LossProfile) -> Iterator[Finding]:
+    """What a mask, or in sequences a label of -100, leaves out does not count: the rest alone has the same value."""
+    query, plain, names = profile.query, profile.plain, profile.signature
+    if query.mask and query.mask[0] == query.mask_is_of_padding:
+        yield Finding("mask-inverted", f"rows where {names.mask} is {not query.mask[0]} do not count", 1.0)
+    if profile.is_random or not (query.mask or (names.labels and "time" in profile.sizes)):
+        return
+    count = (plain.y.shape[-1] + 1) // 2
+    kept = (torch.arange(plain.y.shape[-1]) < count).expand_as(plain.y)
+    marked = plain._replace(kept=kept, y=torch.where(kept, plain.y, -100))
+    for probe in (marked, marked._replace(y=plain.y)) if query.mask else (marked,):
+        with contextlib.suppress(Exception):  # a loss may refuse -100
+            value = query.value(probe)
+            alone = query.value(Probe(plain.z[..., :count, :], plain.v[..., :count, :], plain.y[..., :count]))
+            if abs(value - alone) > profile.threshold * max(1.0, abs(alone)):
+                said = f"with a part left out by {names.mask or names.labels}, the value is {value / alone:.3g} times"
+                yield Finding("padding-counted", f"{said} that of the rest alone", value / alone)
+            return

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, default_collate
 
 from kdlearn.data.dataset import UNKNOWN, Dataset, Examples
-from kdlearn.data.image_folder import available_memory, check_memory
+from kdlearn.data.memory import check_memory
 
 READ_TWICE = 40  # rows, to find out whether a data set is augmented
 SPLITS = ("train", "test", "validation")
@@ -120,7 +120,7 @@ def read_items(name: str, items: Any, collate: Callable[[list[Any]], Any]) -> Re
             f"{name} gives another input each time that it is read: take its augmentation away, and say "
             "views=kdlearn.Views(...) instead, so that teacher and student see the same view"
         )
-    check_memory(2 * len(items) * torch.as_tensor(first[0]).nbytes, available_memory())
+    check_memory(2 * len(items) * torch.as_tensor(first[0]).nbytes)
     parts = [collate([items[i] for i in range(at, min(at + 256, len(items)))]) for at in range(0, len(items), 256)]
     labels = [part[1] for part in parts]
     joined = torch.cat(labels) if isinstance(labels[0], Tensor) else [one for part in labels for one in part]

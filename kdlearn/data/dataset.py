@@ -91,18 +91,12 @@ class Dataset:
     def with_known(self, share: float, seed: int = 0) -> "Dataset":
         """The same data set, of which only a share of the training labels may be read, drawn by the seed in each class.
 
-        What may not be read is not there: those labels become -1. A share that leaves a class without a label is a
-        ValueError.
+        What may not be read is not there: those labels become -1. A share that leaves a class without a label, or
+        without one to hide, is a ValueError.
         """
-        labels, classes = self.train.labels, len(self.train.labels.unique())
-        size = round(share * len(labels)) if 0 < share < 1 else 0
-        if not classes <= size <= len(labels) - classes:
-            least, most = classes / len(labels), 1 - classes / len(labels)
-            raise ValueError(f"share must lie in {least:.3g} … {most:.3g}, a label a class at least; got {share}")
-        known = torch.zeros(len(labels), dtype=torch.bool)
-        known[stratified_sample(labels, size, seed)] = True
-        told = torch.where(known, labels.cpu(), UNKNOWN).to(labels.device)
-        return replace(self, train=self.train._replace(labels=told, known=known.to(labels.device)))
+        labels = self.train.labels
+        known = stratified_mask("share", labels, share * len(labels), seed).to(labels.device)
+        return replace(self, train=self.train._replace(labels=torch.where(known, labels, UNKNOWN), known=known))
 
     def splits(self) -> Iterator[tuple[str, Examples]]:
         """The name and examples of each split that is there."""
@@ -138,6 +132,17 @@ def stratified_sample(labels: Tensor, size: int, seed: int) -> Tensor:
     """Row indices `(size,)` of a random sample in which each class keeps its share."""
     rows, _ = train_test_split(np.arange(len(labels)), train_size=size, stratify=labels.cpu(), random_state=seed)
     return torch.from_numpy(rows)
+
+
+def stratified_mask(name: str, labels: Tensor, size: float, seed: int) -> Tensor:
+    """The same sample as `(N,)` bool; a size that leaves a class without a row on either side is a ValueError."""
+    mask = torch.zeros(len(labels), dtype=torch.bool)
+    try:
+        mask[stratified_sample(labels, round(size), seed)] = True
+    except ValueError as problem:
+        needed = f"give each class a row on both sides; {size} of {len(labels)} rows do not"
+        raise ValueError(f"{name} must {needed}: {problem}") from problem
+    return mask
 
 
 def seed_of(*numbers: int) -> int:

@@ -1,14 +1,14 @@
 """Image data sets, decoded once and held as uint8 tensors: CIFAR-10, MNIST, or any folder of images by class."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from kdlearn.data.dataset import Dataset, Examples, Normalise, stratified_sample
+from kdlearn.data.dataset import Dataset, Examples, Normalise, stratified_mask
 from kdlearn.data.digits import load_digits
-from kdlearn.data.image_folder import Whole, check_memory, padded_memory, read_folder
 
 NAMED = ("cifar10", "mnist")
 
@@ -28,23 +28,25 @@ def load_images(
     """The data set "cifar10" or "mnist", or a folder that holds `train/<class>/*` and `test/<class>/*`.
 
     The named sets lie under `root` (by default the folder in the variable KDLEARN_DATA, or `data`); `download` fetches
-    them. A folder's classes are numbered by name. Its images are decoded once and kept in the file `cache` (by default
-    hidden in the folder), which serves as long as neither an image nor `resize` changes. `num_validation` images are
-    held out of the training part by `seed`, stratified; 0: there is no validation split.
+    them. A folder is read as torchvision's `ImageFolder` reads it: its classes are numbered by name. Its images are
+    decoded once and kept in the file `cache` (by default hidden in the folder), which serves as long as neither an
+    image nor `resize` changes. `num_validation` images are held out of the training part by `seed`, stratified; 0:
+    there is no validation split.
 
     A folder's images are turned as their EXIF orientation says. If any has colour (a palette is colour), all become
-    RGB. An alpha channel that is opaque everywhere is dropped. Refused by name are 16 bits a channel, transparency,
-    several frames, CMYK, and sizes that differ, unless `resize`, (height, width) in pixels, is given: then every image,
-    whatever its proportions, is stretched to it by Pillow's `BILINEAR`, whose kernel grows where it shrinks an image,
-    so that all pixels count. Colour profiles are not applied.
+    RGB. An alpha channel that is opaque everywhere is dropped. Of several frames the first is taken, of 16 bits a
+    channel in colour the upper 8. Refused by name are transparency, grey of 16 bits, CMYK, and sizes that differ,
+    unless `resize`, (height, width) in pixels, is given: then every image, whatever its proportions, is stretched to
+    it by Pillow's `BILINEAR`, whose kernel grows where it shrinks an image, so that all pixels count. Colour profiles
+    are not applied.
 
     Returns:
         Inputs `(N, channels, height, width)` uint8; `normalise` knows the training split's mean and deviation.
 
     Raises:
-        FileNotFoundError: what is missing.
+        ImportError: torchvision is not there, which the extra `images` brings.
+        OSError: what is missing, or could not be fetched whole.
         ValueError: what cannot be used.
-        OSError: a download failed.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -56,19 +58,19 @@ def load_images(
     ...     load_images(folder).train.inputs.shape
     torch.Size([2, 3, 9, 9])
     """
-    named = source in NAMED
     check_resize(resize, source)
-    if named:
-        whole = read_named(str(source), root, download)
+    try:
+        from kdlearn.data import image_folder, torchvision_sets
+    except ImportError as problem:
+        needed = 'torchvision: python -m pip install "kdlearn-course[images]"'
+        raise ImportError(f"images are read by {needed} ({problem})") from problem
+    if source in NAMED:
+        place = Path(root or os.environ.get("KDLEARN_DATA", "data"))
+        whole, name = torchvision_sets.read_named(str(source), place, download), str(source)
     else:
-        whole = read_folder(Path(source), resize, cache, num_validation, progress)
-    train, validation = hold_out(whole.train, whole.class_names, num_validation, seed)
-    if torch.device(device).type == "cuda":
-        needed = sum(part.inputs.nbytes for part in (whole.train, whole.test))
-        needed += padded_memory(train.inputs.shape[1:], len(train.inputs))
-        check_memory(needed, torch.cuda.mem_get_info(device)[0])
-    name = str(source) if named else Path(source).resolve().name
-    return dataset_of(train, whole.test, validation, whole.class_names, name).to(device)
+        whole, name = image_folder.read_folder(Path(source), resize, cache, progress), Path(source).resolve().name
+    train, validation = hold_out(whole.train, num_validation, seed)
+    return normalised(replace(whole, train=train, validation=validation, name=name)).to(device)
 
 
 def check_resize(resize: object, source: str | Path) -> None:
@@ -76,10 +78,17 @@ def check_resize(resize: object, source: str | Path) -> None:
     if resize is None:
         return
     whole = isinstance(resize, tuple) and len(resize) == 2 and all(isinstance(one, int) and one > 0 for one in resize)
-    if not whole:
-        raise ValueError(f"resize must be (height, width) in pixels, whole numbers of at least 1; got {resize!r}")
-    if source in NAMED:
-        raise ValueError(f"resize is for folders of images; {source} is used as it was published: leave resize away")
+    if source in NAMED or not whole:
+        expected = f"(height, width) in pixels for a folder of images, and left away for {' and '.join(NAMED)}"
+        raise ValueError(f"resize must be {expected}; got {resize!r} for {source}")
+
+
+def hold_out(train: Examples, size: int, seed: int) -> tuple[Examples, Examples | None]:
+    """The training part without `size` images, and those (None for 0); classes keep their shares."""
+    if size == 0:
+        return train, None
+    held = stratified_mask("num_validation", train.labels, size, seed)
+    return train.take(~held), train.take(held)
 
 
 def stand_in() -> Dataset:
@@ -91,35 +100,12 @@ def stand_in() -> Dataset:
         pixels = (255 * (part.inputs - low) / (high - low)).round().clamp(0, 255).byte()
         return Examples(pixels.repeat(1, 3, 1, 1).repeat_interleave(4, 2).repeat_interleave(4, 3), part.labels)
 
-    train, test = enlarged(digits.train), enlarged(digits.test)
-    validation = enlarged(digits.validation) if digits.validation else None
-    return dataset_of(train, test, validation, digits.class_names, "stand-in")
+    return normalised(replace(digits, **{name: enlarged(part) for name, part in digits.splits()}, name="stand-in"))
 
 
-def dataset_of(
-    train: Examples, test: Examples, validation: Examples | None, class_names: tuple[str, ...], name: str
-) -> Dataset:
+def normalised(data: Dataset) -> Dataset:
     """Pixels as a data set that normalises them by the training split."""
-    normalise = Normalise(*pixel_statistics(train.inputs))
-    return Dataset(train, test, validation, class_names=class_names, normalise=normalise, name=name)
-
-
-def hold_out(train: Examples, class_names: tuple[str, ...], size: int, seed: int) -> tuple[Examples, Examples | None]:
-    """The training part without `size` images, and those (None for 0); classes keep their shares."""
-    if size == 0:
-        return train, None
-    total, classes = len(train.labels), len(class_names)
-    fewest, label = train.labels.bincount().min(dim=0)
-    if fewest < 2:
-        raise ValueError(f"num_validation must be 0: class {class_names[label]} has a single training image")
-    if not classes <= size <= total - classes:
-        raise ValueError(
-            f"num_validation must be 0 or {classes} … {total - classes}, so that each of {classes} classes "
-            f"can have an image on both sides; got {size}"
-        )
-    held = torch.zeros(total, dtype=torch.bool)
-    held[stratified_sample(train.labels, size, seed)] = True
-    return train.take(~held), train.take(held)
+    return replace(data, normalise=Normalise(*pixel_statistics(data.train.inputs)))
 
 
 def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -132,11 +118,3 @@ def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ..
     mean = shares @ values
     deviation = (shares * (values - mean[:, None]) ** 2).sum(dim=1).sqrt()
     return tuple(mean.tolist()), tuple(deviation.tolist())
-
-
-def read_named(source: str, root: Path | None, download: bool) -> Whole:
-    try:
-        from kdlearn.data import torchvision_sets
-    except ImportError as error:
-        raise ImportError(f'{source} is read by torchvision: pip install "kdlearn-course[images]"') from error
-    return torchvision_sets.read_named(source, Path(root or os.environ.get("KDLEARN_DATA", "data")), download)

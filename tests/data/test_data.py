@@ -93,7 +93,7 @@ def test_of_a_data_set_whose_labels_are_few_the_others_are_gone():
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 0.001, 0.999, 1.0, float("nan")])
 def test_a_share_that_leaves_a_class_without_labels_is_refused(share):
-    with pytest.raises(ValueError, match="share must lie in"):
+    with pytest.raises(ValueError, match="share must give each class a row on both sides"):
         load_digits().with_known(share)
 
 

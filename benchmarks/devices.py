@@ -9,10 +9,10 @@ from time import perf_counter
 
 import torch
 
+from kdcourse.data.stand_in import stand_in
 from kdlearn import GroundTruth
 from kdlearn.commands.presets import PRESETS, network_named
 from kdlearn.data.batches import Batch
-from kdlearn.data.images import stand_in
 from kdlearn.training.loop import OneNetwork, update
 from kdlearn.training.machine import Machine, best_machine
 

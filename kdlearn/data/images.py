@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from kdlearn.data.dataset import Dataset, Examples, Normalise, stratified_mask
-from kdlearn.data.digits import load_digits
 
 NAMED = ("cifar10", "mnist")
 
@@ -45,7 +44,8 @@ def load_images(
 
     Raises:
         ImportError: torchvision is not there, which the extra `images` brings.
-        OSError: what is missing, or could not be fetched whole.
+        FileNotFoundError: what is missing.
+        OSError: a named set that is not whole, or could not be fetched.
         ValueError: what cannot be used.
 
     >>> from pathlib import Path
@@ -89,18 +89,6 @@ def hold_out(train: Examples, size: int, seed: int) -> tuple[Examples, Examples 
         return train, None
     held = stratified_mask("num_validation", train.labels, size, seed)
     return train.take(~held), train.take(held)
-
-
-def stand_in() -> Dataset:
-    """scikit-learn's digits, enlarged to CIFAR-10's 3×32×32: for code that waits for it. Their numbers mean nothing."""
-    digits = load_digits()
-    low, high = digits.train.inputs.min(), digits.train.inputs.max()
-
-    def enlarged(part: Examples) -> Examples:
-        pixels = (255 * (part.inputs - low) / (high - low)).round().clamp(0, 255).byte()
-        return Examples(pixels.repeat(1, 3, 1, 1).repeat_interleave(4, 2).repeat_interleave(4, 3), part.labels)
-
-    return normalised(replace(digits, **{name: enlarged(part) for name, part in digits.splits()}, name="stand-in"))
 
 
 def normalised(data: Dataset) -> Dataset:

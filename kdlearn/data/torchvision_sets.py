@@ -14,16 +14,17 @@ MNIST_KEY = "aa28665425a61a84275eb1e19e0255b10cdfa3bfa667fbe6420a2b601067d896"
 
 def read_named(name: str, root: Path, download: bool) -> Dataset:
     """Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images; LeCun et al. 1998, MNIST."""
-    kind, folder = SETS[name]
+    published, folder = SETS[name]
     try:
-        parts = [kind(root, train=train, download=download) for train in (True, False)]
+        parts = [published(root, train=train, download=download) for train in (True, False)]
         data = Dataset(*map(examples_of, parts), class_names=tuple(parts[0].classes))
         if name == "mnist" and data.key != MNIST_KEY:
             raise ValueError("the images are not the published ones")
     except Exception as problem:  # torchvision raises many kinds for files that are absent or cut short
+        kind = OSError if (root / folder).is_dir() else FileNotFoundError
         ways = "delete that folder if it is there, and pass download=True"
         other = f"root, or the variable KDLEARN_DATA, may name another place that holds {folder}"
-        raise OSError(f"{name} is not whole in {root / folder} ({problem}): {ways}; {other}") from problem
+        raise kind(f"{name} is not whole in {root / folder} ({problem}): {ways}; {other}") from problem
     return data
 
 

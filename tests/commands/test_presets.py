@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from kdcourse.data.stand_in import stand_in
 from kdlearn.commands.presets import PRESETS, TrainingSchedule, network_named
-from kdlearn.data.images import stand_in
 from kdlearn.networks.basic import seeded
 from kdlearn.networks.costs import count_parameters
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from kdcourse.data.stand_in import stand_in
 from kdlearn import Batch, Comparison, Dataset, Examples, Machine, Stream, entropy, soft_labels
 from kdlearn.commands.presets import PRESETS, network_named
 from kdlearn.data.files import read_json
-from kdlearn.data.images import stand_in
 from kdlearn.engine.plan import Plan
 from kdlearn.engine.study import check_told_apart
 from kdlearn.networks.basic import seeded

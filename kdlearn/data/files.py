@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # the commands read JSON without torch and pandas
 
 HOST, NUMBERS = re.sub(r"[^\w.-]", "", platform.node()), count()
 PARTIAL = re.compile(rf"\..+\.kdlearn-partial-{re.escape(HOST)}-(\d+)-\d+")
-LABEL, SEAL, BLANK = "kdlearn-file", b"kdlearn-sha256:", b"0" * 64
+LABEL, SEAL, BLANK = b"kdlearn-file", b"kdlearn-sha256:", b"0" * 64
 ANEW = "delete it to make it anew"
 
 
@@ -61,28 +61,21 @@ def remove_partials(folder: Path, subfolders: Iterable[str] = ()) -> None:
 
     In `folder`, which the caller has recognised as its own, and in those of its `subfolders` that are there.
     """
-    places = [folder, *(place for place in (folder / name for name in subfolders) if is_real_folder(place))]
-    for path in (path for place in places for path in place.iterdir()):
+    places = (folder, *(place for name in subfolders if not (place := folder / name).is_symlink()))
+    for path in (path for place in places for path in place.glob(".*")):
         name = PARTIAL.fullmatch(path.name)
         if name and path.is_file() and not path.is_symlink() and not is_alive(int(name[1])):
             path.unlink(missing_ok=True)
 
 
-def is_real_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
-
-
 def is_alive(process: int) -> bool:
     """Whether a process of this computer runs; where the system does not tell, and on Windows, it may."""
-    if os.name == "nt":
-        return True  # signal 0, which asks elsewhere, is Ctrl-C there
     try:
-        os.kill(process, 0)
+        return os.name == "nt" or os.kill(process, 0) is None  # on Windows signal 0 is Ctrl-C
     except ProcessLookupError:
         return False
     except (OSError, OverflowError):
         return True
-    return True
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -111,7 +104,7 @@ def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", decided_by: Mappi
     copies = {name: plain_copy(name, tensor) for name, tensor in tensors.items()}
     with sealed(path) as temporary:
         try:
-            safetensors.torch.save_file(copies, temporary, metadata={LABEL: label(decided_by)})
+            safetensors.torch.save_file(copies, temporary, metadata={LABEL.decode(): label(decided_by)})
         except safetensors.SafetensorError as problem:
             raise OSError(f"{path} cannot be written: {problem}") from problem
 
@@ -126,7 +119,7 @@ def read_tensors(path: Path, decided_by: Mapping[str, str] | str | None = None) 
     check_seal(path)
     try:
         with safe_open(path, framework="pt") as file:
-            check_decided(path, file.metadata()[LABEL], decided_by)
+            check_decided(path, file.metadata()[LABEL.decode()], decided_by)
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as problem:
         raise ValueError(f"{path} holds no tensors ({problem}); {ANEW}") from problem
@@ -140,7 +133,7 @@ def write_table(path: Path, frame: "DataFrame", decided_by: Mapping[str, str] | 
     import pyarrow.parquet
 
     table = pyarrow.Table.from_pandas(frame, preserve_index=False)
-    about = {**(table.schema.metadata or {}), LABEL.encode(): label(decided_by).encode()}
+    about = {**table.schema.metadata, LABEL: label(decided_by)}
     with sealed(path) as temporary:
         pyarrow.parquet.write_table(table.replace_schema_metadata(about), temporary)
 
@@ -155,7 +148,7 @@ def read_table(path: Path, decided_by: Mapping[str, str] | str | None = None) ->
             table = file.read()
     except pyarrow.ArrowException as problem:
         raise ValueError(f"{path} holds no table ({problem}); {ANEW}") from problem
-    check_decided(path, table.schema.metadata[LABEL.encode()], decided_by)
+    check_decided(path, table.schema.metadata[LABEL], decided_by)
     return table.to_pandas()
 
 
@@ -175,8 +168,7 @@ def plain_copy(name: str, tensor: "Tensor") -> "Tensor":
 
 def label(decided_by: Mapping[str, str] | str) -> str:
     """What stands in a file about itself; its own hash is filled in last."""
-    decided_by = decided_by if isinstance(decided_by, str) else dict(decided_by)
-    return json.dumps({"decided_by": decided_by, "hash": (SEAL + BLANK).decode()}, sort_keys=True)
+    return json.dumps({"decided_by": decided_by, "hash": (SEAL + BLANK).decode()}, sort_keys=True, default=dict)
 
 
 @contextmanager
@@ -192,38 +184,31 @@ def sealed(path: Path) -> Iterator[Path]:
 
 def seal_of(path: Path) -> tuple[int, bytes, bytes]:
     """Where the hash of a file stands, what stands there, and what should: SHA-256 of the file with zeros there."""
-    with path.open("rb") as file:
-        if not os.fstat(file.fileno()).st_size:
-            raise ValueError(f"{path} is empty; {ANEW}")
-        with mmap(file.fileno(), 0, access=ACCESS_READ) as content, memoryview(content) as view:
-            found = content.find(SEAL)
-            place = found + len(SEAL)
-            if found < 0 or content.find(SEAL, place) >= 0:
-                raise ValueError(f"{path} must hold one hash of its content ({SEAL.decode()}); {ANEW}")
-            digest = sha256(view[:place])
-            digest.update(BLANK)
-            digest.update(view[place + len(BLANK) :])
-            return place, bytes(view[place : place + len(BLANK)]), digest.hexdigest().encode()
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content, memoryview(content) as view:
+        place = content.find(SEAL) + len(SEAL)
+        digest = sha256(view[:place])
+        digest.update(BLANK)
+        digest.update(view[place + len(BLANK) :])
+        return place, bytes(view[place : place + len(BLANK)]), digest.hexdigest().encode()
 
 
 def is_sealed(path: Path) -> bool:
     """Whether a file of tensors is by `write_tensors`; its label, which comes first, says so twice."""
     with path.open("rb") as file:
         start = file.read(2**16)
-    return LABEL.encode() in start or SEAL in start
+    return LABEL in start or SEAL in start
 
 
 def check_seal(path: Path) -> None:
-    _, found, digest = seal_of(path)
+    _, found, digest = seal_of(path) if path.stat().st_size else (0, b"", b"of nothing")
     if found != digest:
-        raise ValueError(f"{path} is cut or altered: its content does not have the hash that it carries; {ANEW}")
+        raise ValueError(f"{path} does not carry the hash of its content: it is cut, altered or not by kdlearn; {ANEW}")
 
 
 def check_decided(path: Path, about: str | bytes, decided_by: Mapping[str, str] | str | None) -> None:
-    found = json.loads(about)["decided_by"]
-    expected = decided_by if decided_by is None else json.loads(label(decided_by))["decided_by"]
-    if expected not in (None, found):
-        raise ValueError(f"{path} was decided by something else: {differences(found, expected)}; {ANEW}")
+    found, now = json.loads(about)["decided_by"], json.loads(json.dumps(decided_by, default=dict))
+    if now not in (None, found):
+        raise ValueError(f"{path} was decided by something else: {differences(found, now)}; {ANEW}")
 
 
 def differences(before: Any, now: Any) -> str:

@@ -257,7 +257,7 @@ def test_files_without_a_hash_are_refused_and_absent_ones_not_found(kind, tmp_pa
     safetensors.torch.save_file(TENSORS, tmp_path / "tensors")
     TABLE.to_parquet(tmp_path / "table")
     for name in ("tensors", "table"):
-        with pytest.raises(ValueError, match=rf"{name} must hold one hash"):
+        with pytest.raises(ValueError, match=rf"{name} does not carry the hash"):
             read(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "nowhere")

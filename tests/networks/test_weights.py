@@ -95,7 +95,7 @@ def test_plain_files_of_other_programs_are_taken_where_nothing_must_have_decided
     for metadata in (None, {"format": "pt"}):
         safetensors.torch.save_file(weights, path := tmp_path / "foreign", metadata=metadata)
         assert same(load_weights(path), weights)
-        with pytest.raises(ValueError, match=f"{path} must hold one hash"):
+        with pytest.raises(ValueError, match=f"{path} does not carry the hash"):
             load_weights(path, "a run's key")
 
 

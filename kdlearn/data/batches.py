@@ -1,13 +1,13 @@
 """Batches whose rows and views are a function of the seed and the update alone."""
 
-import hashlib
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from kdlearn.data.dataset import Examples, bytes_of, generator_of
+from kdlearn.data.dataset import Examples, generator_of, tensors_hash
 
 BLOCK = 4096  # so many rows are drawn at once: one generator a small permutation would take longer than an update
 
@@ -45,18 +45,16 @@ class Order:
 
     def __init__(self, seed: int, size: int) -> None:
         self.seed, self.size, self.block = seed, size, max(1, BLOCK // size) * size
-        self.drawn: dict[int, Tensor] = {}
+        self.drawn = lru_cache(maxsize=2)(self.draw)
 
     def __call__(self, start: int, stop: int) -> Tensor:
         """Row numbers `(stop - start,)` at these places of the sequence; place p lies in epoch p // size."""
         first, last = start // self.block, (stop - 1) // self.block
-        self.drawn = {number: self.drawn.get(number, self.draw(number)) for number in range(first, last + 1)}
-        rows = torch.cat([*self.drawn.values()])
+        rows = torch.cat([self.drawn(number) for number in range(first, last + 1)])
         return rows[start - first * self.block : stop - first * self.block]
 
     def draw(self, number: int) -> Tensor:
-        if number in self.drawn:
-            return self.drawn[number]
+        """Permutations one after the other, `(block,)`."""
         keys = torch.rand(self.block // self.size, self.size, generator=generator_of(self.seed, number))
         return keys.argsort(dim=1, stable=True).flatten()
 
@@ -100,11 +98,8 @@ class Stream:
 
     def about(self) -> dict[str, Any]:
         """What decides the batches, but for the views and the teacher, which are functions."""
-        held = {name: values for name, values in self.examples._asdict().items() if values is not None}
-        digest = hashlib.sha256(repr({name: (values.dtype, values.shape) for name, values in held.items()}).encode())
-        for values in (*held.values(), self.rows):
-            digest.update(bytes_of(values))
-        return {"data": digest.hexdigest(), "batch_size": self.batch_size, "order": self.order.seed}
+        held = self.examples._asdict() | {"rows": self.rows}
+        return {"data": tensors_hash(held.items()), "batch_size": self.batch_size, "order": self.order.seed}
 
     def __len__(self) -> int:
         return max(1, round(len(self.rows) / self.batch_size))

@@ -1,7 +1,7 @@
 """A data set as tensors: what is learned from, what is tuned on, and what is read once at the end."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -107,20 +107,24 @@ class Dataset:
     @property
     def key(self) -> str:
         """SHA-256 of class names, shapes and content, in hexadecimal; where it lies and its name are left out."""
-        digest = hashlib.sha256(repr(self.class_names).encode())
-        if self.normalise is not None:  # known by what it does
-            digest.update(bytes_of(self.inputs("train", slice(0, 64))))
-        for name, part in self.splits():
-            for kind, values in part._asdict().items():
-                if values is not None:
-                    digest.update(f"{name} {kind} {values.dtype} {tuple(values.shape)}".encode())
-                    digest.update(bytes_of(values))
-        return digest.hexdigest()
+        held = ((f"{name} {kind}", values) for name, part in self.splits() for kind, values in part._asdict().items())
+        known_by = b"" if self.normalise is None else bytes_of(self.inputs("train", slice(0, 64)))  # by what it does
+        return tensors_hash(held, repr(self.class_names).encode() + known_by)
 
 
 def bytes_of(values: Tensor) -> memoryview:
     """The content of a tensor, for a hash."""
     return values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+
+
+def tensors_hash(named: Iterable[tuple[str, Tensor | None]], start: bytes = b"") -> str:
+    """SHA-256, in hexadecimal, of `start`, then of names, types, shapes and values; what is None is left out."""
+    digest = hashlib.sha256(start)
+    for name, values in named:
+        if values is not None:
+            digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+            digest.update(bytes_of(values))
+    return digest.hexdigest()
 
 
 def logits_shape(labels: Tensor, num_classes: int) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ epoch once, and every student that sees them reads its answers.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Integral
 
 import torch
@@ -15,7 +16,6 @@ from torch.nn.functional import pad
 from kdlearn.data.dataset import Dataset, generator_of
 
 SHIFTS, SIDES = 1, 2  # two streams of random numbers, apart from the one that shuffles
-BORDERS = ("reflect", "darkest")
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,15 @@ class Views:
     border: str = "reflect"
 
     def __post_init__(self) -> None:
-        for name, least in {"pixels": 0, "seed": 0, "period": 1}.items():
+        period = {} if self.period is None else {"period": 1}
+        for name, least in {"pixels": 0, "seed": 0, **period}.items():
             value = getattr(self, name)
-            if name == "period" and value is None:
-                continue
             if not isinstance(value, Integral) or value < least:
                 raise ValueError(f"{name} must be a whole number of at least {least}; got {value!r}")
             object.__setattr__(self, name, int(value))  # NumPy's numbers print otherwise, and a recipe is hashed
-        if not isinstance(self.flip, bool):
-            raise ValueError(f"flip must be True or False; got {self.flip!r}")
-        if self.border not in BORDERS:
-            raise ValueError(f"border must be one of {', '.join(BORDERS)}; got {self.border!r}")
+        for name, allowed in {"flip": (True, False), "border": ("reflect", "darkest")}.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}; got {getattr(self, name)!r}")
 
     def of(self, data: Dataset, split: str = "train") -> "BoundViews":
         """The views of a split, on its device.
@@ -82,7 +80,6 @@ class BoundViews:
         height, width = images.shape[-2:]
         padded = self.padded(images)
         self.windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, channels, down, right, height, width)
-        self.drawn_for: int | None = None
 
     def padded(self, images: Tensor) -> Tensor:
         """The images with their borders, the mirrored ones mirrored, so that an epoch mirrors whole batches or nothing.
@@ -103,7 +100,7 @@ class BoundViews:
 
     def __call__(self, epoch: int, rows: Tensor) -> Tensor:
         epoch = epoch % self.recipe.period if self.recipe.period else epoch
-        down, right = (values[rows] for values in self.draw(epoch))
+        down, right = self.draw(epoch)[:, rows]
         right = torch.where(self.mirrored[rows], 2 * self.recipe.pixels - right, right)
         images = self.windows[rows, :, down, right]
         if self.recipe.flip and epoch % 2:
@@ -114,11 +111,12 @@ class BoundViews:
 
     def draw(self, epoch: int) -> Tensor:
         """For each image how far down and right its window lies before it is mirrored: `(2, N)`."""
-        if self.drawn_for != epoch:
-            size, generator = (2, len(self)), generator_of(self.recipe.seed, epoch, SHIFTS)
-            drawn = torch.randint(2 * self.recipe.pixels + 1, size, generator=generator)
-            self.drawn, self.drawn_for = drawn.to(self.windows.device), epoch
-        return self.drawn
+        return shifts(self.recipe.seed, epoch, self.recipe.pixels, len(self)).to(self.windows.device)
+
+
+@lru_cache(maxsize=16)  # every batch of an epoch asks for them
+def shifts(seed: int, epoch: int, pixels: int, size: int) -> Tensor:
+    return torch.randint(2 * pixels + 1, (2, size), generator=generator_of(seed, epoch, SHIFTS))
 
 
 def check_images(recipe: Views, images: Tensor) -> None:

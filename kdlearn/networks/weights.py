@@ -1,6 +1,5 @@
 """Where a network's weights come from: another network's layers that fit, or a file (safetensors, never a pickle)."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from kdlearn.data.dataset import tensors_hash
 from kdlearn.data.files import is_sealed, read_tensors, write_tensors
 
 
@@ -102,11 +102,7 @@ def weights_hash(model: nn.Module) -> str:
     >>> weights_hash(one) == weights_hash(other)
     True
     """
-    digest = hashlib.sha256()
-    for name, tensor in sorted({**dict(model.named_buffers()), **model.state_dict()}.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.contiguous().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    return tensors_hash(sorted({**dict(model.named_buffers()), **model.state_dict()}.items()))
 
 
 def are_finite(model: nn.Module) -> bool:

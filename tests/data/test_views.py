@@ -165,8 +165,8 @@ def test_other_splits_have_views_too():
         ({"seed": -3}, "seed must be a whole number of at least 0; got -3"),
         ({"seed": None}, "seed must be a whole number of at least 0; got None"),
         ({"period": 0}, "period must be a whole number of at least 1; got 0"),
-        ({"flip": "no"}, "flip must be True or False; got 'no'"),
-        ({"border": "black"}, "border must be one of reflect, darkest; got 'black'"),
+        ({"flip": "no"}, r"flip must be one of \(True, False\); got 'no'"),
+        ({"border": "black"}, r"border must be one of \('reflect', 'darkest'\); got 'black'"),
     ],
 )
 def test_bad_settings_are_refused_at_once(options, words):

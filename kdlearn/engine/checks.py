@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
 from kdlearn.data.dataset import Dataset, logits_shape
-from kdlearn.engine.keys import Keys
+from kdlearn.engine.digests import digest
 from kdlearn.engine.run import Run
 from kdlearn.formulas.arguments import are_distributions
 from kdlearn.formulas.metrics import accuracy
@@ -21,6 +21,7 @@ from kdlearn.training.answers import DTYPES, StoredTeacher
 from kdlearn.training.loop import OneNetwork, seeded_numbers
 from kdlearn.training.machine import Machine
 from kdlearn.training.outputs import captured_outputs, eval_mode, layer_of
+from kdlearn.training.strategies import Strategy
 from kdlearn.training.together import can_be_stacked
 
 ROWS = 4  # of an example batch
@@ -337,9 +338,9 @@ def check_loss(run: Run, network: nn.Module, example: Batch) -> None:
     with seeded_numbers(0):
         learner = OneNetwork(network.train(), run.strategy, Machine(), lambda: example)
         try:
-            before = Keys(Machine(), {}).state(run.strategy)
+            before = state_of(run.strategy)
             loss = learner.loss(example)
-            changed = Keys(Machine(), {}).state(run.strategy) != before
+            changed = state_of(run.strategy) != before
         except (AttributeError, TypeError, IndexError, ValueError) as problem:
             if isinstance(problem, ValueError) and not estimates_numbers(run):
                 raise
@@ -375,3 +376,10 @@ def way_out(run: Run) -> str:
 
 def told_of(run: Run) -> str:
     return " ".join([repr(run.strategy.name), *([str(run.strategy.settings)] if run.strategy.settings else [])])
+
+
+def state_of(strategy: Strategy) -> str:
+    try:
+        return digest(strategy)
+    except Exception:  # what pickle refuses
+        return ""

@@ -14,7 +14,8 @@ from torch import Tensor
 from kdlearn.engine.asking import Asking, asking_of, check_answers, check_steady, keep_answers
 from kdlearn.engine.carry_out import Task, num_classes_of
 from kdlearn.engine.checks import Checks
-from kdlearn.engine.keys import Keys, asked, digest, tensors_key
+from kdlearn.engine.digests import digest
+from kdlearn.engine.keys import Keys, query_key
 from kdlearn.engine.run import Run
 from kdlearn.training.answers import StoredTeacher, teacher_of
 from kdlearn.training.machine import Machine
@@ -34,7 +35,7 @@ class Plan:
             for run in self.all:
                 self.checks.of(run)
             self.told = self.ask_those_that_only_answer()
-        self.keys = Keys(machine, {name: tensors_key(found) for name, found in self.told.items()})
+        self.keys = Keys(machine, {name: digest(found) for name, found in self.told.items()})
         # Of equal runs one whose weights are to be kept.
         self.unique = {self.keys.of(run): run for run in sorted(self.all, key=lambda run: run.keep)}
         self.weights: dict[str, str] = {}  # key of a teacher's run -> name of its weights
@@ -67,7 +68,7 @@ class Plan:
         told = [views, run.lengths, run.batch_size, run.measured_on]
         _, network = self.keys.first_network(run)
         about = [network, shapes, len(measured.inputs), told, run.recipe.settings()]
-        return digest(self.keys.plain([*about, run.metric, run.answers]))
+        return digest([*about, self.keys.part(run.metric), run.answers])
 
     def task(self, members: Sequence[tuple[str, Run]]) -> Task:
         runs = [run for _, run in members]
@@ -92,7 +93,7 @@ class Plan:
             return None
         teacher = self.weights_of_teacher(run) or self.keys.teacher(run)
         machine = self.machine.settings()
-        return digest([teacher, self.keys.data(run), self.keys.plain(run.views), run.answers, machine])
+        return digest([teacher, self.keys.data(run), self.keys.part(run.views), run.answers, machine])
 
     def askings(self, tasks: Sequence[Task]) -> list[tuple[Asking, Run, str]]:
         """What must be asked of trained networks before these tasks, each once."""
@@ -108,7 +109,7 @@ class Plan:
         wanted: dict[tuple, list[Run]] = defaultdict(list)
         for run in self.all:
             if run.asks_teacher and not isinstance(run.teacher, Run):
-                wanted[asked(run)].append(run)
+                wanted[query_key(run)].append(run)
         return {name: self.answers_of(runs) for name, runs in wanted.items()}
 
     def answers_of(self, runs: Sequence[Run]) -> dict[str, Tensor]:
@@ -126,7 +127,7 @@ class Plan:
         """Write what `ask_those_that_only_answer` found, and hold it in memory no longer."""
         for run in self.all:
             if run.asks_teacher and not isinstance(run.teacher, Run):
-                keep_answers(folder, str(self.answers_name(run)), self.told[asked(run)].items())
+                keep_answers(folder, str(self.answers_name(run)), self.told[query_key(run)].items())
         self.told = {}
 
 

@@ -97,8 +97,8 @@ def carried_out(
 def not_kept(names: Sequence[str]) -> str:
     odd = ", ".join(sorted(set(names)))
     return (
-        f"results are not kept, since {odd} cannot be known again: put its source into a file or a notebook cell, and "
-        "take out what pickle refuses, such as an open file"
+        f"results are not kept, since what decides them cannot be read: {odd}. Take out what pickle refuses, such as "
+        "an open file or a lock, or make it where it is used"
     )
 
 

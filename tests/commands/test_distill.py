@@ -149,12 +149,6 @@ def test_names_in_files_steer_no_terminal(here, kdlearn_here: Command):
 
 
 def test_what_cannot_be_kept_is_not_begun(monkeypatch, here, pictures, trained, kdlearn_here: Command):
-    monkeypatch.setattr("kdlearn.engine.keys.source_of", lambda found: (_ for _ in ()).throw(unreadable()))
+    monkeypatch.setattr("kdlearn.engine.keys.sources", lambda: Path("nowhere/own.py").read_bytes())
     result = kdlearn_here("distill", pictures, "--out", "out", "--preset", "tiny", "--seeds", 1)
     assert result.code == 1 and "not kept" in result.err and not trained and not (here / "out").exists()
-
-
-def unreadable() -> Exception:
-    from kdlearn.engine.keys import UnreadableSourceError
-
-    return UnreadableSourceError("the source of a lambda cannot be read")

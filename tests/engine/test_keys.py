@@ -263,13 +263,17 @@ def test_the_same_run_made_again_has_the_same_key(keys, name):
     assert key(DECIDES[name]()) == keys[name]
 
 
-def test_another_process_finds_the_same_keys(keys):
+def test_two_processes_find_the_same_keys():
     code = "import json, test_keys as t; print(json.dumps({name: t.key(make()) for name, make in t.DECIDES.items()}))"
     path = os.pathsep.join(map(str, [Path(__file__).parents[2], Path(__file__).parents[1], Path(__file__).parent]))
-    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    environment = {**os.environ, **threads, "PYTHONPATH": path, "PYTHONHASHSEED": "1"}
-    printed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert json.loads(printed.stdout) == keys
+    printed = []
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": seed}
+        found = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        )
+        printed.append(json.loads(found.stdout))
+    assert printed[0] == printed[1] and len({*printed[0].values()}) == len(DECIDES)
 
 
 def test_what_people_call_it_and_whether_weights_are_kept_decide_nothing(keys):
@@ -356,20 +360,25 @@ def test_another_source_gives_another_key_and_the_same_the_same(tmp_path, monkey
     assert found[0] == found[1] != found[2]
 
 
-def test_where_source_cannot_be_read_nothing_is_kept_and_that_is_said(tmp_path):
-    made: dict = {"__name__": "nowhere"}
-    exec(STRATEGY.format(factor=1.0), made)
-    with pytest.warns(UnreadableSource, match="results are not kept, since nowhere"):
-        table = study([run(strategy=made["Mine"]())], tmp_path / "study")
+def test_a_module_whose_file_is_gone_is_not_kept_and_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "own", module_of(tmp_path, METRIC.format(factor=1.0)))
+    Path(sys.modules["own"].__file__).unlink()
+    with pytest.warns(UnreadableSource, match=r"results are not kept.*own\.py"):
+        table = study([run()], tmp_path / "study")
     assert len(table) == 1 and not (tmp_path / "study").exists()
 
 
+def locked(power: float) -> Power:
+    strategy = Power(power)
+    strategy.lock = threading.Lock()
+    return strategy
+
+
 def test_what_pickle_refuses_is_not_kept_and_that_is_said(tmp_path):
-    strategy = Tensorial(torch.ones(3))
-    strategy.weights = threading.Lock()
-    with pytest.warns(UnreadableSource, match=r"since _thread\.lock .* pickle refuses"):
-        study([run(strategy=strategy)], tmp_path / "study")
-    assert not (tmp_path / "study").exists()
+    runs = [run(strategy=locked(power), names={"which": str(power)}) for power in (0.8, 0.1)]
+    with pytest.warns(UnreadableSource, match=r"results are not kept.*_thread\.lock"):
+        table = study(runs, tmp_path / "study")
+    assert not (tmp_path / "study").exists() and table["loss"].nunique() == 2
 
 
 AROUND = {  # name: what defines a helper, and what uses it

@@ -20,16 +20,12 @@ import kdlearn
 from kdlearn.data.files import PARTIAL, read_json, remove_partials, write_json
 from kdlearn.engine.asking import ask_network
 from kdlearn.engine.carry_out import carry_out
-from kdlearn.engine.checks import COLUMNS
 from kdlearn.engine.plan import Plan
 from kdlearn.engine.run import Run
 from kdlearn.training.machine import Machine
 
 CONTENT = {"what": "a study of kdlearn; its files are named by what decides them", "engine": kdlearn.ENGINE}
 ABOUT, FOLDERS = "kdlearn-study.json", ("rows", "answers", "networks", "checkpoints")
-
-
-RESERVED = COLUMNS - {"strategy", "teacher"} | {"learning_rate", "rows"}
 
 
 class UnreadableSource(UserWarning):
@@ -229,10 +225,6 @@ def check_told_apart(plan: Plan) -> None:
     """Runs that differ must differ in a column of the table, or a difference would be of several at once."""
     seen: dict[str, str] = {}
     for run in plan.requested:
-        taken = RESERVED | {run.metric_name, f"teacher_{run.metric_name}", "value_a", "value_b"}
-        clash = sorted({*run.strategy.settings, *run.names} & taken) or sorted({run.metric_name} & RESERVED)
-        if clash:
-            raise ValueError(f"no setting, name or metric may be called {clash[0]!r}, a column of the table: rename it")
         line, key = repr((about(run), run.lengths)), plan.keys.of(run)
         other = seen.setdefault(line, key)
         if other != key:

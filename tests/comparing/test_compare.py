@@ -399,7 +399,7 @@ REFUSED = {
     "a sample too small": ({"sample": 9}, ValueError, r"sample must lie in 10 … 120"),
     "a sample too large": ({"sample": 121}, ValueError, r"sample must lie in 10 … 120"),
     "augmented data": ({"data": {**PLAIN, "train": Varying(*PLAIN["train"])}}, ValueError, "views=kdlearn.Views"),
-    "no labels": ({"data": {**PLAIN, "train": (PLAIN["train"][0], None)}}, ValueError, "reads ground truth"),
+    "no labels": ({"data": {**PLAIN, "train": (PLAIN["train"][0], None)}}, ValueError, "reads labels, which"),
     "a class for a strategy": ({"strategies": [SoftLabels]}, TypeError, "must be instances of kdlearn.Strategy"),
     "a word for a strategy": ({"strategies": ["soft"]}, TypeError, "must be instances of kdlearn.Strategy"),
     "a function for a strategy": ({"strategies": [lambda *_: 0]}, TypeError, "must be instances of kdlearn.Strategy"),

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small import STUDENT, TEACHER, Power, digits, shapes, taught
+from small import STUDENT, TEACHER, Power, digits, same_weights, shapes, taught, with_batch_norm
+from torch import nn
 
 from kdlearn import (
     Dataset,
@@ -40,7 +41,7 @@ REFUSED = {
     "a length of half an update": ({"lengths": (5.5,)}, "lengths must be whole numbers"),
     "no length": ({"lengths": (0,)}, "lengths must be whole numbers"),
     "a negative seed": ({"seed": -1}, "seed must be a whole number of at least 0"),
-    "a metric by the name of another column": ({"metric": loss}, "metric must have a name that is no other column"),
+    "a metric by the name of another column": ({"metric": loss}, "may be called 'loss'"),
     "no sample": ({"sample": 0}, "sample must be a whole number of at least 1"),
     "no such split": ({"data": replace(DATA, validation=None), "measured_on": "validation"}, "validation split"),
     "nothing to measure by": (
@@ -71,6 +72,45 @@ def test_checks_are_made_once_for_runs_that_share_a_network_and_a_strategy():
     for seed in range(20):
         checks.of(run(network=build, seed=seed))
     assert len(built) < 8
+
+
+class Octets(Power):
+    """Of neighbours in a batch, eight each."""
+
+    def __call__(self, student_logits, batch):
+        return super().__call__(student_logits.view(-1, 8, 10).flatten(0, 1), batch)
+
+
+def test_an_update_is_tried_with_as_many_rows_as_a_batch_has():
+    few = digits(train=20)
+    assert len(study([run(data=few, strategy=Octets(0.8), teacher=taught(), lengths=(3,), batch_size=32)])) == 1
+    with pytest.raises(ValueError, match=r"'power'.* fails in its first update"):
+        Plan([run(strategy=Octets(0.8), teacher=taught(), batch_size=30)], Machine())
+    with pytest.raises(ValueError, match=r"'ground truth' fails in its first update: .*more than 1 value"):
+        Plan([run(network=with_batch_norm, batch_size=1)], Machine())
+
+
+class Counting(nn.Module):
+    """What it holds beside its weights changes when it is called, as statistics do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = STUDENT()
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, inputs):
+        self.seen += 1
+        return self.network(inputs)
+
+
+def test_a_trial_leaves_no_trace():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    checks, asked = Checks(Machine()), run(network=Counting, strategy=SoftLabels(2.0), teacher=(teacher := taught()))
+    checks.of(asked)
+    assert torch.equal(torch.rand(2), expected), "torch's random numbers go on as before"
+    assert same_weights(checks.network(asked), asked.build()) and same_weights(teacher, taught())
 
 
 def test_a_row_that_is_not_known_may_carry_any_label():

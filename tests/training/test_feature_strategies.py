@@ -136,7 +136,7 @@ def test_what_cannot_be_is_refused(make, said):
 @pytest.mark.parametrize(
     ("strategy", "said"),
     [
-        (Hint("0", "2"), r"layers must both give features.*got \(4, 2, 8, 8\) and \(4, 3, 4, 4\)"),
+        (Hint("0", "2"), r"layers must both give features.*got \(64, 2, 8, 8\) and \(64, 3, 4, 4\)"),
         (AttentionTransfer("0", "2"), r"same places; got \(8, 8\) and \(4, 4\)"),
         (AttentionTransfer("0", "8"), r"teacher_features must have shape|shape \(N, channels, places …\)"),
         (Contrastive("0", "8"), "layers must both give features"),

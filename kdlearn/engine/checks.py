@@ -45,10 +45,9 @@ class Checks:
         self.once(("data", id(run.data), run.measured_on), lambda: check_data(run))
         check_sample(run)
         classes = self.num_classes(run)
-        self.once(
-            ("metric", id(run.data), run.measured_on, id(run.metric), classes), lambda: check_metric(run, classes)
-        )
         self.once(("labels", id(run.data), classes), lambda: check_labels(run, classes))
+        metric = "metric", id(run.data), run.measured_on, id(run.metric), classes
+        self.once(metric, lambda: check_metric(run, classes))
         if isinstance(run.teacher, Run) and run.asks_teacher and (taught := self.num_classes(run.teacher)) != classes:
             raise ValueError(f"teacher and student must name the same classes; they name {taught} and {classes}")
         self.once(self.name("update", run), lambda: try_update(run, self.network(run), self.batch(run), self.alone))

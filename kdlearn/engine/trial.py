@@ -57,7 +57,7 @@ def num_classes(network: nn.Module, run: Run, machine: Machine) -> int:
     """How many logits a network gives, of which each label has a row."""
     data, inputs = first_rows(run, machine)
     try:
-        logits = predict(network, inputs, len(inputs), machine)
+        logits = predict(copy.deepcopy(network), inputs, len(inputs), machine)  # what a call changes is not kept
     except Exception as problem:
         way = ". Inputs are whole numbers: inputs.float() / 255 makes pixels of them" * (inputs.dtype == torch.uint8)
         raise ValueError(f"the network cannot take inputs of shape {tuple(inputs.shape)}: {problem}{way}") from problem
@@ -108,7 +108,7 @@ def features(run: Run, inputs: Tensor, machine: Machine) -> dict[str, Any]:
     if not isinstance(teacher, nn.Module):
         raise TypeError(f"a strategy with layers needs a torch network for a teacher; got {type(teacher).__name__}")
     layers = [layer for _, layer in run.strategy.layers]
-    return LiveAnswers(teacher, lambda epoch, rows: inputs, layers, machine)(0, torch.empty(0))
+    return LiveAnswers(teacher, lambda epoch, rows: inputs, layers, machine)(0, torch.arange(len(inputs)))
 
 
 def try_update(run: Run, network: nn.Module, batch: Batch, machine: Machine) -> None:

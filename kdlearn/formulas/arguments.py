@@ -165,7 +165,7 @@ def check_weight(name: str, weight: float | Tensor, highest: float = 1.0) -> Non
 
 def check_temperature(temperature: float | Tensor) -> None:
     """Refuse what is no positive, finite number, and a tensor that wants a gradient: the losses give it none."""
-    if check_number("temperature", temperature) and not 0 < temperature < math.inf:
+    if check_number("temperature", temperature) and not (temperature > 0 and temperature * temperature < math.inf):
         raise ValueError(f"temperature must be above 0 and finite; got {temperature}")
     if isinstance(temperature, Tensor) and temperature.requires_grad:
         raise ValueError("temperature must not require a gradient, since none would reach it. temperature.detach()")

@@ -232,5 +232,5 @@ class JensenShannon(Softened):
 
 
 def strategies_by_cli_name() -> Mapping[str, type[Strategy]]:
-    """The strategies that the command line knows by a word, in the order in which they are defined."""
-    return {one.cli_name: one for one in subclasses() if one.cli_name}
+    """kdlearn's own strategies by their names on the command line, in the order in which they are defined."""
+    return {one.cli_name: one for one in subclasses() if one.cli_name and one.__module__.startswith("kdlearn.")}

@@ -395,7 +395,7 @@ REFUSED = {
     "a negative label": ({"data": labelled("test", -1)}, ValueError, "labels of test"),
     "NaN": ({"data": spoiled(float("nan"))}, ValueError, "inputs of train must be finite"),
     "infinity": ({"data": spoiled(float("inf"))}, ValueError, "inputs of train must be finite"),
-    "a temperature without end": ({"strategies": [SoftLabels(1e300)]}, ValueError, "must give a finite"),
+    "a temperature without end": ({"strategies": [SoftLabels(1e300)]}, ValueError, "above 0 and finite"),
     "a sample too small": ({"sample": 9}, ValueError, r"sample must lie in 10 … 120"),
     "a sample too large": ({"sample": 121}, ValueError, r"sample must lie in 10 … 120"),
     "augmented data": ({"data": {**PLAIN, "train": Varying(*PLAIN["train"])}}, ValueError, "views=kdlearn.Views"),

@@ -117,7 +117,7 @@ def test_jensen_shannon_is_zero_for_the_teacher_and_the_same_from_both_sides():
 # What has layers, has numbers as labels, or draws, is tested beside its own like.
 ELSEWHERE = ("kdlearn.training.feature_strategies", "kdlearn.training.regression_strategies")
 SEEN = {Strategy, kdlearn.TeachersSampledLabels, *map(type, EXPECTED)}
-NEEDED = {kdlearn.TopK: (2,), TruthWhereKnown: (SoftLabels(2.0),)}
+NEEDED = {kdlearn.TopK: (2.0, 2), TruthWhereKnown: (SoftLabels(2.0),)}
 KINDS = [kind for name in kdlearn.__all__ if isinstance(kind := getattr(kdlearn, name), type)]
 FOUND = [kind for kind in KINDS if issubclass(kind, Strategy) and kind.__module__ not in ELSEWHERE]
 EVERY = [*EXPECTED, *(kind(*NEEDED.get(kind, ())) for kind in FOUND if kind not in SEEN)]

@@ -156,9 +156,8 @@ class Stretches:
     def __len__(self) -> int:
         return len(self.ends)
 
-    def batches(self, stretch: int, done: int) -> Iterator[Any]:
-        """What is left of a stretch when `done` of its updates are done."""
-        return map(self.batch_of, range(self.start(stretch) + done, self.ends[stretch]))
+    def batches(self, stretch: int) -> Iterator[Any]:
+        return map(self.batch_of, range(self.start(stretch), self.ends[stretch]))
 
     def progress(self, stretch: int, done: int) -> float:
         """The share of all updates that is done, in [0, 1)."""

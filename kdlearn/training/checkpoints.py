@@ -1,11 +1,8 @@
 """Where a training stands, kept on disk: one that was killed goes on and ends with the same weights."""
 
 import json
-import signal
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +16,6 @@ OUTLINE, TENSOR = (
     "outline",
     "kdlearn-tensor",
 )  # the tensor of bytes that holds, as JSON, all but the tensors; a name there
-
-
-@dataclass
-class Position:
-    """Epochs that are done, steps of the present one, their losses, and the curve so far."""
-
-    epoch: int = 0
-    losses: list[Tensor] = field(default_factory=list)
-    curve: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,22 +39,22 @@ class Checkpoint:
         parts = {"weights": weights, "groups of weights": [type(self.optimizer).__qualname__, *groups]}
         return {str(name): json.dumps(one, default=as_python) for name, one in {**settings, **parts}.items()}
 
-    def save(self, position: Position) -> None:
-        """An earlier checkpoint stays until this one is complete."""
+    def save(self, curve: list[dict[str, Any]]) -> None:
+        """Keep how a training stands whose curve is this; an earlier checkpoint stays until this one is complete."""
         if self.path is not None:
             state = {
                 "network": self.network.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
-                "position": vars(position),
+                "curve": curve,
                 "random": torch.get_rng_state(),
                 "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             }
             write_state(self.path, state, self.decided_by())
 
-    def load(self) -> Position:
-        """Put network, optimiser and random numbers where they were; the beginning, where there is no file."""
+    def load(self) -> list[dict[str, Any]]:
+        """Put network, optimiser and random numbers where they were; returns the curve, empty without a file."""
         if self.path is None or not self.path.exists():
-            return Position()
+            return []
         state = read_state(self.path, self.decided_by())
         by_weight = state["optimizer"]["state"]
         state["optimizer"]["state"] = {int(number): by_weight[number] for number in by_weight}
@@ -75,7 +63,7 @@ class Checkpoint:
         torch.set_rng_state(state["random"])
         for device, random in zip(range(torch.cuda.device_count()), state["random_cuda"], strict=False):
             torch.cuda.set_rng_state(random, device)
-        return Position(**state["position"])
+        return state["curve"]
 
 
 def write_state(path: Path, state: Any, decided_by: Mapping[str, str]) -> None:
@@ -112,23 +100,3 @@ def as_python(value: Any) -> Any:
         "settings, and what evaluate returns, must be numbers, strings, booleans, None, or lists and dictionaries of "
         f"them; got {type(value).__name__}"
     )
-
-
-@contextmanager
-def interrupts_noted() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event, so that a step is finished and saved before the training stops.
-
-    Who looks at the event ends the block by raising KeyboardInterrupt; if the block ends without, as when Ctrl-C came
-    in the last evaluation, it is raised here: no Ctrl-C is lost.
-    """
-    noted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield noted  # Python delivers signals to the main thread only
-        return
-    before = signal.signal(signal.SIGINT, lambda number, frame: noted.set())
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if noted.is_set():
-        raise KeyboardInterrupt

@@ -11,15 +11,8 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
+from kdlearn.formulas import features
 from kdlearn.formulas.arguments import check_weight
-from kdlearn.formulas.features import (
-    attention_transfer_loss,
-    contrastive_loss,
-    hint_loss,
-    relational_angle_loss,
-    relational_distance_loss,
-    similarity_preserving_loss,
-)
 from kdlearn.formulas.labels import full_precision
 from kdlearn.training.strategies import SoftLabels
 from kdlearn.training.strategy import Strategy
@@ -56,9 +49,7 @@ class FeatureStrategy(Strategy):
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
         if batch.mask is not None:
-            raise ValueError(
-                f"strategy {self.name!r} compares whole rows, and the batch has a mask: leave the mask out"
-            )
+            raise ValueError(f"strategy {self.name!r} compares whole rows; the batch has a mask: leave it out")
         values = self.beside(student_logits, batch)
         [student], [teacher] = batch.student_features, batch.teacher_features
         if batch.trained is not None:
@@ -92,7 +83,6 @@ class Projected(FeatureStrategy):
         return projection(student, teacher)
 
 
-@dataclass(frozen=True)
 class Hint(Projected):
     """FitNets' hint: a projection of the student's layer is to say what the teacher's layer says. See `hint_loss`.
 
@@ -105,10 +95,9 @@ class Hint(Projected):
     """
 
     what = "hint"
-    feature_loss = staticmethod(hint_loss)
+    feature_loss = staticmethod(features.hint_loss)
 
 
-@dataclass(frozen=True)
 class AttentionTransfer(FeatureStrategy):
     """The student is to be active at the places where the teacher is. See `attention_transfer_loss`.
 
@@ -119,7 +108,7 @@ class AttentionTransfer(FeatureStrategy):
     """
 
     what = "attention"
-    feature_loss = staticmethod(attention_transfer_loss)
+    feature_loss = staticmethod(features.attention_transfer_loss)
 
 
 @dataclass(frozen=True)
@@ -141,13 +130,12 @@ class Relational(FeatureStrategy):
         check_weight("angle_weight", self.angle_weight, highest=float("inf"))
 
     def feature_values(self, student: Tensor, teacher: Tensor) -> Tensor:
-        distances = relational_distance_loss(student, teacher, reduction="none")
+        distances = features.relational_distance_loss(student, teacher, reduction="none")
         if self.angle_weight == 0:  # angles take N times as long
             return distances
-        return distances + self.angle_weight * relational_angle_loss(student, teacher, reduction="none")
+        return distances + self.angle_weight * features.relational_angle_loss(student, teacher, reduction="none")
 
 
-@dataclass(frozen=True)
 class SimilarityPreserving(FeatureStrategy):
     """Rows that are alike for the teacher are to be alike for the student. See `similarity_preserving_loss`.
 
@@ -158,7 +146,7 @@ class SimilarityPreserving(FeatureStrategy):
     """
 
     what = "similarities"
-    feature_loss = staticmethod(similarity_preserving_loss)
+    feature_loss = staticmethod(features.similarity_preserving_loss)
 
 
 @dataclass(frozen=True)
@@ -175,4 +163,4 @@ class Contrastive(Projected):
     what = "contrast"
 
     def feature_values(self, student: Tensor, teacher: Tensor) -> Tensor:
-        return contrastive_loss(student, teacher, self.contrast_temperature, reduction="none")
+        return features.contrastive_loss(student, teacher, self.contrast_temperature, reduction="none")

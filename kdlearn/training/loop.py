@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
 from operator import length_hint
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +12,7 @@ from tqdm.auto import tqdm
 
 from kdlearn.data.batches import Batch, Stream, Stretches
 from kdlearn.networks.weights import are_finite
-from kdlearn.training.checkpoints import Checkpoint, Position, interrupts_noted
+from kdlearn.training.checkpoints import Checkpoint
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Adam, Optimizer, Recipe, recipe_of
 from kdlearn.training.outputs import captured_outputs, eval_mode
@@ -55,8 +54,8 @@ def train(
             `functools.partial(torch.optim.AdamW, lr=1e-3)`.
         machine: on which device, and in which precision; network and batches must be there already.
         evaluate: what it returns for the network after an epoch is added to the curve.
-        checkpoint: a file that is written after each epoch and on Ctrl-C; where it is there, the training goes on from
-            it and ends as if it had never stopped. The caller deletes it.
+        checkpoint: a file that is written after each epoch; where it is there, the training goes on from it and ends as
+            if it had never stopped. The caller deletes it.
         settings: plain values that a checkpoint must share beside network, strategy, optimiser, lengths, seed and
             machine, such as which data these are; of a `Stream` the data are known.
         seed: of dropout and of what the strategy prepares; None takes torch's own random numbers as they stand.
@@ -108,17 +107,17 @@ class Epochs:
     def __len__(self) -> int:
         return self.num_epochs
 
-    def batches(self, epoch: int, done: int) -> Iterator[Batch]:
+    def batches(self, epoch: int) -> Iterator[Batch]:
         if hasattr(self.iterable, "epoch"):
             setattr(self.iterable, "epoch", epoch)  # noqa: B010 - an iterable's own attribute, unknown to its type
-        return map(as_batch, islice(self.iterable, done, None))
+        return map(as_batch, self.iterable)
 
     def progress(self, epoch: int, done: int) -> float:
         """One without a length counts an epoch when it is over, so its learning rate stays the same."""
         return (epoch + (min(done / self.length, 1) if self.length else 0)) / self.num_epochs
 
     def example(self) -> Batch:
-        return next(self.batches(0, 0))
+        return next(self.batches(0))
 
     def about(self) -> dict[str, Any]:
         """What is known of the data: of a `Stream` all, of another iterable its length."""
@@ -175,23 +174,19 @@ def fit(
     """The loop: `measure(network, stretch)` after each stretch, whose number counts from 1. Returns the curve."""
     stepper = recipe.optimizer(learner.whole)
     kept = Checkpoint(checkpoint, learner.whole, stepper, settings)
-    position = kept.load()
-    bar = tqdm(total=len(source), initial=position.epoch, desc="training", leave=False, disable=not progress)
-    with bar, interrupts_noted() as interrupted:
-        while position.epoch < len(source):
+    curve = kept.load()
+    with tqdm(total=len(source), initial=len(curve), desc="training", leave=False, disable=not progress) as bar:
+        for stretch in range(len(curve), len(source)):
             learner.whole.train()  # an evaluation may have left it in eval() mode
-            for batch in source.batches(position.epoch, len(position.losses)):
-                factor = recipe.schedule(source.progress(position.epoch, len(position.losses)))
-                position.losses.append(update(learner, batch, stepper, factor))
-                if interrupted.is_set():
-                    kept.save(position)
-                    raise KeyboardInterrupt
-            end_stretch(position, recipe)
-            position.curve[-1] |= measure(learner.network, position.epoch) if measure else {}
-            kept.save(position)
+            losses = []
+            for done, batch in enumerate(source.batches(stretch)):
+                losses.append(update(learner, batch, stepper, recipe.schedule(source.progress(stretch, done))))
+            curve.append({"epoch": stretch + 1, "loss": mean_of(losses, stretch + 1, recipe)})
+            curve[-1] |= measure(learner.network, stretch + 1) if measure else {}
+            kept.save(curve)
             bar.update()
     learner.whole.train()
-    return position.curve
+    return curve
 
 
 def update(learner: Learner, batch: Any, stepper: torch.optim.Optimizer, factor: float = 1.0) -> Tensor:
@@ -205,19 +200,18 @@ def update(learner: Learner, batch: Any, stepper: torch.optim.Optimizer, factor:
     return loss.detach()
 
 
-def end_stretch(position: Position, recipe: Recipe) -> None:
-    """Add a point to the curve and stand at the beginning of the next stretch."""
-    if not position.losses:
+def mean_of(losses: list[Tensor], epoch: int, recipe: Recipe) -> Any:
+    """The mean of an epoch's losses, or of each network's in a stack."""
+    if not losses:
         raise ValueError(
-            f"batches must give at least one batch an epoch; epoch {position.epoch + 1} has none. A generator is used "
-            "up after one epoch: give a list, a DataLoader or a Stream"
+            f"batches must give at least one batch an epoch; epoch {epoch} has none. A generator is used up after one "
+            "epoch: give a list, a DataLoader or a Stream"
         )
-    losses = torch.stack([loss.cpu() for loss in position.losses])
-    if not losses.isfinite().all(dim=0).any():  # of a stack the others go on
+    found = torch.stack(losses).cpu()
+    if not found.isfinite().all(dim=0).any():  # of a stack the others go on
         raise FloatingPointError(
-            f"the loss is not finite in epoch {position.epoch + 1}: lower "
+            f"the loss is not finite in epoch {epoch}: lower "
             f"learning_rate={getattr(recipe, 'learning_rate', 'its value')}, or, where the loss is your own, look for "
             "a logarithm or a root of 0 in it"
         )
-    position.epoch, position.losses = position.epoch + 1, []
-    position.curve.append({"epoch": position.epoch, "loss": losses.mean(dim=0).tolist()})
+    return found.mean(dim=0).tolist()

@@ -1,6 +1,7 @@
 """Text that a network writes by drawing one character after the other, and students that learn from their own text."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass
 
 import torch
 from torch import Generator, Tensor, nn
@@ -22,7 +23,7 @@ def sampled_text(
     *,
     window: int | None = None,
     temperature: float = 1.0,
-    seed: int = 0,
+    seed: int | Generator = 0,
     machine: Machine = Machine(),
 ) -> Tensor:
     """The prompts continued by a network: the next token is drawn from softmax(logits / temperature) at the last place.
@@ -35,7 +36,7 @@ def sampled_text(
         prompts: `(N, time)` int64 with at least one token each.
         length: tokens of the whole text, prompt included.
         window: how many of the last tokens the network is shown; None for all.
-        seed: of what is drawn; torch's own random numbers stay as they were.
+        seed: of what is drawn, or a generator that draws it; torch's own random numbers stay as they were.
 
     Returns:
         `(N, length)` int64, which begins with the prompts.
@@ -52,26 +53,15 @@ def sampled_text(
     check_temperature(temperature)
     if prompts.ndim != 2 or not 1 <= prompts.shape[1] <= length:
         raise ValueError(f"prompts must be (N, time) with 1 … {length} tokens, the text's length; got {prompts.shape}")
-    return continued(network, prompts, length, window, temperature, generator_of(seed), machine)
-
-
-def continued(
-    network: Model,
-    prompts: Tensor,
-    length: int,
-    window: int | None,
-    temperature: float,
-    generator: Generator,
-    machine: Machine,
-) -> Tensor:
-    text = prompts
+    generator, text = seed if isinstance(seed, Generator) else generator_of(seed), prompts
     while text.shape[1] < length:
         shown = text if window is None else text[:, -window:]
-        shares = soft_labels(predict(network, shown, machine=machine)[:, -1], temperature)
-        text = torch.cat([text, torch.multinomial(shares.cpu(), 1, generator=generator).to(text.device)], dim=1)
+        probabilities = soft_labels(predict(network, shown, machine=machine)[:, -1], temperature).cpu()
+        text = torch.cat([text, torch.multinomial(probabilities, 1, generator=generator).to(text.device)], dim=1)
     return text
 
 
+@dataclass(eq=False)
 class OnPolicy:
     """Batches for `train` whose text the student itself has written, and whose teacher's answers are about that text.
 
@@ -98,22 +88,18 @@ class OnPolicy:
     torch.Size([4, 6, 65])
     """
 
-    def __init__(
-        self,
-        student: nn.Module,
-        teacher: Model,
-        prompts: Tensor,
-        *,
-        length: int,
-        batch_size: int,
-        num_updates: int,
-        temperature: float = 1.0,
-        seed: int = 0,
-        machine: Machine = Machine(),
-    ) -> None:
-        self.student, self.teacher, self.prompts, self.length = student, teacher, prompts, length
-        self.batch_size, self.num_updates, self.temperature = batch_size, num_updates, temperature
-        self.order, self.machine, self.epoch = Order(seed, len(prompts)), machine, 0
+    student: nn.Module
+    teacher: Model
+    prompts: Tensor
+    _: KW_ONLY
+    length: int
+    batch_size: int
+    num_updates: int
+    temperature: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.order, self.epoch = Order(self.seed, len(self.prompts)), 0
 
     def __len__(self) -> int:
         return self.num_updates
@@ -125,8 +111,7 @@ class OnPolicy:
     def batch(self, update: int) -> Batch:
         """Of the student as it is now."""
         rows = self.order(update * self.batch_size, (update + 1) * self.batch_size).to(self.prompts.device)
-        generator = generator_of(self.order.seed, update)
-        prompts = self.prompts[rows]
-        text = continued(self.student, prompts, self.length, None, self.temperature, generator, self.machine)
+        prompts, drawn = self.prompts[rows], generator_of(self.seed, update)
+        text = sampled_text(self.student, prompts, self.length, temperature=self.temperature, seed=drawn)
         own = torch.arange(self.length, device=text.device) >= prompts.shape[1] - 1
-        return Batch(text, teacher_logits=predict(self.teacher, text, machine=self.machine), mask=own.expand_as(text))
+        return Batch(text, teacher_logits=predict(self.teacher, text), mask=own.expand_as(text))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from kdlearn.data.batches import Batch
+from kdlearn.formulas import losses
 from kdlearn.formulas.arguments import check_weight
 from kdlearn.formulas.labels import (
     evenly_spread,
@@ -20,14 +21,6 @@ from kdlearn.formulas.labels import (
     smooth_labels,
     soft_labels,
     standardised_logits,
-)
-from kdlearn.formulas.losses import (
-    decoupled_loss,
-    hard_label_loss,
-    jensen_shannon_loss,
-    logit_matching_loss,
-    reverse_kl_loss,
-    soft_label_loss,
 )
 from kdlearn.training.ground_truth import loss_where_known
 from kdlearn.training.strategy import Softened, Strategy, subclasses
@@ -45,7 +38,7 @@ class GroundTruth(Strategy):
     name = "ground truth"
     cli_name = "ground-truth"
     reads = ("labels",)
-    loss = staticmethod(hard_label_loss)
+    loss = staticmethod(losses.hard_label_loss)
 
 
 @dataclass(frozen=True)
@@ -81,10 +74,9 @@ class TeachersHardLabels(Strategy):
     reads = ("teacher_logits",)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        return hard_label_loss(student_logits, hard_labels(batch.teacher_logits), reduction="none")
+        return losses.hard_label_loss(student_logits, hard_labels(batch.teacher_logits), reduction="none")
 
 
-@dataclass(frozen=True)
 class SoftLabels(Softened):
     """The teacher's probabilities at a temperature: reads no ground truth, so unlabelled rows will do.
 
@@ -118,14 +110,13 @@ class SoftLabelsAndGroundTruth(Softened):
         check_weight("soft_weight", self.soft_weight)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        soft = soft_label_loss(student_logits, batch.teacher_logits, self.temperature, reduction="none")
+        soft = losses.soft_label_loss(student_logits, batch.teacher_logits, self.temperature, reduction="none")
         return self.soft_weight * soft + (1 - self.soft_weight) * loss_where_known(student_logits, batch)
 
 
 HOTTEST = 50.0  # at a higher temperature the entropy is too flat for float32 to tell its labels apart
 
 
-@dataclass(frozen=True)
 class EvenlySpread(Softened):
     """A control: soft labels of the teacher's entropy whose doubt is the same for every class but the arg max.
 
@@ -165,7 +156,7 @@ class DecoupledLabels(Softened):
     name = "decoupled"
     cli_name = "decoupled"
     reads = ("teacher_logits", "labels")
-    loss = staticmethod(decoupled_loss)
+    loss = staticmethod(losses.decoupled_loss)
 
 
 @dataclass(frozen=True)
@@ -180,10 +171,9 @@ class LogitMatching(Strategy):
     name = "logit matching"
     cli_name = "logits"
     reads = ("teacher_logits",)
-    loss = staticmethod(logit_matching_loss)
+    loss = staticmethod(losses.logit_matching_loss)
 
 
-@dataclass(frozen=True)
 class StandardisedSoftLabels(Softened):
     """Soft labels of logits with mean 0 and deviation 1 in each row, both sides. Sun et al. 2024 (arXiv 2403.01427).
 
@@ -198,10 +188,9 @@ class StandardisedSoftLabels(Softened):
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
         student, teacher = standardised_logits(student_logits), standardised_logits(batch.teacher_logits)
-        return soft_label_loss(student, teacher, self.temperature, reduction="none")
+        return losses.soft_label_loss(student, teacher, self.temperature, reduction="none")
 
 
-@dataclass(frozen=True)
 class ReverseDivergence(Softened):
     """KL(student ‖ teacher): the student is punished for what the teacher finds unlikely, and may leave classes out.
 

@@ -26,7 +26,6 @@ class SkewedDivergence(Softened):
     loss = staticmethod(skewed_kl_loss)
 
 
-@dataclass(frozen=True)
 class SkewedReverseDivergence(SkewedDivergence):
     """Reverse KL to a mixture of teacher and student, which bounds it. See `skewed_reverse_kl_loss`.
 

@@ -3,8 +3,6 @@
 import math
 import os
 import pickle
-import signal
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +16,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from kdlearn.networks.basic import seeded
-from kdlearn.training.checkpoints import Checkpoint, Position, interrupts_noted, read_state, write_state
+from kdlearn.training.checkpoints import Checkpoint, read_state, write_state
 
 # Any state
 
@@ -130,20 +128,18 @@ def train(model, optimizer, path, killed_after=STEPS, settings=SETTINGS) -> list
     """A training of twelve steps on made-up data, saved after every third, that starts where its checkpoint stands."""
     inputs = torch.randn(STEPS, 8, 16, generator=torch.Generator().manual_seed(0))
     checkpoint = Checkpoint(path, model, optimizer, settings)
-    position = checkpoint.load()
-    for step in range(3 * position.epoch, STEPS):
+    curve = checkpoint.load()
+    for step in range(3 * len(curve), STEPS):
         if step == killed_after:
             raise KilledError
         loss = cross_entropy(model(inputs[step]), torch.arange(8) % 3)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        position.losses.append(loss.detach())
         if step % 3 == 2:
-            position.epoch += 1
-            position.curve.append({"epoch": position.epoch, "accuracy": np.float64(0.5)})
-            checkpoint.save(position)
-    return torch.stack(position.losses).tolist()
+            curve.append({"loss": loss.detach(), "accuracy": np.float64(0.5)})
+            checkpoint.save(curve)
+    return [point["loss"].item() for point in curve]
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
@@ -203,7 +199,7 @@ def test_every_bit_of_a_small_checkpoint(tmp_path):
     model = nn.Linear(1, 1, bias=False)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     checkpoint = Checkpoint(path := tmp_path / "a", model, optimizer, "key")
-    checkpoint.save(Position(3, [torch.ones(())], [{"epoch": 1}]))
+    checkpoint.save([{"epoch": 1}])
     checkpoint.load()
     whole = path.read_bytes()
     for content in list(every_flip(whole))[::17]:  # the random state alone has 5,056 bytes; 17 is prime to 8
@@ -231,7 +227,7 @@ def test_settings_may_be_numpys_numbers_but_nothing_that_prints_otherwise_each_t
     Checkpoint(checkpoint, model, optimizer, {"seed": np.int64(0), "learning_rate": np.float64(0.1)}).load()
     for settings in ({"seed": object()}, {"weights of classes": torch.zeros(1)}):
         with pytest.raises(TypeError, match="settings"):
-            Checkpoint(checkpoint, model, optimizer, settings).save(Position())
+            Checkpoint(checkpoint, model, optimizer, settings).save([])
 
 
 def test_a_checkpoint_of_another_network_or_optimiser_is_refused(checkpoint):
@@ -266,68 +262,22 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(checkpoint, monkeypatch):
     before, model = checkpoint.read_bytes(), network()
     monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(OSError, match="No space left"):
-        Checkpoint(checkpoint, model, torch.optim.Adam(model.parameters()), SETTINGS).save(Position())
+        Checkpoint(checkpoint, model, torch.optim.Adam(model.parameters()), SETTINGS).save([])
     assert checkpoint.read_bytes() == before and list(checkpoint.parent.iterdir()) == [checkpoint]
 
 
-def test_a_position_comes_back(tmp_path):
+def test_a_curve_comes_back_or_is_empty(tmp_path):
     model = nn.Linear(1, 1)
     checkpoint = Checkpoint(tmp_path / "a", model, torch.optim.SGD(model.parameters(), 0.1), "")
-    assert checkpoint.load() == Position()
-    position = Position(2, [torch.tensor([0.5, 0.25])], [{"epoch": 1, "loss": [0.5, math.inf], "pair": [1, None]}])
-    checkpoint.save(position)
-    assert identical(vars(checkpoint.load()), vars(position))
+    assert checkpoint.load() == []
+    curve = [{"epoch": 1, "loss": [0.5, math.inf], "pair": [1, None], "values": torch.tensor([0.5, 0.25])}]
+    checkpoint.save(curve)
+    assert identical(checkpoint.load(), curve)
 
 
 def test_without_a_path_nothing_is_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = nn.Linear(1, 1)
     checkpoint = Checkpoint(None, model, torch.optim.SGD(model.parameters(), 0.1), "")
-    checkpoint.save(Position(2))
-    assert checkpoint.load() == Position() and not list(tmp_path.iterdir())
-
-
-# Ctrl-C
-
-
-def interrupt() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_ctrl_c_is_noted_and_the_block_goes_on_until_it_looks():
-    done = []
-    with pytest.raises(KeyboardInterrupt), interrupts_noted() as noted:
-        assert not noted.is_set()
-        interrupt()
-        done.append(noted.is_set())
-        raise KeyboardInterrupt
-    assert done == [True] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_a_ctrl_c_at_which_nobody_looks_is_not_lost():
-    done = []
-    with pytest.raises(KeyboardInterrupt), interrupts_noted():
-        interrupt()
-        done.append("the last evaluation")
-    assert done and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_without_ctrl_c_and_with_another_error_nothing_is_raised_in_its_place():
-    with interrupts_noted() as noted:
-        pass
-    assert not noted.is_set()
-    with pytest.raises(ZeroDivisionError), interrupts_noted():
-        interrupt()
-        1 / 0  # noqa: B018
-
-
-def test_in_a_thread_the_event_stays_unset():
-    found = []
-
-    def work() -> None:
-        with interrupts_noted() as noted:
-            found.append(noted.is_set())
-
-    (thread := threading.Thread(target=work)).start()
-    thread.join()
-    assert found == [False]
+    checkpoint.save([{"epoch": 1}])
+    assert checkpoint.load() == [] and not list(tmp_path.iterdir())

@@ -52,6 +52,9 @@ class StoredTeacher:
     splits: Mapping[str, Tensor]
 
 
+Teacher = Callable[[Tensor], Tensor] | StoredTeacher
+
+
 def teacher_of(teacher: Any, data: Dataset, num_classes: int) -> Any:
     """A network or callable as it is, an estimator or stored logits as something that answers."""
     if isinstance(teacher, StoredTeacher | nn.Module):
@@ -76,8 +79,8 @@ def stored_teacher(splits: Mapping[str, Tensor], data: Dataset) -> StoredTeacher
     sizes = {name: len(part.inputs) for name, part in data.splits()}
     for name, logits in splits.items():
         if len(logits) != sizes.get(name):
-            there = f"the {sizes[name]} inputs of {name}" if name in sizes else f"a split of {', '.join(sizes)}"
-            raise ValueError(f"stored logits must have a row for each of {there}; got {name} with {len(logits)}")
+            there = ", ".join(f"{size} of {split}" for split, size in sizes.items())
+            raise ValueError(f"stored logits must have a row for each input, {there}; got {len(logits)} of {name}")
     if "train" not in splits:
         raise ValueError(f"stored logits must cover train, and perhaps other splits; got {', '.join(splits)}")
     return StoredTeacher(splits)
@@ -113,12 +116,7 @@ def classes_of(estimator: Any, names: Sequence[str], num_classes: int) -> list[i
 
 
 def ask(
-    teacher: Callable[[Tensor], Tensor] | StoredTeacher,
-    data: Dataset,
-    inputs: Inputs,
-    epoch: int,
-    dtype: str = "float32",
-    machine: Machine = Machine(),
+    teacher: Teacher, data: Dataset, inputs: Inputs, epoch: int, dtype: str = "float32", machine: Machine = Machine()
 ) -> Tensor:
     """The teacher's logits of an epoch's views of all training rows, `(N, C)`."""
     if isinstance(teacher, StoredTeacher):
@@ -135,9 +133,7 @@ def ask(
     return logits
 
 
-def answers_on(
-    teacher: Callable[[Tensor], Tensor] | StoredTeacher, data: Dataset, split: str, machine: Machine = Machine()
-) -> Tensor | None:
+def answers_on(teacher: Teacher, data: Dataset, split: str, machine: Machine = Machine()) -> Tensor | None:
     """The teacher's logits of a split as it is, `(N, C)`; None where stored ones do not cover it."""
     if isinstance(teacher, StoredTeacher):
         return teacher.splits.get(split)

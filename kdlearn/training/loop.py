@@ -81,7 +81,7 @@ def train(
         decided_by = {"num_epochs": num_epochs, "seed": seed, **machine.settings(), "settings": settings, **named}
         decided_by |= source.about()
     with seeded_numbers(seed):
-        learner = OneNetwork(network, strategy, machine, source.example)
+        learner = OneNetwork(network, strategy, machine, lambda: next(source.batches(0)))
         kept = {"checkpoint": checkpoint, "settings": decided_by}
         curve = fit(learner, source, recipe, measure=measure, progress=progress, **kept)
     if not are_finite(network):
@@ -115,9 +115,6 @@ class Epochs:
     def progress(self, epoch: int, done: int) -> float:
         """One without a length counts an epoch when it is over, so its learning rate stays the same."""
         return (epoch + (min(done / self.length, 1) if self.length else 0)) / self.num_epochs
-
-    def example(self) -> Batch:
-        return next(self.batches(0))
 
     def about(self) -> dict[str, Any]:
         """What is known of the data: of a `Stream` all, of another iterable its length."""

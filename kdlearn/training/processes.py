@@ -33,13 +33,11 @@ def joined(machine: Machine) -> Iterator[Machine]:
         distributed.destroy_process_group()
 
 
-def rank() -> int:
-    return distributed.get_rank() if distributed.is_initialized() else 0
-
-
 def rows_of_this_process() -> slice:
     """Those rows of each batch that this process computes."""
-    return slice(rank(), None, distributed.get_world_size()) if distributed.is_initialized() else slice(None)
+    if not distributed.is_initialized():
+        return slice(None)
+    return slice(distributed.get_rank(), None, distributed.get_world_size())
 
 
 def forward_of(model: nn.Module, machine: Machine) -> Callable[[Tensor], Tensor]:

@@ -12,16 +12,8 @@ import torch
 from torch import Tensor
 
 from kdlearn.data.batches import Batch
-from kdlearn.formulas import losses
+from kdlearn.formulas import labels, losses
 from kdlearn.formulas.arguments import check_weight
-from kdlearn.formulas.labels import (
-    evenly_spread,
-    full_precision,
-    hard_labels,
-    smooth_labels,
-    soft_labels,
-    standardised_logits,
-)
 from kdlearn.training.ground_truth import loss_where_known
 from kdlearn.training.strategy import Softened, Strategy, subclasses
 
@@ -56,8 +48,8 @@ class SmoothedGroundTruth(Strategy):
     reads = ("labels",)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        labels = smooth_labels(batch.labels, student_logits.shape[-1], self.smoothing)
-        return -(labels * full_precision(student_logits).log_softmax(dim=-1)).sum(dim=-1)
+        smoothed = labels.smooth_labels(batch.labels, student_logits.shape[-1], self.smoothing)
+        return -(smoothed * labels.full_precision(student_logits).log_softmax(dim=-1)).sum(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ class TeachersHardLabels(Strategy):
     reads = ("teacher_logits",)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        return losses.hard_label_loss(student_logits, hard_labels(batch.teacher_logits), reduction="none")
+        return losses.hard_label_loss(student_logits, labels.hard_labels(batch.teacher_logits), reduction="none")
 
 
 class SoftLabels(Softened):
@@ -136,9 +128,9 @@ class EvenlySpread(Softened):
             raise ValueError(f"temperature must be at most {HOTTEST:g}; got {self.temperature}")
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        labels = evenly_spread(soft_labels(batch.teacher_logits, self.temperature))
-        log_q = (full_precision(student_logits) / self.temperature).log_softmax(dim=-1)
-        cost = torch.special.entr(labels).sum(dim=-1) + (labels * log_q).sum(dim=-1)
+        spread = labels.evenly_spread(labels.soft_labels(batch.teacher_logits, self.temperature))
+        log_q = (labels.full_precision(student_logits) / self.temperature).log_softmax(dim=-1)
+        cost = torch.special.entr(spread).sum(dim=-1) + (spread * log_q).sum(dim=-1)
         return -(self.temperature**2) * cost
 
 
@@ -187,7 +179,7 @@ class StandardisedSoftLabels(Softened):
     cli_name = "standardised"
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
-        student, teacher = standardised_logits(student_logits), standardised_logits(batch.teacher_logits)
+        student, teacher = map(labels.standardised_logits, (student_logits, batch.teacher_logits))
         return losses.soft_label_loss(student, teacher, self.temperature, reduction="none")
 
 

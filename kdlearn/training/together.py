@@ -39,12 +39,8 @@ class StackedNetworks(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`(S, N, …)` to `(S, N, C)`."""
-        weights = dict(zip(self.names, self.weights, strict=True))
-        return vmap(lambda weights, inputs: functional_call(self.skeleton[0], weights, (inputs,)))(weights, inputs)
-
-    def train(self, mode: bool = True) -> "StackedNetworks":
-        self.skeleton[0].train(mode)
-        return super().train(mode)
+        weights, skeleton = dict(zip(self.names, self.weights, strict=True)), self.skeleton[0].train(self.training)
+        return vmap(lambda weights, inputs: functional_call(skeleton, weights, (inputs,)))(weights, inputs)
 
     @torch.no_grad()
     def hand_back(self, networks: Sequence[nn.Module]) -> None:

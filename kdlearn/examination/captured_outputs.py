@@ -2,9 +2,9 @@
 
 import copy
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,27 +18,18 @@ Change = Callable[[Tensor], Tensor]
 
 
 @dataclass
-class Answer:
-    """The first call of a network in a step; `in_training`: whether dropout or batch statistics were on."""
-
-    inputs: Tensor
-    logits: Tensor
-    in_training: bool
-
-
-@dataclass
 class RecordedStep:
-    """What both networks answered, None where they were not called, and whether the step changed them."""
+    """The first call of "student" and "teacher" in a step, as far as they were called, and what the step changed.
 
-    student: Answer | None = None
-    teacher: Answer | None = None
+    `in_training`: whether dropout or batch statistics were on; `gradient`: that of the student's logits.
+    """
+
+    inputs: dict[str, Tensor] = field(default_factory=dict)
+    logits: dict[str, Tensor] = field(default_factory=dict)
+    in_training: dict[str, bool] = field(default_factory=dict)
+    gradient: Tensor | None = None
     student_learns: bool = False
     teacher_changes: bool = False
-
-    @property
-    def gradient(self) -> Tensor | None:
-        """That of the student's logits."""
-        return None if self.student is None else self.student.logits.grad
 
 
 def recorded_step(
@@ -51,12 +42,13 @@ def recorded_step(
     """
     recorded = RecordedStep()
     with ExitStack() as stack:
-        of_student, of_teacher = (stack.enter_context(put_back(network)) for network in (student, teacher))
-        stack.enter_context(same_numbers())
+        of_student, of_teacher = (put_back(network, stack) for network in (student, teacher))
+        same_numbers(stack)
         for name, network, altered in (("student", student, None), ("teacher", teacher, change)):
             handle = network.register_forward_hook(recorder(recorded, name, altered), with_kwargs=True)
             stack.callback(handle.remove)
         step(batch)
+        recorded.gradient = recorded.logits["student"].grad if "student" in recorded.logits else None
         recorded.student_learns = differ(of_student, student.named_parameters())
         recorded.teacher_changes = differ(of_teacher, teacher.state_dict().items())
     return recorded
@@ -69,13 +61,12 @@ def differ(before: Mapping[str, Tensor], now: Iterable[tuple[str, Tensor]]) -> b
 def recorder(recorded: RecordedStep, name: str, change: Change | None) -> Callable[..., Any]:
     def record(module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any) -> Any:
         inputs = next((one.detach() for one in (*arguments, *keywords.values()) if isinstance(one, Tensor)), None)
-        if inputs is None or getattr(recorded, name):
+        if inputs is None or name in recorded.logits:
             return None
-        logits = as_logits(output, inputs)
+        recorded.inputs[name], recorded.logits[name] = inputs, (logits := as_logits(output, inputs))
+        recorded.in_training[name] = any(one.training for one in module.modules() if differs_in_training(one))
         if name == "student" and logits.requires_grad:
             logits.retain_grad()
-        in_training = any(one.training for one in module.modules() if differs_in_training(one))
-        setattr(recorded, name, Answer(inputs, logits, in_training))
         return change(output) if change is not None and output is logits else None
 
     return record
@@ -86,31 +77,21 @@ def differs_in_training(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._NormBase)
 
 
-@contextmanager
-def put_back(network: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Weights, buffers, gradients and modes as they were; the values before are given."""
+def put_back(network: nn.Module, stack: ExitStack) -> dict[str, Tensor]:
+    """Weights and buffers as they are now; they, gradients and modes are so again where the stack ends."""
     before = copy.deepcopy(network.state_dict())
-    gradients = [(one, one.grad) for one in network.parameters()]
-    modes = [(one, one.training) for one in network.modules()]
-    try:
-        yield before
-    finally:
-        network.load_state_dict(before)
-        for parameter, gradient in gradients:
-            parameter.grad = gradient
-        for module, mode in modes:
-            module.training = mode
+    stack.callback(network.load_state_dict, before)
+    for parameter in network.parameters():
+        stack.callback(setattr, parameter, "grad", parameter.grad)
+    for module in network.modules():
+        stack.callback(setattr, module, "training", module.training)
+    return before
 
 
-@contextmanager
-def same_numbers(seed: int = 0) -> Iterator[None]:
-    """The random numbers of Python, NumPy and torch from a seed, and afterwards as they were."""
-    of_python, of_numpy = random.getstate(), np.random.get_state()
-    random.seed(seed)
-    np.random.seed(seed)
-    try:
-        with seeded_numbers(seed):
-            yield
-    finally:
-        random.setstate(of_python)
-        np.random.set_state(of_numpy)
+def same_numbers(stack: ExitStack) -> None:
+    """The random numbers of Python, NumPy and torch begin with the same seed, and go on as before where it ends."""
+    stack.callback(random.setstate, random.getstate())
+    stack.callback(np.random.set_state, np.random.get_state())
+    random.seed(0)
+    np.random.seed(0)
+    stack.enter_context(seeded_numbers(0))

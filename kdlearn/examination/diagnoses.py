@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from itertools import product
 
 from kdlearn.examination.findings import Finding
+from kdlearn.examination.fitting import refined
+from kdlearn.examination.forms import HARD, NO_TEACHER
 from kdlearn.examination.loss_profile import LossProfile
-from kdlearn.examination.weights import power_of_temperature
+from kdlearn.examination.report import power_of_temperature
 
 JUMP = 0.05  # of the gradient in the middle
 
@@ -16,15 +18,11 @@ def of_reductions(profile: LossProfile) -> Iterator[Finding]:
     """What grows with the batch, the sequence or the classes."""
     if profile.fit is None:
         return
-    part = 0 if profile.fit.soft.terms else 1
-    grows, classes = {axis: both[part] for axis, both in profile.growth.items()}, profile.sizes["classes"]
-    if grows.get("classes") == -1 and not (profile.fit.soft.elementwise and part == 0):
-        yield Finding(
-            "divided-by-classes",
-            f"the {('soft', 'hard')[part]} loss falls as 1 / C, the number of classes; it is {classes} times too small "
-            f"for {classes}, 1,000 times for 1,000",
-            -1.0,
-        )
+    grows, classes = profile.growth[profile.part], profile.sizes["classes"]
+    if grows.get("classes") == -1 and not profile.fit.soft.elementwise:
+        kind, size = ("soft", "hard")[profile.part], f"{classes} times too small for {classes}, 1,000 times for 1,000"
+        said = f"the {kind} loss falls as 1 / C, the number of classes; it is {size}"
+        yield Finding("divided-by-classes", said, -1.0)
     if grows["rows"] == 1:
         yield Finding("summed-over-batch", "the gradient grows in proportion to the batch", 1.0)
     if grows.get("time") == 1:
@@ -38,7 +36,7 @@ def of_temperature(profile: LossProfile) -> Iterator[Finding]:
         return
     if fit.soft.terms and not fit.soft.elementwise:
         yield from of_square(profile)
-        if name and profile.change(profile.asking({name: 2 * profile.query.options[name]})) <= profile.threshold:
+        if name and profile.change(profile.asking({name: 2 * profile.signature.to_set[name]})) <= profile.threshold:
             yield Finding("temperature-ignored", "the gradient is the same at T and at 2 T", 0.0)
     hard_power = profile.growth_with_temperature({})[1]
     if not fit.hard.softened and hard_power > 0:
@@ -47,7 +45,7 @@ def of_temperature(profile: LossProfile) -> Iterator[Finding]:
 
 
 def of_square(profile: LossProfile) -> Iterator[Finding]:
-    """At all weights, and at 0 and 1 too, where another branch may be taken."""
+    """T to the power 2: of two distributions, the gradients of KL fall as 1 / T²."""
     fit, (power, is_measured) = profile.fit, power_of_temperature(profile)
     wrong_already = fit.soft.finding and not fit.soft.least_at_teacher
     if not fit.soft.softened or math.isnan(power) or (wrong_already and not is_measured):
@@ -57,20 +55,20 @@ def of_square(profile: LossProfile) -> Iterator[Finding]:
         yield Finding("temperature-squared-twice", f"{how} with T to the power 4, not 2", power)
     elif power != 2:
         yield Finding("temperature-squared-missing", f"{how} with T to the power {power:.2g}, not 2", power)
-    for name, end in product(profile.signature.weights, (0.0, 1.0)):
-        with contextlib.suppress(Exception):  # a loss may refuse it
-            at_end = profile.growth_with_temperature({name: end})[0]
-            if not math.isnan(at_end) and at_end != power:
-                said = f"at {name} = {end} the power of T is another one than at other weights"
-                yield Finding("temperature-squared-missing", said, end)
 
 
 def of_weights(profile: LossProfile) -> Iterator[Finding]:
-    """A weight that jumps at 0 or 1."""
+    """A weight of 0 or 1, where another branch may be taken: it loses T², or jumps."""
+    query, power = profile.query, power_of_temperature(profile)[0]
+    has_square = profile.fit and profile.fit.soft.softened and not profile.fit.soft.elementwise
     for name, end in product(profile.signature.weights, (0.0, 1.0)):
-        beside = abs(end - 1e-3)
         with contextlib.suppress(Exception):  # a loss may refuse it
-            at, near, middle = (profile.query.gradient(profile.asking({name: weight})) for weight in (end, beside, 0.5))
+            at_end = profile.growth_with_temperature({name: end})[0]
+            if has_square and not math.isnan(at_end) and at_end != power:
+                said = f"at {name} = {end} the power of T is another one than at other weights"
+                yield Finding("temperature-squared-missing", said, end)
+            beside = abs(end - 1e-3)
+            at, near, middle = (query.gradient(profile.asking({name: weight})) for weight in (end, beside, 0.5))
             if (at - near).norm() > JUMP * middle.norm() and at.any() and near.any():
                 ratio = float(at.norm() / near.norm())
                 said = f"the gradient at {name} = {end:g} is {ratio:.3g} times that at {beside:g}"
@@ -85,11 +83,10 @@ def of_rows(profile: LossProfile) -> Iterator[Finding]:
     if mixed := profile.mixed_rows:
         rows = len(profile.influence)
         yield Finding("rows-mixed", f"{mixed} of {rows} rows meet another row of the teacher", mixed)
-    elif profile.reads_teacher and not profile.pairs_rows:
-        others = float((profile.influence - profile.influence.diag().diag()).max() / profile.influence.max())
-        if others > profile.threshold:
-            said = f"another row of the teacher moves a row's gradient ({others:.2g} of the largest change)"
-            yield Finding("rows-coupled", said, others)
+    elif (others := profile.influence - profile.influence.diag().diag()).max() > profile.threshold:
+        share = float(others.max() / profile.influence.max())
+        said = f"another row of the teacher moves a row's gradient ({share:.2g} of the largest change)"
+        yield Finding("rows-coupled", said, share)
 
 
 def of_form(profile: LossProfile) -> Iterator[Finding]:
@@ -113,7 +110,11 @@ def of_form(profile: LossProfile) -> Iterator[Finding]:
 
 def of_unknown_form(profile: LossProfile) -> Iterator[Finding]:
     """One that moves a student equal to its teacher; it may react to a constant in all logits, as no softmax does."""
-    at_teacher = profile.moved_at_teacher
+    equal = profile.plain._replace(z=profile.plain.v)
+    gradient = profile.query.gradient(equal)
+    at_teacher = float(gradient.norm() / profile.gradient.norm())
+    if profile.reads_labels and at_teacher > profile.threshold:  # what labels explain is not the teacher's
+        at_teacher *= min(refined(NO_TEACHER, hard, equal, gradient).error for hard in HARD)
     if not at_teacher > max(1e-3, profile.threshold):
         return
     z, v = profile.plain.z + 1, profile.plain.v + 1
@@ -130,7 +131,9 @@ def of_gradients(profile: LossProfile) -> Iterator[Finding]:
     query = profile.query
     on_teacher = float(query.gradients(profile.plain)[1].norm())
     if not profile.gradient.any():
-        yield Finding("no-gradient", why_no_gradient(profile, on_teacher), 0.0)
+        given = f"; the gradient goes to {profile.signature.teacher}, taken for the teacher's: are the two swapped?"
+        said = "it gives no tensor that can be differentiated on the student's logits, or a gradient of 0"
+        yield Finding("no-gradient", said + given * bool(on_teacher), 0.0)
     elif not profile.reads_teacher:
         yield Finding("no-teacher", "other logits of the teacher give the same gradient", 0.0)
     if profile.gradient.any() and on_teacher:
@@ -142,9 +145,4 @@ def of_gradients(profile: LossProfile) -> Iterator[Finding]:
         yield Finding("changes-its-inputs", said, float(len(query.changed)))
 
 
-def why_no_gradient(profile: LossProfile, on_teacher: float) -> str:
-    if not hasattr(profile.query.call(profile.plain), "backward"):
-        return "it gives a number and no tensor, so nothing can be differentiated (of NumPy arrays: arrays=True)"
-    name = profile.signature.teacher
-    swapped = f"; the gradient goes to {name}, taken for the teacher's: are the two swapped?" if on_teacher else ""
-    return f"its gradient on the student's logits is 0{swapped}"
+TESTS = (of_reductions, of_temperature, of_rows, of_form, of_gradients, of_weights)

@@ -2,10 +2,8 @@
 
 import contextlib
 import io
-import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,72 +12,7 @@ from kdlearn.examination import diagnoses, numerical_checks
 from kdlearn.examination.findings import Finding, in_order
 from kdlearn.examination.loss_profile import LossProfile
 from kdlearn.examination.query import Query
-from kdlearn.examination.weights import described
-
-
-@dataclass(frozen=True)
-class Report:
-    """What `examine` found; `str(report)` is for people.
-
-    `form` names the soft loss, None where it is none of the known ones; `temperature` is None where none is in it.
-    `soft_weights`, one for each part of the soft loss (times `temperature` to the `power`), and `hard_weight` of
-    cross-entropy are weights of means over the batch; none and NaN where the form is not known. `smoothing` is that of
-    the labels.
-    `weighs` says what the weights in the signature weigh, and `error` how much of the gradient is left unexplained.
-    """
-
-    findings: tuple[Finding, ...]
-    form: str | None = None
-    temperature: float | None = None
-    power: int | None = None
-    soft_weights: tuple[float, ...] = ()
-    hard_weight: float = math.nan
-    smoothing: float = 0.0
-    reduction: str = ""
-    weighs: dict[str, str] = field(default_factory=dict)
-    error: float = 1.0
-
-    @property
-    def soft_weight(self) -> float:
-        """The weight of the soft loss, or of its first part; 0 where there is none."""
-        return math.nan if self.form is None else next(iter(self.soft_weights), 0.0)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the findings."""
-        return tuple(finding.name for finding in self.findings)
-
-    @property
-    def sentence(self) -> str:
-        """The loss in one line, such as `0.9 · T² · KL(teacher ‖ student), mean over the batch`."""
-        if self.form is None:
-            return "none of the forms that are known here"
-        parts = [self.soft_part(), self.hard_part()]
-        return " + ".join(part for part in parts if part) + f"; {self.reduction}" + self.at()
-
-    def soft_part(self) -> str:
-        if not self.soft_weight:
-            return ""
-        power = {None: "", 0: "", 2: " · T²"}.get(self.power, f" · T^{self.power}")
-        weights = " and ".join(dict.fromkeys(f"{weight:.3g}" for weight in self.soft_weights))
-        return f"{weights}{power} · {self.form}"
-
-    def hard_part(self) -> str:
-        smoothed = f", smoothed by {self.smoothing:.2g}" if abs(self.smoothing) > 1e-4 else ""
-        return f"{self.hard_weight:.3g} · cross-entropy with the labels{smoothed}" if self.hard_weight else ""
-
-    def at(self) -> str:
-        return "" if self.temperature is None else f"; T = {self.temperature:.3g}"
-
-    def __str__(self) -> str:
-        lines = [f"This loss is {self.sentence}."]
-        lines += [f"{name} {what}." for name, what in self.weighs.items()]
-        lines += ["Its weights, T² and reductions were not checked."] if self.form is None else []
-        lines += ["Nothing odd was found."] if not self.findings and self.form is not None else []
-        lines += ["Nothing odd was found in the rest."] if not self.findings and self.form is None else []
-        for finding in self.findings:
-            lines += ["", str(finding)]
-        return "\n".join(lines)
+from kdlearn.examination.report import Report, report_of
 
 
 def examine(
@@ -120,32 +53,18 @@ def examine(
     >>> print(report.sentence)
     0.9 · T² · KL(teacher ‖ student) + 0.1 · cross-entropy with the labels; mean over batch and classes; T = 4
     """
-    if not callable(loss):
-        raise TypeError(f"loss must be a function of two logits; got {type(loss).__name__}")
-    if isinstance(loss, type):
-        raise TypeError(f"loss must be a function of two logits; {loss.__name__} is a class: hand over an object of it")
+    if not callable(loss) or isinstance(loss, type):
+        way_out = f"{loss} is a class: hand over an object of it" if isinstance(loss, type) else f"got {loss!r}"
+        raise TypeError(f"loss must be a function of two logits; {way_out}")
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # extreme logits, and probes of what a loss warns of
         with torch.inference_mode(False), torch.enable_grad():
             profile = LossProfile(Query(loss, arrays, parameters), sequences, classes)
-            return report_of(profile, in_order(findings_of(profile)))
-
-
-def findings_of(profile: LossProfile) -> Iterator[Finding]:
-    """The gravest first."""
-    tests = (
-        diagnoses.of_reductions, diagnoses.of_temperature, diagnoses.of_rows, diagnoses.of_form, diagnoses.of_gradients,
-        diagnoses.of_weights, numerical_checks.of_padding, numerical_checks.of_ordinary_logits,
-        numerical_checks.of_large_logits, numerical_checks.of_half_precision,
-    )  # fmt: skip
-    for test in tests if profile.gradient.isfinite().all() else (numerical_checks.of_ordinary_logits,):
-        yield from test(profile)
-
-
-def report_of(profile: LossProfile, findings: tuple[Finding, ...]) -> Report:
-    """What is found of a loss that keeps no state; of another, that it does."""
-    first, later = profile.first_value, profile.query.value(profile.plain)
-    if abs(later - first) > profile.threshold * abs(first):
-        said = f"the first call gave {first:.4g}, a later one with the same logits and seed {later:.4g}"
-        return Report((Finding("keeps-state", said, later),))
-    return Report(findings, **described(profile))
+            tests = diagnoses.TESTS + numerical_checks.TESTS
+            tests = tests if profile.gradient.isfinite().all() else (numerical_checks.of_size,)
+            findings = in_order(finding for test in tests for finding in test(profile))
+            later = profile.query.value(profile.plain)
+            if abs(later - profile.first_value) > profile.threshold * abs(later):
+                said = f"the first call gave {profile.first_value:.4g}, a later one with the same seed {later:.4g}"
+                return Report((Finding("keeps-state", said, later),))
+            return report_of(profile, findings)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import ne
 from typing import Any
 
 import torch
@@ -78,26 +79,23 @@ def examine_training(
     True
     """
     batches = list(loader)
-    inputs, labels = (torch.cat([batch[part] for batch in batches]) for part in (0, 1))
-    figures: dict[str, float] = {}
-    found: list[Finding] = []
+    figures, found = {}, [*of_start(student, baseline), *of_curve(curve)]
     if train_step is not None:
         record = partial(recorded_step, train_step, batches[0], student, teacher)
         step = record()
         figures = balance(step, batches[0][1])
         found += [*of_modes(step, student), *of_pairs(step, record)]
-    figures |= measured(student, teacher, inputs, labels, temperature)
-    found += [*of_figures(figures, temperature), *of_curve(curve), *of_start(student, baseline)]
-    return TrainingReport(figures, in_order(found))
+    figures |= measured(student, teacher, batches, temperature)
+    return TrainingReport(figures, in_order([*found, *of_figures(figures, temperature)]))
 
 
 def of_modes(step: RecordedStep, student: nn.Module) -> Iterator[Finding]:
     """The teacher answers in eval() and stays as it is; the student learns in train()."""
-    if step.teacher and step.teacher.in_training:
+    if step.in_training.get("teacher"):
         yield Finding("teacher-in-training-mode", "the teacher answers in train() mode", 1.0)
     if step.teacher_changes:
         yield Finding("teacher-changes", "the step changes weights or statistics of the teacher", 1.0)
-    if step.student and not step.student.in_training and any(map(differs_in_training, student.modules())):
+    if step.in_training.get("student") is False and any(map(differs_in_training, student.modules())):
         yield Finding("student-in-eval-mode", "the student learns in eval() mode", 0.0)
     if not step.student_learns:
         yield Finding("student-unchanged", "the step leaves every weight of the student as it was", 0.0)
@@ -105,26 +103,24 @@ def of_modes(step: RecordedStep, student: nn.Module) -> Iterator[Finding]:
 
 def of_pairs(step: RecordedStep, record: Callable[..., RecordedStep]) -> Iterator[Finding]:
     """The same rows and views for both, in the same order."""
-    if step.student is None or step.teacher is None:
+    if len(step.inputs) < 2:
         return
-    ours, theirs = step.student.inputs.flatten(1), step.teacher.inputs.flatten(1)
-    if ours.shape == theirs.shape and not torch.equal(ours, theirs):
-        distance = torch.cdist(ours.double(), theirs.double(), compute_mode="donot_use_mm_for_euclid_dist")
-        if float(distance.amin(1).max()) == 0:
-            moved = float((distance.argmin(1) != torch.arange(len(ours), device=ours.device)).double().mean())
-            yield Finding("rows-mixed", f"{moved:.0%} of the teacher's rows stand in another place", moved)
-        else:
-            other = float((distance.diag() > 0).double().mean())
-            yield Finding("other-views", f"{other:.0%} of the rows reach teacher and student as other pictures", other)
+    inputs = [step.inputs[one].flatten(1).double().cpu().numpy() for one in ("student", "teacher")]
+    ours, theirs = ([row.tobytes() for row in rows] for rows in inputs)
+    share = sum(map(ne, ours, theirs)) / len(ours)
+    if share and set(ours) == set(theirs):
+        yield Finding("rows-mixed", f"{share:.0%} of the teacher's rows stand in another place", share)
+    elif share and inputs[0].shape == inputs[1].shape:
+        yield Finding("other-views", f"{share:.0%} of the rows reach teacher and student as other pictures", share)
     elif wrong := elsewhere(step, record):
         yield Finding("rows-mixed", f"{wrong:.0%} of the teacher's answers reach another row of the student", wrong)
 
 
 def elsewhere(step: RecordedStep, record: Callable[..., RecordedStep]) -> float:
     """The share of the teacher's first rows that move the student's gradient in another row and not in their own."""
-    if step.gradient is None or step.teacher is None or step.teacher.in_training:
+    if step.gradient is None or step.in_training["teacher"]:
         return 0.0
-    rows = range(min(CHANGED_ROWS, len(step.teacher.logits)))
+    rows = range(min(CHANGED_ROWS, len(step.logits["teacher"])))
     changed = [record(partial(with_other_row, j)).gradient for j in rows]
     moved = [(one - step.gradient).flatten(1).norm(dim=1) for one in changed if one is not None]
     return sum(bool(one[j] < 1e-3 * one.max()) for j, one in enumerate(moved)) / len(rows)
@@ -132,31 +128,29 @@ def elsewhere(step: RecordedStep, record: Callable[..., RecordedStep]) -> float:
 
 def with_other_row(j: int, logits: Tensor) -> Tensor:
     """The teacher's answer with row j shifted by one class."""
-    other = logits.clone()
-    other[j] = logits[j].roll(1, -1)
-    return other
+    return torch.cat([logits[:j], logits[j : j + 1].roll(1, -1), logits[j + 1 :]])
 
 
 def balance(step: RecordedStep, labels: Tensor) -> dict[str, float]:
     """The soft gradient over the hard one, from the form of the loss that the step computes; empty where none fits."""
-    if step.student is None or step.gradient is None or step.teacher is None:
+    if len(step.logits) < 2 or step.gradient is None:
         return {}
-    logits = (step.student.logits, step.teacher.logits, step.gradient)
+    logits = (step.logits["student"], step.logits["teacher"], step.gradient)
     z, v, gradient = (one.detach().double().cpu() for one in logits)
     if z.shape != v.shape or z.shape[:-1] != labels.shape:
         return {}
     probe = Probe(z, v, labels.cpu())
-    fit = next(fits(probe, gradient, TOLERANCE, with_teacher=True, with_labels=True), None)
+    found = fits(probe, gradient, with_teacher=True, with_labels=True)
+    fit = next((fit for fit in found if fit.error < TOLERANCE), None)
     if fit is None or fit.hard is not HARD[0]:
         return {}
     count, parts = len(fit.soft.terms), fit.terms(probe)[1] * torch.tensor(fit.weights, dtype=torch.float64)
     return {BALANCE: float(parts[:, :count].sum(1).norm() / parts[:, count:].sum(1).norm().clamp_min(1e-300))}
 
 
-def measured(
-    student: nn.Module, teacher: nn.Module, inputs: Tensor, labels: Tensor, temperature: float
-) -> dict[str, float]:
+def measured(student: nn.Module, teacher: nn.Module, batches: list[Any], temperature: float) -> dict[str, float]:
     """Accuracies, and how right and how sure the teacher is."""
+    inputs, labels = (torch.cat([batch[part] for batch in batches]) for part in (0, 1))
     own, teachers = predict(student, inputs), predict(teacher, inputs)
     return {
         "student's accuracy": accuracy(own, labels),

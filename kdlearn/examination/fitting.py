@@ -1,14 +1,15 @@
 """Which form a loss has: least squares of its gradient on the gradients of known forms, over their temperature."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import torch
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from kdlearn.examination.forms import HARD, NO_LABELS, NO_TEACHER, SHARES, SOFT, Form, Probe, mixture_of
+from kdlearn.examination.forms import HARD, NO_LABELS, NO_TEACHER, SOFT, Form, Probe, mixture_of
 
 GRID = torch.logspace(math.log10(0.2), math.log10(64), 41, dtype=torch.float64)
 WORTH_REFINING = 0.15  # of the gradient's size is left at the best temperature of the grid
@@ -53,17 +54,14 @@ class Fit:
         return Fit(bare.soft, bare.hard, bare.temperature, tuple(weights[0].tolist()), float(error[0]))
 
 
-def fits(probe: Probe, gradient: Tensor, tolerance: float, with_teacher: bool, with_labels: bool) -> Iterator[Fit]:
-    """The forms that leave less than `tolerance` of the gradient, the simplest first."""
-    for hard in (NO_LABELS, *HARD) if with_labels else (NO_LABELS,):
-        for soft in SOFT if with_teacher else (NO_TEACHER,):
-            if soft.terms + hard.terms and (found := refined(soft, hard, probe, gradient)).error < tolerance:
-                yield found
-    if (
-        with_teacher
-        and (found := fitted_mixture(HARD[0] if with_labels else NO_LABELS, probe, gradient)).error < tolerance
-    ):
-        yield found
+def fits(probe: Probe, gradient: Tensor, with_teacher: bool, with_labels: bool) -> Iterator[Fit]:
+    """The best of each form, the simplest first."""
+    hard_forms = (NO_LABELS, *HARD) if with_labels else (NO_LABELS,)
+    for hard, soft in product(hard_forms, SOFT if with_teacher else (NO_TEACHER,)):
+        if soft.terms + hard.terms:
+            yield refined(soft, hard, probe, gradient)
+    if with_teacher:
+        yield fitted_mixture(HARD[0] if with_labels else NO_LABELS, probe, gradient)
 
 
 def refined(soft: Form, hard: Form, probe: Probe, gradient: Tensor) -> Fit:
@@ -86,19 +84,12 @@ def refined(soft: Form, hard: Form, probe: Probe, gradient: Tensor) -> Fit:
 
 def fitted_mixture(hard: Form, probe: Probe, gradient: Tensor) -> Fit:
     """Jensen–Shannon, whose share of the teacher is one number more to find."""
-    coarse = {share: refined(mixture_of(share), hard, probe, gradient) for share in SHARES}
-    share = min(coarse, key=lambda share: coarse[share].error)
-    log_T = math.log(coarse[share].temperature)
 
-    def at(point: Sequence[float]) -> Fit:
-        return Fit(mixture_of(float(point[1])), hard, math.exp(point[0])).on(probe, gradient)
+    def left(share: float) -> float:
+        return refined(mixture_of(share), hard, probe, gradient).error ** 2
 
-    def left(point: Sequence[float]) -> float:
-        return at(point).error ** 2
-
-    bounds = [(log_T - 0.3, log_T + 0.3), (max(1e-3, share - 0.05), min(1 - 1e-3, share + 0.05))]
-    options = {"xatol": 1e-9, "fatol": 1e-18}
-    return at(minimize(left, (log_T, share), method="Nelder-Mead", bounds=bounds, options=options).x)
+    found = minimize_scalar(left, bounds=(1e-3, 1 - 1e-3), method="bounded", options={"xatol": 1e-9})
+    return refined(mixture_of(float(found.x)), hard, probe, gradient)
 
 
 def terms_of(soft: Form, hard: Form, probe: Probe, temperatures: Tensor) -> tuple[Tensor, Tensor]:

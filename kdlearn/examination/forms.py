@@ -132,10 +132,6 @@ def distance(of: Reading, power: int = 2) -> Term:
     return lambda z, v, y, T: ((of(z, T) - of(v, T)).abs() ** power).sum(-1)
 
 
-def cosine(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    return 1 - F.cosine_similarity(z, v.expand_as(z), dim=-1)
-
-
 def sigmoids(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(z / T, (v / T).sigmoid().expand_as(z), reduction="none").sum(-1)
 
@@ -147,12 +143,9 @@ def clipped_logits(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
 
 def target_or_not(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
     """KL of two outcomes: the class of the label, or one of the others."""
-    is_target = one_hot(y, v.shape[-1]).bool()
-    parts = [
-        torch.stack([torch.where(chosen, x / T, -torch.inf).logsumexp(-1) for chosen in (is_target, ~is_target)], -1)
-        for x in (v, z)
-    ]
-    return divergence(*(part.log_softmax(-1) for part in parts))
+    target = one_hot(y, v.shape[-1])
+    p, q = ((softmax(x, T) * target).sum(-1, keepdim=True) for x in (v, z))
+    return divergence(*(torch.cat([one, 1 - one], -1).clamp_min(1e-30).log() for one in (p, q)))
 
 
 def other_classes(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
@@ -186,7 +179,6 @@ SOFT = (
     Form("squared distance of probabilities", (distance(softmax),), True, "squared-error-of-probabilities", True),
     Form("squared distance of log-probabilities", (distance(softened),), elementwise=True),
     Form("absolute distance of logits", (distance(raw, 1),), softened=False, elementwise=True),
-    Form("cosine distance of logits", (cosine,), softened=False),
     Form("KL(teacher ‖ student), the teacher alone softened", (kl(softened, plain),), True, "softened-on-one-side"),
     Form("KL(teacher ‖ student), the student alone softened", (kl(plain, softened),), True, "softened-on-one-side"),
     Form("KL(teacher ‖ student), softmax twice for the teacher", (kl(twice, softened),), True, "softmax-twice"),
@@ -210,4 +202,3 @@ HARD = (
     Form("cross-entropy at T", (with_label(softened),), True, "temperature-on-hard-loss"),
     Form("cross-entropy of probabilities", (with_label(lambda x, T: plain(x.softmax(-1), T)),), False, "softmax-twice"),
 )
-SHARES = tuple(share / 20 for share in range(1, 20))  # of the teacher, in a Jensen–Shannon mixture

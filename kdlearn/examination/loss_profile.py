@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kdlearn.examination.fitting import Fit, fits, refined
-from kdlearn.examination.forms import HARD, NO_TEACHER, Probe
+from kdlearn.examination.fitting import Fit, fits
+from kdlearn.examination.forms import Probe
 from kdlearn.examination.query import Query
+from kdlearn.examination.signature import ASKED_TEMPERATURE
 
 SIZES, LARGER = {"rows": 6, "classes": 5, "time": 3}, {"rows": 9, "classes": 8, "time": 4}
 OTHER_TEMPERATURES = (2.0, 8.0)
@@ -68,18 +69,11 @@ class LossProfile:
     @cached_property
     def influence(self) -> Tensor:
         """How much the student's gradient in each row moves when the teacher's row j changes, `(j, rows)`."""
-        flat, found = self.plain.v.flatten(0, -2), []
-        for j in range(len(flat)):
-            v = flat.clone()
-            v[j] = 1.3 * flat[j].roll(1)
-            other = self.query.gradient(self.plain._replace(v=v.reshape(self.plain.v.shape)))
-            found.append((other - self.gradient).flatten(0, -2).norm(dim=-1))
-        return torch.stack(found) / self.gradient.norm().clamp_min(1e-300)
-
-    @cached_property
-    def meetings(self) -> Tensor:
-        """Whether the teacher's row j reaches the student's row i, `(j, i)`."""
-        return self.influence > MEETS * self.influence.max()
+        v, rows = self.plain.v.flatten(0, -2), torch.eye(self.plain.y.numel()).bool().unsqueeze(-1)
+        changed = [torch.where(row, 1.3 * v.roll(1, -1), v).reshape(self.plain.v.shape) for row in rows]
+        gradients = torch.stack([self.query.gradient(self.plain._replace(v=v)) for v in changed])
+        moves = (gradients - self.gradient).flatten(1, -2).norm(dim=-1)
+        return moves / self.gradient.norm().clamp_min(1e-300)
 
     @property
     def reads_teacher(self) -> bool:
@@ -96,31 +90,29 @@ class LossProfile:
         other = self.plain._replace(y=(self.plain.y + 1) % self.sizes["classes"])
         return self.signature.labels is not None and self.change(other) > self.threshold
 
-    @property
-    def pairs_rows(self) -> bool:
-        """Whether each row of the student meets one row of the teacher, and no other does."""
-        return bool((self.meetings.sum(0) == 1).all() and (self.meetings.sum(1) == 1).all())
-
-    @property
+    @cached_property
     def mixed_rows(self) -> int:
-        """How many rows of the student meet another row of the teacher than their own, where each meets one."""
-        return int((~self.meetings.diag()).sum()) if self.pairs_rows else 0
+        """How many rows of the student meet another row of the teacher than their own, where each meets one alone."""
+        meets = self.influence > MEETS * self.influence.max()
+        is_permutation = (meets.sum(0) == 1).all() and (meets.sum(1) == 1).all()
+        return int((~meets.diag()).sum()) if is_permutation else 0
 
     @cached_property
     def fit(self) -> Fit | None:
-        """None where no form fits, or rows are mixed; in half precision, one that almost fits."""
+        """The first form that holds for two numbers of classes; in half precision, one that almost does.
+
+        None where no form fits, or rows are mixed. With one number of classes, two deviations of logits are alike.
+        """
         if not self.gradient.isfinite().all() or self.mixed_rows:
             return None
-        found = self.first_that_holds()
-        if found is None and self.reads_teacher and self.rows_without_response > 0.5:
-            self.query.is_coarse = True
-            found = self.first_that_holds()
-        return found
-
-    def first_that_holds(self) -> Fit | None:
-        """With another number of classes too: two deviations by which logits are divided are alike with one number."""
-        found = fits(self.plain, self.gradient, self.query.tolerance, self.reads_teacher, self.reads_labels)
-        return next((fit for fit in found if self.fixed_classes or self.again(fit, self.larger("classes"))), None)
+        for self.query.is_coarse in (False, True):
+            found = fits(self.plain, self.gradient, self.reads_teacher, self.reads_labels)
+            exact = (fit for fit in found if fit.error < self.query.tolerance)
+            held = (fit for fit in exact if self.fixed_classes or self.again(fit, self.larger("classes")))
+            if (fit := next(held, None)) or self.rows_without_response < 0.5:
+                return fit
+        self.query.is_coarse = False
+        return None
 
     def larger(self, axis: str) -> Probe:
         return drawn(**{**self.sizes, axis: LARGER[axis]})
@@ -138,60 +130,47 @@ class LossProfile:
         other = self.query.gradient(self.plain._replace(v=self.plain.v * (1 + 1e-6)))
         return float((other == self.gradient).all(-1).double().mean())
 
+    @property
+    def part(self) -> int:
+        """The one by which the reduction is told: 0, the soft loss, or 1, the hard one where there is no other."""
+        return 0 if self.fit and self.fit.soft.terms else 1
+
     @cached_property
-    def growth(self) -> dict[str, tuple[float, float]]:
+    def growth(self) -> list[dict[str, float]]:
         """By "rows", "classes" and "time": the power with which the soft and the hard weight grow; NaN for none."""
         axes = [axis for axis in self.sizes if not (axis == "classes" and self.fixed_classes)]
-        return {
-            axis: powers(self.fit, self.again(self.fit, self.larger(axis)), LARGER[axis] / self.sizes[axis])
-            for axis in axes
-        }
+        ends = {axis: (self.fit, self.again(self.fit, self.larger(axis))) for axis in axes}
+        both = {axis: powers(*ends[axis], LARGER[axis] / self.sizes[axis], self.query.tolerance) for axis in axes}
+        return [{axis: both[axis][part] for axis in axes} for part in (0, 1)]
 
     def at_temperature(self, T: float, options: Mapping[str, Any]) -> Fit | None:
         """The form where the loss is given T: in proportion to it, or at the temperature that stays."""
         probe = self.asking({**options, str(self.signature.temperature): T})
-        return self.again(self.fit, probe, T * self.temperature_ratio) or self.again(self.fit, probe)
-
-    @property
-    def temperature_ratio(self) -> float:
-        """The temperature that is found, over the one that was given."""
-        given = self.query.options.get(str(self.signature.temperature))
-        ratio = self.fit.temperature / given if self.fit and given else 1.0
-        return 1.0 if abs(ratio - 1) < SAME_TEMPERATURE else ratio
+        ratio = self.fit.temperature / ASKED_TEMPERATURE if self.fit else 1.0
+        at_T = self.again(self.fit, probe, T * (1.0 if abs(ratio - 1) < SAME_TEMPERATURE else ratio))
+        return at_T or self.again(self.fit, probe)
 
     def growth_with_temperature(self, options: Mapping[str, Any]) -> tuple[float, float]:
         """Of soft and hard weight; NaN where T is not an argument, or is not heard."""
         if self.fit is None or self.signature.temperature is None:
             return math.nan, math.nan
         low, high = (self.at_temperature(T, options) for T in OTHER_TEMPERATURES)
-        soft, hard = powers(low, high, OTHER_TEMPERATURES[1] / OTHER_TEMPERATURES[0])
+        soft, hard = powers(low, high, OTHER_TEMPERATURES[1] / OTHER_TEMPERATURES[0], self.query.tolerance)
         is_heard = low and high and not (low.soft.softened and low.temperature == high.temperature)
         return soft if is_heard else math.nan, hard
 
-    @cached_property
-    def moved_at_teacher(self) -> float:
-        """How long the gradient of a student equal to its teacher is, less what labels explain, as a share."""
-        equal = self.plain._replace(z=self.plain.v)
-        gradient = self.query.gradient(equal)
-        share = float(gradient.norm() / self.gradient.norm().clamp_min(1e-300))
-        if not self.reads_labels or not share > self.threshold:
-            return share
-        return share * min(refined(NO_TEACHER, hard, equal, gradient).error for hard in HARD)
 
-
-def powers(small: Fit | None, large: Fit | None, ratio: float) -> tuple[float, float]:
-    """Of the soft and of the hard weight: k where large / small = ratio to the k."""
+def powers(small: Fit | None, large: Fit | None, ratio: float, rounding: float) -> tuple[float, float]:
+    """Of the soft and of the hard weight: k where large / small = ratio to the k; NaN where it is rounding alone."""
     if small is None or large is None:
         return math.nan, math.nan
-    (soft, hard), (more_soft, more_hard) = (
-        (sum(map(abs, one.soft_weights)), abs(one.hard_weight)) for one in (small, large)
-    )
-    return power(soft, more_soft, ratio), power(hard, more_hard, ratio)
+    sizes = [(sum(map(abs, fit.soft_weights)), abs(fit.hard_weight)) for fit in (small, large)]
+    floor = rounding * sum(sizes[0])
+    soft, hard = (power(*ends, ratio) if min(ends) > floor else math.nan for ends in zip(*sizes, strict=True))
+    return soft, hard
 
 
 def power(small: float, large: float, ratio: float) -> float:
-    """A whole number where it nearly is one; NaN for what is nearly 0."""
-    if small < 1e-9 or large < 1e-9:
-        return math.nan
+    """A whole number where it nearly is one."""
     found = math.log(large / small) / math.log(ratio)
     return float(round(found)) if abs(found - round(found)) < NEARLY else found

@@ -11,33 +11,25 @@ from kdlearn.examination.forms import Probe
 from kdlearn.examination.loss_profile import LossProfile
 
 SIZES = (30.0, 100.0, 1e3, 1e4)  # of logits at which a loss must stay finite
-HALF_ERROR = 0.25  # of the value, in float16; bfloat16 has too few digits for any KL at a high T
+HALF_ERROR = 0.25  # of the value, in float16: bfloat16 has too few digits for any KL at a high T
 
 
-def of_ordinary_logits(profile: LossProfile) -> Iterator[Finding]:
-    """A value and a gradient that are not finite on ordinary logits."""
-    if not math.isfinite(profile.first_value):
-        yield Finding("not-finite", f"on ordinary logits its value is {profile.first_value}", profile.first_value)
-    elif not profile.gradient.isfinite().all():
-        yield Finding("not-finite", "on ordinary logits its gradient is NaN or infinite", math.nan)
-
-
-def of_large_logits(profile: LossProfile) -> Iterator[Finding]:
-    """Confident logits of student, teacher or both, in float32."""
+def of_size(profile: LossProfile) -> Iterator[Finding]:
+    """Ordinary logits, and confident ones of student, teacher or both."""
     plain = profile.plain
-    for size in SIZES:
-        z, v = size * plain.z.sign(), size * plain.v.sign()
+    for size in (1.0, *SIZES):
+        z, v = (size * logits.sign() if size > 1 else logits for logits in plain[:2])
         probes = (plain._replace(z=z), plain._replace(v=v), plain._replace(z=z, v=v))
         if not all(is_finite(profile, probe) for probe in probes):
-            yield Finding("not-finite", f"logits of ± {size:g} in float32 give NaN or infinity", size)
+            which = f"logits of ± {size:g} in float32" if size > 1 else "ordinary logits"
+            yield Finding("not-finite", f"{which} give NaN or infinity", size)
             return
 
 
 def is_finite(profile: LossProfile, probe: Probe) -> bool:
-    value = profile.query.value(probe, dtype=torch.float32)
-    if profile.query.arrays:
-        return math.isfinite(value)
-    return math.isfinite(value) and bool(profile.query.gradient(probe, dtype=torch.float32).isfinite().all())
+    query = profile.query
+    slopes = torch.zeros(1) if query.arrays else query.gradient(probe, dtype=torch.float32)
+    return math.isfinite(query.value(probe, dtype=torch.float32)) and bool(slopes.isfinite().all())
 
 
 def of_half_precision(profile: LossProfile) -> Iterator[Finding]:
@@ -47,18 +39,16 @@ def of_half_precision(profile: LossProfile) -> Iterator[Finding]:
         share = profile.rows_without_response
         said = f"the teacher's logits times 1.000001 leave {share:.0%} of the rows' gradients as they are"
         yield Finding("inexact-in-half-precision", f"it computes in half precision: {said}", share)
-    for dtype in () if query.arrays else (torch.float16, torch.bfloat16):
-        rounded = plain._replace(z=plain.z.to(dtype).double(), v=plain.v.to(dtype).double())
-        try:
-            half = query.value(rounded, dtype=dtype)
-        except Exception:  # not every operation exists in it on a CPU
-            continue
-        exact = query.value(rounded)
-        said = f"in {str(dtype).removeprefix('torch.')} it gives {half:.4g} where {exact:.4g} is right"
-        if not math.isfinite(half):
-            yield Finding("not-finite", said, half)
-        elif dtype == torch.float16 and abs(half - exact) > HALF_ERROR * abs(exact):
-            yield Finding("inexact-in-half-precision", said, half)
+    rounded = plain._replace(z=plain.z.half().double(), v=plain.v.half().double())
+    try:
+        half, exact = query.value(rounded, torch.float16), query.value(rounded)
+    except Exception:  # not every operation exists in it on a CPU
+        return
+    said = f"in float16 it gives {half:.4g} where {exact:.4g} is right"
+    if not math.isfinite(half):
+        yield Finding("not-finite", said, half)
+    elif abs(half - exact) > HALF_ERROR * abs(exact):
+        yield Finding("inexact-in-half-precision", said, half)
 
 
 def of_padding(profile: LossProfile) -> Iterator[Finding]:
@@ -79,3 +69,6 @@ def of_padding(profile: LossProfile) -> Iterator[Finding]:
                 said = f"with a part left out by {names.mask or names.labels}, the value is {value / alone:.3g} times"
                 yield Finding("padding-counted", f"{said} that of the rest alone", value / alone)
             return
+
+
+TESTS = (of_padding, of_size, of_half_precision)

@@ -14,7 +14,6 @@ from kdlearn.examination.signature import signature_of
 STEPS = {torch.float64: 1e-5, torch.float32: 2e-2}  # for differences
 TOLERANCES, OF_DIFFERENCES = {torch.float64: 1e-6, torch.float32: 2e-4}, {torch.float64: 1e-5, torch.float32: 5e-3}
 COARSE = 0.03  # of a gradient is lost where a loss computes in half precision
-ASKED_TEMPERATURE, TOLD_APART = 3.0, (1.2, 40.0)  # between these, forms have gradients that differ
 MASKS = ((True, False), (False, True), (1, 0), (0, 1))  # where a row counts, and where it does not
 
 
@@ -34,11 +33,6 @@ class Query:
         self.dtype, self.is_coarse, self.is_shifted = torch.float64, False, False
         self.mask: tuple[int, int] | None = None
         self.changed: set[str] = set()  # the arguments that it wrote into
-        self.options: dict[str, Any] = dict.fromkeys(self.signature.weights_to_set, 0.5)
-        if self.signature.temperature:
-            default = self.signature.default_temperature
-            asked = default if default and TOLD_APART[0] < default < TOLD_APART[1] else ASKED_TEMPERATURE
-            self.options[self.signature.temperature] = asked
 
     def prepare(self, probe: Probe) -> "Query":
         """Find out in which precision it computes, and what its mask means: the first with which it works.
@@ -89,15 +83,14 @@ class Query:
         if names.mask and self.mask:
             given[names.mask] = torch.where(torch.ones_like(y).bool() if kept is None else kept, *self.mask)
         copies = {name: one.detach().numpy().copy() if self.arrays else one.clone() for name, one in given.items()}
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            answer = self.loss(**copies, **{**self.options, **options})
+            answer = self.loss(**copies, **{**self.signature.to_set, **options})
         self.changed |= {name for name, one in given.items() if not torch.equal(torch.as_tensor(copies[name]), one)}
         return answer
 
     def value(self, probe: Probe, dtype: torch.dtype | None = None, seed: int = 0) -> float:
-        given = self.call(probe, dtype, seed)
-        return float(given.detach() if isinstance(given, Tensor) else np.asarray(given).reshape(()))
+        return float(self.call(probe, dtype, seed))
 
     def gradient(self, probe: Probe, dtype: torch.dtype | None = None) -> Tensor:
         """On the student's logits, as they are shaped, in float64."""
@@ -119,13 +112,11 @@ class Query:
         return found[0].double(), found[1].double()
 
     def differences(self, probe: Probe) -> Tensor:
-        step, found = STEPS[self.dtype], torch.zeros_like(probe.z)
-        for place in np.ndindex(*probe.z.shape):
-            moved = torch.zeros_like(probe.z)
-            moved[place] = step
-            high, low = (self.value(probe._replace(z=probe.z + sign * moved)) for sign in (1, -1))
-            found[place] = (high - low) / (2 * step)
-        return found
+        step, z = STEPS[self.dtype], probe.z
+        moves = step * torch.eye(z.numel(), dtype=z.dtype).reshape(-1, *z.shape)
+        ends = [[self.value(probe._replace(z=z + sign * move)) for move in moves] for sign in (1, -1)]
+        high, low = torch.tensor(ends, dtype=z.dtype)
+        return ((high - low) / (2 * step)).reshape(z.shape)
 
     @property
     def tolerance(self) -> float:
@@ -144,10 +135,11 @@ def check_scalar(given: Any) -> None:
     shape = tuple(getattr(given, "shape", ()))
     if given is not None and not isinstance(given, tuple | list | dict) and int(np.prod(shape)) == 1:
         return
-    came, way_out = f"shape {shape}" if shape else type(given).__name__, "Take .mean(), or the part that is one"
+    came, way_out = (
+        f"shape {shape}" if shape else type(given).__name__,
+        "Let it return .mean(), or the part that is one",
+    )
     if isinstance(given, dict):
         came = f"a dict of {', '.join(map(repr, given))}"
         way_out = f"Take one: lambda s, t, y: loss(s, t, y)[{next(iter(given), '')!r}]"
-    elif given is None:
-        came, way_out = "None", "Let it return its value"
     raise ValueError(f"loss must give one number for a batch; got {came}. {way_out}")

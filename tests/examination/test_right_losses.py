@@ -1,0 +1,181 @@
+"""`examine` leaves alone what is right, whatever way it is written, and quotes its temperature and its weight."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from hand_written import both, ce, div, kd, kept, kl, log_q, p, rows, shifted, shifted_labels
+from scipy.special import log_softmax as numpy_log_softmax
+from torch import nn
+from torch.nn import functional as F
+
+import kdlearn
+from kdlearn.training.strategies import strategies_by_cli_name
+from kdlearn.training.strategy import mean_loss
+
+
+def by_log_target(student_logits, teacher_logits, labels, T=3.0, alpha=0.7):
+    log_p = log_q(teacher_logits.detach(), T)
+    soft = F.kl_div(log_q(student_logits, T), log_p, reduction="none", log_target=True).sum(1).mean() * (T * T)
+    return alpha * soft + (1 - alpha) * F.nll_loss(student_logits.log_softmax(1), labels)
+
+
+def less_the_entropy(z, v, y, temperature=5.0):
+    entropy = torch.special.entr(p(v, temperature)).sum(-1).mean()
+    return temperature**2 * (ce(z / temperature, p(v, temperature)) - entropy)
+
+
+def row_by_row(s, t, labels):
+    each = [kl(one.unsqueeze(0), other.unsqueeze(0), 8.0, "sum") for one, other in zip(s, t, strict=True)]
+    return 0.8 * 64 * torch.stack(each).mean() - 0.2 * s.log_softmax(1)[torch.arange(len(s)), labels].mean()
+
+
+def by_logsumexp(student_logits, teacher_logits):
+    z, v = student_logits / 3, teacher_logits.detach() / 3
+    values = (v.softmax(1) * (v - z)).sum(1) - v.logsumexp(1) + z.logsumexp(1)
+    return 9 * values.sum() / values.numel()
+
+
+class AsModule(nn.Module):
+    def __init__(self, T=4.0):
+        super().__init__()
+        self.T, self.divergence = T, nn.KLDivLoss(reduction="batchmean")
+
+    def forward(self, student_logits, teacher_logits):
+        return self.divergence(log_q(student_logits, self.T), p(teacher_logits, self.T)) * self.T**2
+
+
+def in_numpy(student_logits, teacher_logits, labels):
+    log_q, log_p = (numpy_log_softmax(logits / 4, axis=1) for logits in (student_logits, teacher_logits))
+    soft = 16 * (np.exp(log_p) * (log_p - log_q)).sum(1).mean()
+    return 0.9 * soft - 0.1 * numpy_log_softmax(student_logits, axis=1)[np.arange(len(labels)), labels].mean()
+
+
+def with_integer_mask(student_logits, teacher_logits, attention_mask):
+    left_out = 1 - attention_mask
+    return (rows(student_logits, teacher_logits) * attention_mask).sum() / (left_out.numel() - left_out.sum())
+
+
+def in_place_on_a_copy(student_logits, teacher_logits, T=3.0):
+    z = student_logits.clone()
+    z /= T
+    return T * T * F.kl_div(z.log_softmax(-1), p(teacher_logits, T), reduction="batchmean")
+
+
+def with_printing(student_logits, teacher_logits):
+    print("called")
+    return kd(student_logits, teacher_logits)
+
+
+def of_ten_classes(s, t, labels):
+    hard = -(F.one_hot(labels, 10) * s.log_softmax(-1)).sum(-1).mean()
+    return 0.7 * kd(s, t) + 0.3 * hard
+
+
+def standardised(student_logits, teacher_logits, temperature=2.0, correction=0):
+    z, v = (
+        (x - x.mean(-1, keepdim=True)) / (1e-7 + x.std(-1, keepdim=True, correction=correction))
+        for x in (student_logits, teacher_logits)
+    )
+    return 9 * kd(z, v, temperature)
+
+
+def shifted_by_one(student_logits, teacher_logits, labels, T=2.0, alpha=0.5):
+    soft = shifted(student_logits, teacher_logits, labels, T)
+    return alpha * soft + (1 - alpha) * shifted_labels(student_logits, labels)
+
+
+IN_SEQUENCES, OTHER_NAMES = {"sequences": True}, {"a": "teacher", "b": "student", "kd_T": "temperature"}
+RIGHT = {  # the loss, its temperature, the weight of its soft part, and what `examine` is told
+    "log-target": (by_log_target, 3.0, 0.7),
+    "teacher in the middle": (lambda s, teacher_outputs, gt: both(s, teacher_outputs, gt, 2.0, 0.5), 2, 0.5),
+    "labels in the middle": (lambda s, labels, teacher_outputs: both(s, teacher_outputs, labels, 20), 20, 0.9),
+    "teacher first": (lambda teacher_logits, student_logits: kd(student_logits, teacher_logits), 4, 1),
+    "as in Keras": (lambda y_true, y_pred: kd(y_pred, y_true), 4, 1),
+    "by keywords": (lambda *, outputs, teacher_outputs, targets: both(outputs, teacher_outputs, targets), 4, 0.9),
+    "other names": (lambda a, b, c, kd_T=2.0: both(b, a, c, kd_T), 2, 0.9, {"parameters": OTHER_NAMES}),
+    "less the entropy": (less_the_entropy, 5, 1),
+    "row by row": (row_by_row, 8, 0.8),
+    "by logsumexp": (by_logsumexp, 3, 1),
+    "smoothed labels": (lambda z, v, y: 0.6 * kd(z, v) + 0.4 * ce(z, y, label_smoothing=0.1), 4, 0.6),
+    "in float32": (lambda z, v, y: both(z.float(), v.float(), y), 4, 0.9),
+    "weights that add up to 2": (lambda z, v, y: kd(z, v) + ce(z, y), 4, 1),
+    "squared logits": (lambda z, v: F.mse_loss(z, v.detach()), None, 1),
+    "sigmoids": (lambda z, v: F.binary_cross_entropy_with_logits(z, v.detach().sigmoid()), 1, 1),
+    "probabilities": (lambda z, teacher_probs: div(log_q(z), teacher_probs.detach()), 1, 1),
+    "a module": (AsModule(), 4, 1),
+    "NumPy": (in_numpy, 4, 0.9, {"arrays": True}),
+    "printing": (with_printing, 4, 1),
+    "in place on a copy": (in_place_on_a_copy, 3, 1),
+    "ten classes": (of_ten_classes, 4, 0.7, {"classes": 10}),
+    "standardised": (standardised, 2, 9),
+    "standardised without bias": (functools.partial(standardised, correction=1), 2, 9),
+    "half the argument": (lambda z, v, T=4.0: kd(z, v, 0.5 * T), 2, 1),
+    "half the argument of 1": (lambda z, v, T=1.0: kd(z, v, 0.5 * T), 0.5, 1),
+    "twice the argument": (lambda z, v, T=4.0: kd(z, v, 2 * T), 8, 1),
+    "twice the argument of 1": (lambda z, v, T=1.0: kd(z, v, 2 * T), 2, 1),
+    "mask": (kept, 1, 1),
+    "mask in sequences": (kept, 1, 1, IN_SEQUENCES),
+    "padding mask": (lambda z, v, padding_mask: kept(z, v, ~padding_mask), 1, 1),
+    "padding mask in sequences": (lambda z, v, padding_mask: kept(z, v, ~padding_mask), 1, 1, IN_SEQUENCES),
+    "integer mask": (with_integer_mask, 1, 1),
+    "integer mask in sequences": (with_integer_mask, 1, 1, IN_SEQUENCES),
+    "mask and labels": (lambda z, v, y, mask: kept(z, v, mask) + ce(z.flatten(0, -2), y.flatten()), 1, 1, IN_SEQUENCES),
+    "shifted": (shifted, 2, 1),
+    "shifted in sequences": (shifted, 2, 1, IN_SEQUENCES),
+    "shifted with labels": (shifted_by_one, 2, 0.5),
+    "shifted with labels in sequences": (shifted_by_one, 2, 0.5, IN_SEQUENCES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_is_left_alone(name, capsys):
+    loss, temperature, soft_weight, *options = RIGHT[name]
+    report = kdlearn.examine(loss, **(options[0] if options else {}))
+    assert report.findings == () and "Nothing odd" in str(report) and capsys.readouterr().out == ""
+    assert report.form is not None and report.reduction.startswith("mean")
+    assert report.temperature == (temperature and pytest.approx(temperature, rel=0.01))
+    assert report.soft_weight == pytest.approx(soft_weight, rel=0.01)
+
+
+OURS = {  # what is known of them; their temperature is 4 by default
+    "soft_label_loss": "KL(teacher ‖ student)",
+    "distillation_loss": "KL(teacher ‖ student)",
+    "decoupled_loss": "decoupled KL, target and the other classes",
+    "logit_matching_loss": "squared distance of centred logits",
+    "jensen_shannon_loss": "Jensen–Shannon with 0.5 of the teacher",
+    "reverse_kl_loss": "KL(student ‖ teacher)",
+    "skewed_kl_loss": None,
+    "skewed_reverse_kl_loss": None,
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("name", OURS)
+def test_our_losses_have_nothing_odd_in_either_precision(name, sequences, dtype):
+    ours = getattr(kdlearn, name)
+
+    @functools.wraps(ours)
+    def loss(student_logits, teacher_logits, **others):
+        return ours(student_logits.to(dtype), teacher_logits.to(dtype), **others)
+
+    report = kdlearn.examine(loss, sequences=sequences)
+    assert report.names == (("reversed-divergence",) if name == "reverse_kl_loss" else ())
+    assert all(finding.may_be_meant for finding in report.findings)
+    assert report.form == OURS[name] and (report.form is None or report.reduction.startswith("mean"))
+    assert report.temperature == (4.0 if report.form and name != "logit_matching_loss" else None)
+
+
+@pytest.mark.parametrize("name", strategies_by_cli_name())
+def test_strategies_as_the_loop_takes_them(name):
+    strategy = strategies_by_cli_name()[name]()
+
+    def loss(student_logits, teacher_logits, labels):
+        batch = kdlearn.Batch(torch.zeros(len(labels), 1), labels, teacher_logits.detach())
+        return mean_loss(strategy, student_logits, batch)
+
+    report = kdlearn.examine(loss)
+    meant = {"ground-truth": ("no-teacher",), "smoothed": ("no-teacher",), "reverse": ("reversed-divergence",)}
+    assert report.names == meant.get(name, ()) and report.form

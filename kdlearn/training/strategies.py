@@ -79,7 +79,7 @@ class SoftLabels(Softened):
 
     name = "soft labels"
     cli_name = "soft"
-    loss = staticmethod(soft_label_loss)
+    loss = staticmethod(losses.soft_label_loss)
 
 
 @dataclass(frozen=True)

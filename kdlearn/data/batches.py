@@ -95,6 +95,9 @@ class Stream:
         check_sizes(examples, self.rows, batch_size, share)
         self.inputs = inputs or (lambda epoch, rows: examples.inputs[rows])
         self.answers, self.order = answers, Order(seed, len(self.rows))
+        self.told = {
+            name: values for name, values in examples._asdict().items() if name != "inputs" and values is not None
+        }
 
     def about(self) -> dict[str, Any]:
         """What decides the batches, but for the views and the teacher, which are functions."""
@@ -109,22 +112,16 @@ class Stream:
         return map(self, range(start, start + len(self)))
 
     def __call__(self, update: int) -> Batch:
-        parts = [self.part(epoch, rows) for epoch, rows in self.parts(update)]
-        return Batch(**{name: join([getattr(part, name) for part in parts]) for name in Batch._fields})
-
-    def parts(self, update: int) -> Iterator[tuple[int, Tensor]]:
-        """The rows of an update, by the epoch whose views they show."""
         start, stop = update * self.batch_size, (update + 1) * self.batch_size
-        rows = self.rows[self.order(start, stop)][self.share]
+        rows = self.rows[self.order(start, stop)][self.share].to(self.examples.inputs.device)
         epochs = (torch.arange(start, stop) // len(self.rows))[self.share]
-        for epoch in epochs.unique().tolist():
-            yield epoch, rows[epochs == epoch].to(self.examples.inputs.device)
+        parts = [self.of_epoch(epoch, rows[epochs == epoch]) for epoch in epochs.unique().tolist()]
+        fields = {name: join([part[name] for part in parts]) for name in parts[0]}
+        return Batch(**{name: values[rows] for name, values in self.told.items()}, **fields)
 
-    def part(self, epoch: int, rows: Tensor) -> Batch:
-        _, *told = self.examples
-        labels, known, mask = (None if values is None else values[rows] for values in told)
-        fields = self.answers(epoch, rows) if self.answers else {}
-        return Batch(inputs=self.inputs(epoch, rows), labels=labels, known=known, mask=mask, **fields)
+    def of_epoch(self, epoch: int, rows: Tensor) -> dict[str, Any]:
+        """What an epoch shows of these rows, and what the teacher says about it."""
+        return {"inputs": self.inputs(epoch, rows), **(self.answers(epoch, rows) if self.answers else {})}
 
 
 def join(values: list[Any]) -> Any:

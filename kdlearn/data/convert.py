@@ -2,31 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sized
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, default_collate
 
+from kdlearn.data.batches import join
 from kdlearn.data.dataset import UNKNOWN, Dataset, Examples
+from kdlearn.data.images import load_images
 from kdlearn.data.memory import check_memory
 
 READ_TWICE = 40  # rows, to find out whether a data set is augmented
+EVERY_ROW = {SequentialSampler, RandomSampler, BatchSampler, type(None)}
 SPLITS = ("train", "test", "validation")
-ACCEPTED = (
-    "a kdlearn.Dataset, a folder of images, or a mapping of train, test and perhaps validation to a pair "
-    "(inputs, labels), a torch data set or a DataLoader"
-)
-
-
-class Read(NamedTuple):
-    """Inputs, and labels as they came: numbers or names; what `Examples` say beside them."""
-
-    inputs: Tensor
-    labels: Any
-    known: Tensor | None = None
-    mask: Tensor | None = None
 
 
 def dataset_of(data: Any) -> Dataset:
@@ -39,25 +30,21 @@ def dataset_of(data: Any) -> Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str | Path):
-        from kdlearn.data.images import load_images
-
         return load_images(data)
     if not isinstance(data, Mapping):
-        raise TypeError(f"data must be {ACCEPTED}; got {type(data).__name__}")
-    odd = [name for name in data if name not in (*SPLITS, "unlabelled")]
-    if odd or not {"train", "test"} <= data.keys():
+        raise TypeError(
+            "data must be a kdlearn.Dataset, a folder of images, or a mapping of train, test and perhaps validation to "
+            f"a pair (inputs, labels), a torch data set or a DataLoader; got {type(data).__name__}"
+        )
+    if not {"train", "test"} <= data.keys() <= {*SPLITS, "unlabelled"}:
         raise ValueError(f"data must map train and test, and perhaps validation and unlabelled; got {', '.join(data)}")
-    parts = {name: read(name, data[name]) for name in SPLITS if data.get(name) is not None}
-    names = class_names_of(parts)
-    examples = {
-        name: Examples(part.inputs, numbered(name, part.labels, names), part.known, part.mask)
-        for name, part in parts.items()
-    }
+    parts: dict[str, Any] = {name: read(name, data[name]) for name in SPLITS if data.get(name) is not None}
+    names = class_names_of(parts["train"].labels)
+    parts = {name: part._replace(labels=numbered(name, part.labels, names)) for name, part in parts.items()}
     if data.get("unlabelled") is not None:
-        examples["train"] = with_unlabelled(examples["train"], as_tensor("unlabelled", data["unlabelled"]))
-    check_alike(examples)
-    parts_of = (examples["train"], examples["test"], examples.get("validation"))
-    return Dataset(*parts_of, class_names=names)
+        parts["train"] = with_unlabelled(parts["train"], as_tensor("unlabelled", data["unlabelled"]))
+    check_alike(parts)
+    return Dataset(**parts, class_names=names)
 
 
 def batch_size_of(data: Any) -> int | None:
@@ -66,38 +53,30 @@ def batch_size_of(data: Any) -> int | None:
     return loader.batch_size if isinstance(loader, DataLoader) else None
 
 
-def read(name: str, part: Any) -> Read:
-    """The inputs and labels of a split."""
+def read(name: str, part: Any) -> Examples:
+    """A split with labels as they came: numbers or names."""
     if isinstance(part, Examples):
-        return Read(*part)
+        return part
     if isinstance(part, DataLoader):
-        if hasattr(part.dataset, "__len__"):
+        if isinstance(part.dataset, Sized):
             check_sampler(name, part)
-        return read_items(name, part.dataset, part.collate_fn or default_collate)
+        return read_items(name, part.dataset, part.collate_fn)
     if isinstance(part, tuple | list) and len(part) == 2:
         inputs, labels = as_tensor(f"inputs of {name}", part[0]), as_array(part[1])
         if labels is not None and len(inputs) != len(labels):
             raise ValueError(f"{name} must have a label for each of {len(inputs)} inputs; got {len(labels)}")
-        return Read(inputs, labels)
+        return Examples(inputs, labels)
     if hasattr(part, "__getitem__") and isinstance(part, Sized):
         return read_items(name, part, default_collate)
-    raise TypeError(
-        f"{name} must be a pair (inputs, labels), a torch data set or a DataLoader; got {type(part).__name__}"
-    )
+    raise TypeError(f"{name} must be a pair (inputs, labels), a data set or a DataLoader; got {type(part).__name__}")
 
 
 def check_sampler(name: str, loader: DataLoader) -> None:
     """A loader that selects or weighs rows is refused: its order is not used, and so its selection would be lost."""
-    every_row = type(loader.sampler) is SequentialSampler or (
-        type(loader.sampler) is RandomSampler
-        and not loader.sampler.replacement
-        and loader.sampler.num_samples == len(loader.sampler.data_source)
-    )
-    if not every_row or type(loader.batch_sampler) not in (BatchSampler, type(None)):
-        kind = type(loader.sampler if not every_row else loader.batch_sampler).__name__
+    if odd := {type(loader.sampler), type(loader.batch_sampler)} - EVERY_ROW:
         raise ValueError(
-            f"{name} must be a DataLoader that reads every row once, since the order is ours; its {kind} selects or "
-            "weighs rows. torch.utils.data.Subset(dataset, rows) holds some rows alone"
+            f"{name} must be a DataLoader that reads every row once, since the order is ours; its "
+            f"{odd.pop().__name__} selects or weighs rows. torch.utils.data.Subset(dataset, rows) holds some rows alone"
         )
 
 
@@ -106,12 +85,10 @@ def as_array(labels: Any) -> Any:
     return labels.to_numpy(copy=True) if hasattr(labels, "to_numpy") else labels
 
 
-def read_items(name: str, items: Any, collate: Callable[[list[Any]], Any]) -> Read:
+def read_items(name: str, items: Any, collate: Callable[[list[Any]], Any]) -> Examples:
     """All items of a map-style data set, read once."""
     if not hasattr(items, "__len__") or len(items) == 0:
-        raise ValueError(
-            f"{name} must be a data set with a length and at least one item, so that its rows can be paired"
-        )
+        raise ValueError(f"{name} must be a data set with a length and at least one item, so that rows can be paired")
     first = collate([items[0]])
     if not isinstance(first, tuple | list) or len(first) != 2:
         raise TypeError(f"{name} must give pairs (inputs, label); got {type(first).__name__} from its collate function")
@@ -124,7 +101,7 @@ def read_items(name: str, items: Any, collate: Callable[[list[Any]], Any]) -> Re
     parts = [collate([items[i] for i in range(at, min(at + 256, len(items)))]) for at in range(0, len(items), 256)]
     labels = [part[1] for part in parts]
     joined = torch.cat(labels) if isinstance(labels[0], Tensor) else [one for part in labels for one in part]
-    return Read(torch.cat([torch.as_tensor(part[0]) for part in parts]), joined)
+    return Examples(torch.cat([torch.as_tensor(part[0]) for part in parts]), joined)
 
 
 def changes(items: Any, row: int, collate: Callable[[list[Any]], Any]) -> bool:
@@ -144,56 +121,45 @@ def as_tensor(name: str, values: Any) -> Tensor:
     return found.float() if found.dtype == torch.float64 else found
 
 
-def class_names_of(parts: Mapping[str, Read]) -> tuple[str, ...]:
+def class_names_of(labels: Any) -> tuple[str, ...]:
     """The names of the training labels in their order; empty where labels are numbers."""
-    labels = parts["train"].labels
-    found = np.asarray(labels) if labels is not None and not isinstance(labels, Tensor) else None
-    return tuple(str(one) for one in np.unique(found)) if found is not None and found.dtype.kind in "UOS" else ()
+    found = np.empty(0) if labels is None or isinstance(labels, Tensor) else np.asarray(labels)
+    return tuple(map(str, np.unique(found))) if found.dtype.kind in "UOS" else ()
 
 
 def numbered(name: str, labels: Any, names: tuple[str, ...]) -> Tensor | None:
-    """Class indices int64."""
+    """Class indices int64; of many labels `(N, C)`."""
     if labels is None:
         return None
-    if not names:
-        found = torch.as_tensor(np.asarray(labels) if not isinstance(labels, Tensor) else labels)
-        if found.is_floating_point() or found.dtype == torch.bool:
-            raise TypeError(
-                f"labels of {name} must be class indices or names; got {found.dtype}. Numbers that are to be estimated "
-                f"stand in a kdlearn.Dataset; of classes {'labels.argmax(1)' if found.ndim == 2 else 'labels.long()'} "
-                "makes indices"
-            )
-        if found.ndim == 2 and (found.shape[1] == 1 or is_one_hot(found)):
-            way = "labels.squeeze(1)" if found.shape[1] == 1 else "labels.argmax(1), since they are one-hot,"
-            raise ValueError(
-                f"labels of {name} must be class indices (N,); got {tuple(found.shape)}. {way} makes them so"
-            )
-        return found.long()
-    places = {one: index for index, one in enumerate(names)}
-    odd = sorted({str(one) for one in labels} - places.keys())
-    if odd:
-        raise ValueError(f"labels of {name} must be among those of train, {', '.join(names)}; got {', '.join(odd)}")
-    return torch.tensor([places[str(one)] for one in labels])
+    if names:
+        if odd := sorted({*map(str, labels)} - {*names}):
+            raise ValueError(f"labels of {name} must be among those of train, {', '.join(names)}; got {', '.join(odd)}")
+        return torch.from_numpy(np.searchsorted(names, [*map(str, labels)]))
+    found = torch.as_tensor(labels if isinstance(labels, Tensor) else np.asarray(labels))
+    of_numbers = found.is_floating_point() or found.dtype == torch.bool
+    if of_numbers or (found.ndim == 2 and is_one_label(found.long())):
+        raise ValueError(
+            f"labels of {name} must be class indices (N,) or names; got {found.dtype} {tuple(found.shape)}. "
+            "labels.long() makes indices of numbers, labels.squeeze(1) of a column, labels.argmax(1) of one-hot rows; "
+            "numbers that are to be estimated stand in a kdlearn.Dataset"
+        )
+    return found.long()
 
 
-def is_one_hot(labels: Tensor) -> bool:
-    """Whether each row says yes once; one of several yes, or none, is of many labels."""
-    return bool(((labels == 0) | (labels == 1)).all()) and bool((labels.sum(dim=1) == 1).all())
+def is_one_label(labels: Tensor) -> bool:
+    """Whether labels `(N, C)` are a column of indices or one-hot; several yes in a row, or none, are many labels."""
+    return labels.shape[1] == 1 or torch.equal(one_hot(labels.argmax(1), labels.shape[1]), labels)
 
 
 def with_unlabelled(train: Examples, inputs: Tensor) -> Examples:
     """Rows whose ground truth is not known behind those where it is."""
     if train.labels is None:
         raise ValueError("unlabelled goes beside labelled rows; train has no labels itself")
-    unknown = train.labels.new_full((len(inputs), *train.labels.shape[1:]), UNKNOWN)
+    labels = train.labels.new_full((len(inputs), *train.labels.shape[1:]), UNKNOWN)
     known = torch.ones(len(train.labels), dtype=torch.bool) if train.known is None else train.known
-    mask = None if train.mask is None else torch.cat([train.mask, torch.ones_like(unknown, dtype=torch.bool)])
-    return Examples(
-        torch.cat([train.inputs, inputs.to(train.inputs.dtype)]),
-        torch.cat([train.labels, unknown]),
-        torch.cat([known, known.new_zeros(len(inputs))]),
-        mask,
-    )
+    mask = None if train.mask is None else torch.ones_like(labels, dtype=torch.bool)
+    added = Examples(inputs.to(train.inputs.dtype), labels, known.new_zeros(len(inputs)), mask)
+    return Examples(*(join([*pair]) for pair in zip(train._replace(known=known), added, strict=True)))
 
 
 def check_alike(examples: Mapping[str, Examples]) -> None:

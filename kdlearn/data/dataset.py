@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,7 +76,6 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     normalise: Callable[[Tensor], Tensor] | None = None
     name: str = "data"
-    about: dict[str, str] = field(default_factory=dict)
 
     def inputs(self, split: str, rows: Tensor | slice = slice(None)) -> Tensor:
         """What a network takes, of the rows of "train", "validation" or "test": a copy, which may be changed."""

@@ -96,12 +96,14 @@ def read_json(path: Path) -> Any:
 def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", decided_by: Mapping[str, str] | str) -> None:
     """Write named tensors as safetensors, with what decides them; the same input gives the same bytes.
 
-    A tensor that safetensors cannot keep (sparse, quantised, complex128) is a TypeError that names it, a full disk an
-    OSError; `path` is then as it was.
+    A full disk is an OSError; `path` is then as it was.
     """
     import safetensors.torch
 
-    copies = {name: plain_copy(name, tensor) for name, tensor in tensors.items()}
+    # copies share nothing, so that tied weights and slices are kept whole
+    copies = {
+        name: one.detach().cpu().resolve_conj().resolve_neg().clone().contiguous() for name, one in tensors.items()
+    }
     with sealed(path) as temporary:
         try:
             safetensors.torch.save_file(copies, temporary, metadata={LABEL.decode(): label(decided_by)})
@@ -150,20 +152,6 @@ def read_table(path: Path, decided_by: Mapping[str, str] | str | None = None) ->
         raise ValueError(f"{path} holds no table ({problem}); {ANEW}") from problem
     check_decided(path, table.schema.metadata[LABEL], decided_by)
     return table.to_pandas()
-
-
-def plain_copy(name: str, tensor: "Tensor") -> "Tensor":
-    """A copy in main memory that shares nothing: tied weights and slices are kept whole."""
-    import safetensors.torch
-    import torch
-
-    try:
-        copy = tensor.detach().cpu().resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
-        safetensors.torch.save({name: copy.flatten()[:0]})
-    except (KeyError, ValueError, RuntimeError) as problem:
-        what = f"{tensor.dtype} {tensor.layout} on {tensor.device}"
-        raise TypeError(f"{name} must be a dense tensor of a type that safetensors has; got {what}") from problem
-    return copy
 
 
 def label(decided_by: Mapping[str, str] | str) -> str:

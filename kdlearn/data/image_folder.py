@@ -19,15 +19,14 @@ from kdlearn.data.views import Views
 
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # not all that Pillow knows: for EPS it runs Ghostscript
 GREY, COLOUR = ("1", "L", "LA"), ("P", "PA", "RGB", "RGBA")
-OF_FILE_MANAGERS = (".", "Thumbs.db")
 
 
 def read_folder(folder: Path, resize: tuple[int, int] | None, cache: Path | None, progress: bool) -> Dataset:
     """The images of `folder`; from the file `cache`, by default hidden in the folder, if it was made of these files."""
     train, test = (images_by_class(folder, split) for split in ("train", "test"))
     if train.classes != test.classes:
-        odd = ", ".join(sorted({*train.classes} ^ {*test.classes}))
-        raise ValueError(f"train and test in {folder} must hold the same classes; only one of them holds {odd}")
+        odd = sorted({*train.classes} ^ {*test.classes})
+        raise ValueError(f"train and test in {folder} must hold the same classes; only one holds {', '.join(odd)}")
     paths = [path for path, _ in (*train.samples, *test.samples)]
     cache = cache or folder / ".kdlearn-cache.safetensors"
     decided_by = {"files": digest_of(folder, paths), "resize": str(resize)}
@@ -42,14 +41,17 @@ def read_folder(folder: Path, resize: tuple[int, int] | None, cache: Path | None
 
 
 def images_by_class(folder: Path, split: str) -> ImageFolder:
-    """The classes and files of a split, in the order of their names, without the hidden files of file managers."""
+    """The classes and files of a split, in the order of their names."""
     try:
-        return ImageFolder(
-            folder / split, is_valid_file=lambda path: not os.path.basename(path).startswith(OF_FILE_MANAGERS)
-        )
+        return ImageFolder(folder / split, is_valid_file=is_visible)
     except OSError as problem:
         layout = "'cifar10', 'mnist' or a folder that holds train/<class>/* and test/<class>/*"
         raise FileNotFoundError(f"source must be {layout}; got {folder}: {problem}") from problem
+
+
+def is_visible(path: str) -> bool:
+    """Whether a file is none of a file manager: `.DS_Store`, `._0.png`, `Thumbs.db`."""
+    return not os.path.basename(path).startswith((".", "Thumbs.db"))
 
 
 def digest_of(folder: Path, paths: list[str]) -> str:
@@ -70,10 +72,17 @@ def read_cache(cache: Path, decided_by: dict[str, str]) -> Tensor | None:
 
 def decode(paths: list[str], resize: tuple[int, int] | None, progress: bool) -> Tensor:
     """Images `(N, channels, height, width)` uint8: one channel where no file has colour, else three."""
-    height, width = resize or opened(paths[0]).size[::-1]
-    check_memory(needed_memory(len(paths), height, width))
-    files = tqdm(paths, desc="decoding", unit="image", disable=not progress)
-    images = [pixels_of(path, (height, width), resize is not None) for path in files]
+    first = opened(paths[0], resize)
+    check_memory(needed_memory(len(paths), first.height, first.width))
+    images = []
+    for path in tqdm(paths, desc="decoding", unit="image", disable=not progress):
+        image = opened(path, resize)
+        if image.size != first.size:
+            raise ValueError(
+                f"{path} is {image.height} pixels high and {image.width} wide, the first image {first.height} and "
+                f"{first.width}: give resize=(height, width), on the command line --resize N, or make all alike"
+            )
+        images.append(torch.from_numpy(np.atleast_3d(np.array(image))).permute(2, 0, 1))
     channels = max(map(len, images))
     return torch.stack([image.expand(channels, -1, -1) for image in images])
 
@@ -87,20 +96,7 @@ def needed_memory(count: int, height: int, width: int) -> int:
     return 3 * count * (height * width + (height + border) * (width + border))
 
 
-def pixels_of(path: str, size: tuple[int, int], resize: bool) -> Tensor:
-    """Pixels uint8 `(channels, height, width)` of this size, stretched to it if that is asked for."""
-    image, (height, width) = opened(path), size
-    if resize:
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    if image.size != (width, height):
-        raise ValueError(
-            f"{path} is {image.height} pixels high and {image.width} wide, the first image {height} and {width}: give "
-            "resize=(height, width), on the command line --resize N, or make all alike"
-        )
-    return torch.from_numpy(np.atleast_3d(np.array(image))).permute(2, 0, 1)
-
-
-def opened(path: str) -> Image.Image:
+def opened(path: str, resize: tuple[int, int] | None) -> Image.Image:
     """The picture as it is looked at, grey or RGB; a ValueError names the file and what is wrong with it."""
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -108,6 +104,7 @@ def opened(path: str) -> Image.Image:
                 raise ValueError(f"its mode is {image.mode}; save it as grey or RGB of 8 bits")
             if image.has_transparency_data and np.array(image.convert("RGBA"))[..., 3].min() < 255:
                 raise ValueError("it is transparent in places; save it on a background of your choice")
-            return ImageOps.exif_transpose(image).convert("L" if image.mode in GREY else "RGB")
+            plain = ImageOps.exif_transpose(image).convert("L" if image.mode in GREY else "RGB")
+            return plain.resize((resize[1], resize[0]), Image.Resampling.BILINEAR) if resize else plain
     except Exception as problem:  # Pillow raises many kinds for what is broken
         raise ValueError(f"{path} is no image that can be used ({', '.join(FORMATS)}): {problem}") from problem

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kdlearn.data.dataset import Dataset, Examples, Normalise, stratified_mask
+from kdlearn.data.extras import extra
 
 NAMED = ("cifar10", "mnist")
 
@@ -59,11 +60,8 @@ def load_images(
     torch.Size([2, 3, 9, 9])
     """
     check_resize(resize, source)
-    try:
+    with extra("images"):
         from kdlearn.data import image_folder, torchvision_sets
-    except ImportError as problem:
-        needed = 'torchvision: python -m pip install "kdlearn-course[images]"'
-        raise ImportError(f"images are read by {needed} ({problem})") from problem
     if source in NAMED:
         place = Path(root or os.environ.get("KDLEARN_DATA", "data"))
         whole, name = torchvision_sets.read_named(str(source), place, download), str(source)
@@ -75,10 +73,8 @@ def load_images(
 
 def check_resize(resize: object, source: str | Path) -> None:
     """A ValueError for what is no size in pixels, or for a data set that has a size of its own."""
-    if resize is None:
-        return
     whole = isinstance(resize, tuple) and len(resize) == 2 and all(isinstance(one, int) and one > 0 for one in resize)
-    if source in NAMED or not whole:
+    if resize is not None and (source in NAMED or not whole):
         expected = f"(height, width) in pixels for a folder of images, and left away for {' and '.join(NAMED)}"
         raise ValueError(f"resize must be {expected}; got {resize!r} for {source}")
 
@@ -99,9 +95,8 @@ def normalised(data: Dataset) -> Dataset:
 def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation a channel of uint8 images, in units where 255 is 1; exact, by counting the 256 values."""
     values = torch.arange(256, dtype=torch.float64) / 255
-    counts = torch.zeros(images.shape[1], 256, dtype=torch.float64)
-    for part in images.split(4096):
-        counts += torch.stack([channel.flatten().bincount(minlength=256) for channel in part.unbind(1)])
+    levels = [[one.flatten().bincount(minlength=256) for one in part.unbind(1)] for part in images.split(4096)]
+    counts = torch.stack([torch.stack(part) for part in levels]).sum(dim=0).double()
     shares = counts / counts.sum(dim=1, keepdim=True)
     mean = shares @ values
     deviation = (shares * (values - mean[:, None]) ** 2).sum(dim=1).sqrt()

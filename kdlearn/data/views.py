@@ -75,25 +75,11 @@ class BoundViews:
     def __init__(self, recipe: Views, images: Tensor, normalise: Callable[[Tensor], Tensor] | None = None) -> None:
         check_images(recipe, images)
         self.recipe, self.normalise = recipe, normalise
-        sides = torch.randint(2, (len(images),), generator=generator_of(recipe.seed, 0, SIDES)).to(images.device)
-        self.mirrored = sides.bool() & recipe.flip  # in even epochs; in odd ones the others are
+        sides = torch.randint(2, (len(images),), generator=generator_of(recipe.seed, 0, SIDES))
+        self.mirrored = sides.bool().to(images.device)  # in even epochs; in odd ones the others are
         height, width = images.shape[-2:]
-        padded = self.padded(images)
-        self.windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, channels, down, right, height, width)
-
-    def padded(self, images: Tensor) -> Tensor:
-        """The images with their borders, the mirrored ones mirrored, so that an epoch mirrors whole batches or nothing.
-
-        In parts, so that no second copy of all is needed.
-        """
-        count, channels, height, width = images.shape
-        added, darkest = 2 * self.recipe.pixels, images.min().item()
-        padded = images.new_empty(count, channels, height + added, width + added)
-        parts = (values.split(1024) for values in (images, padded, self.mirrored))
-        for source, target, mirrored in zip(*parts, strict=True):
-            target.copy_(with_border(source, self.recipe, darkest))
-            target[mirrored] = target[mirrored].flip(-1)
-        return padded
+        # (N, channels, down, right, height, width)
+        self.windows = with_border(images, recipe).unfold(2, height, 1).unfold(3, width, 1)
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -101,16 +87,16 @@ class BoundViews:
     def __call__(self, epoch: int, rows: Tensor) -> Tensor:
         epoch = epoch % self.recipe.period if self.recipe.period else epoch
         down, right = self.draw(epoch)[:, rows]
-        right = torch.where(self.mirrored[rows], 2 * self.recipe.pixels - right, right)
         images = self.windows[rows, :, down, right]
-        if self.recipe.flip and epoch % 2:
-            images = images.flip(-1)
+        if self.recipe.flip:
+            mirrored = self.mirrored[rows] ^ bool(epoch % 2)
+            images = torch.where(mirrored[..., None, None, None], images.flip(-1), images)
         if self.normalise is not None:
             return self.normalise(images)
         return images if images.is_floating_point() else images.float()
 
     def draw(self, epoch: int) -> Tensor:
-        """For each image how far down and right its window lies before it is mirrored: `(2, N)`."""
+        """For each image how far down and right its window lies: `(2, N)`."""
         return shifts(self.recipe.seed, epoch, self.recipe.pixels, len(self)).to(self.windows.device)
 
 
@@ -127,11 +113,11 @@ def check_images(recipe: Views, images: Tensor) -> None:
         raise ValueError(f"pixels must lie in 0 … {size - 1}, inside the image; got {recipe.pixels}")
 
 
-def with_border(images: Tensor, recipe: Views, darkest: float) -> Tensor:
+def with_border(images: Tensor, recipe: Views) -> Tensor:
     if recipe.border == "darkest":
-        return pad(images, (recipe.pixels,) * 4, value=darkest)
+        return pad(images, (recipe.pixels,) * 4, value=images.min().item())
     down, right = (reflected(size, recipe.pixels).to(images.device) for size in images.shape[-2:])
-    return images[:, :, down][..., right]
+    return images[:, :, down[:, None], right]
 
 
 def reflected(size: int, pixels: int) -> Tensor:

@@ -140,8 +140,12 @@ REFUSED = {
     "too few labels": ({"train": (INPUTS, LABELS[:3]), "test": GOOD}, ValueError, "label for each of 12 inputs; got 3"),
     "words for inputs": ({"train": ("words", LABELS), "test": GOOD}, TypeError, "inputs of train must be a tensor or"),
     "no rows": ({"train": (INPUTS[:0], LABELS[:0]), "test": GOOD}, ValueError, "at least one row"),
-    "numbers between": ({"train": (INPUTS, LABELS / 2), "test": GOOD}, TypeError, "labels of train must be class"),
-    "booleans": ({"train": (INPUTS, LABELS > 1), "test": GOOD}, TypeError, "class indices or names; got torch.bool"),
+    "numbers between": ({"train": (INPUTS, LABELS / 2), "test": GOOD}, ValueError, "labels of train must be class"),
+    "booleans": (
+        {"train": (INPUTS, LABELS > 1), "test": GOOD},
+        ValueError,
+        r"class indices \(N,\) or names; got torch.bool",
+    ),
     "a name of its own": (
         {"train": (INPUTS[:2], ["a", "b"]), "test": (INPUTS[:2], ["a", "z"])},
         ValueError,

@@ -99,9 +99,8 @@ class Dataset:
 
     def splits(self) -> Iterator[tuple[str, Examples]]:
         """The name and examples of each split that is there."""
-        for name in ("train", "validation", "test"):
-            if (part := getattr(self, name)) is not None:
-                yield name, part
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return ((name, part) for name, part in parts.items() if part is not None)
 
     @property
     def key(self) -> str:

@@ -22,9 +22,10 @@ def read_named(name: str, root: Path, download: bool) -> Dataset:
             raise ValueError("the images are not the published ones")
     except Exception as problem:  # torchvision raises many kinds for files that are absent or cut short
         kind = OSError if (root / folder).is_dir() else FileNotFoundError
-        ways = "delete that folder if it is there, and pass download=True"
-        other = f"root, or the variable KDLEARN_DATA, may name another place that holds {folder}"
-        raise kind(f"{name} is not whole in {root / folder} ({problem}): {ways}; {other}") from problem
+        raise kind(
+            f"{name} is not whole in {root / folder} ({problem}): delete that folder if it is there, and pass "
+            f"download=True; root, or the variable KDLEARN_DATA, may name another place that holds {folder}"
+        ) from problem
     return data
 
 

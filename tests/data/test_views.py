@@ -81,30 +81,6 @@ def test_rows_of_several_students_give_a_stack():
     assert torch.equal(views(3, rows), torch.stack([views(3, one) for one in rows]))
 
 
-@given(period=st.integers(1, 6), epoch=st.integers(0, 100))
-def test_a_period_shows_its_epochs_again(period, epoch):
-    data = pictures()
-    shown = Views(period=period).of(data)(epoch, every_row())
-    assert torch.equal(shown, Views().of(data)(epoch % period, every_row()))
-
-
-def test_many_images_are_padded_as_few_are():
-    """They are padded in parts of 1,024."""
-    data = pictures(size=2500)
-    views = Views(seed=1).of(data)
-    np.testing.assert_allclose(views(1, torch.arange(2500)).numpy(), by_hand(views, data, 1), atol=1e-5)
-
-
-def test_the_darkest_value_of_all_images_enters():
-    images = torch.ones(40, 1, 6, 6)
-    images[7, 0, 3, 3] = -3.0
-    data = Dataset(Examples(images), Examples(images))
-    made = Views(pixels=2, border="darkest").of(data)(0, torch.arange(40))
-    assert set(made.unique().tolist()) == {-3.0, 1.0}
-    others = torch.cat([made[:7], made[8:]])
-    assert (others[..., 2:4, 2:4] == 1).all() and (others == -3).any()
-
-
 def test_seeds_and_epochs_differ_and_every_shift_occurs():
     data = pictures(size=2000)
     views = Views().of(data)
@@ -119,12 +95,6 @@ def test_two_epochs_show_both_sides_of_every_image():
     torch.testing.assert_close(views(0, rows), views(1, rows).flip(-1))
     assert torch.equal(views(0, rows), views(2, rows))
     assert 0 < views.mirrored.sum() < 12
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_without_shift_and_mirror_the_images_are_as_they_are(dtype):
-    data = pictures(dtype)
-    torch.testing.assert_close(Views(pixels=0, flip=False).of(data)(7, every_row()), data.inputs("train"))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 import safetensors.torch
 import torch
-from damage import every_flip, refused_or_the_same
+from damage import every_flip
 from torch import nn
 
 from kdlearn import airbench, initialise_from, load_weights, perceptron, save_weights, set_weights, weights_hash
@@ -46,13 +46,15 @@ def test_weights_of_which_none_fits_are_refused():
 def test_what_was_saved_comes_back(tmp_path, device):
     model = small(1).to(device, memory_format=torch.channels_last)
     path = tmp_path / "student.safetensors"
-    save_weights(path, model)
-    save_weights(path, model)
+    save_weights(path, other := small(2))
+    save_weights(path, model, {"seed": "0"})
     assert [one.name for one in tmp_path.iterdir()] == ["student.safetensors"]
-    weights, other = load_weights(path), small(2)
+    weights = load_weights(path, {"seed": "0"})
+    with pytest.raises(ValueError, match=f"{path} was decided by something else: seed was 0, is now 1"):
+        load_weights(path, {"seed": "1"})
     assert weights_hash(other) != weights_hash(model)
     set_weights(other, weights)
-    assert weights_hash(other) == weights_hash(model)
+    assert weights_hash(other) == weights_hash(model) != weights_hash(small(1).bfloat16())
     for name, tensor in model.state_dict().items():
         assert torch.equal(other.state_dict()[name], tensor.cpu()) and weights[name].dtype == tensor.dtype
 
@@ -65,15 +67,6 @@ def test_every_cut_of_a_file_is_refused(tmp_path):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=rf"{path} "):
             load_weights(path)
-
-
-def test_a_flipped_bit_is_noticed_wherever_it_is(tmp_path):
-    path, model = tmp_path / "weights.safetensors", nn.BatchNorm1d(2)
-    save_weights(path, model)
-    before = load_weights(path)
-    for content in every_flip(path.read_bytes()):
-        path.write_bytes(content)
-        refused_or_the_same(lambda: load_weights(path), path, before, same)
 
 
 def same(one: dict, other: dict) -> bool:
@@ -97,14 +90,6 @@ def test_plain_files_of_other_programs_are_taken_where_nothing_must_have_decided
         assert same(load_weights(path), weights)
         with pytest.raises(ValueError, match=f"{path} does not carry the hash"):
             load_weights(path, "a run's key")
-
-
-def test_weights_that_another_thing_decided_are_refused(tmp_path):
-    save_weights(path := tmp_path / "weights", model := nn.Linear(3, 2), {"seed": "0"})
-    assert same(load_weights(path, {"seed": "0"}), model.state_dict())
-    assert same(load_weights(path), model.state_dict())
-    with pytest.raises(ValueError, match=f"{path} was decided by something else: seed was 0, is now 1"):
-        load_weights(path, {"seed": "1"})
 
 
 def test_weights_own_their_memory(tmp_path):
@@ -156,12 +141,6 @@ def test_the_hash_is_sha256_and_sees_names_types_shapes_and_values():
     assert len({weights_hash(model), *map(weights_hash, others)}) == 5
     nn.init.constant_(model.weight, -1.0)
     assert weights_hash(model) not in map(weights_hash, others)
-
-
-def test_the_hash_does_not_depend_on_the_memory_format(device):
-    model = small(1)
-    assert weights_hash(model) == weights_hash(small(1).to(device, memory_format=torch.channels_last))
-    assert weights_hash(model) != weights_hash(small(1).bfloat16())
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf")])

@@ -96,7 +96,7 @@ def read_json(path: Path) -> Any:
 def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", decided_by: Mapping[str, str] | str) -> None:
     """Write named tensors as safetensors, with what decides them; the same input gives the same bytes.
 
-    A full disk is an OSError; `path` is then as it was.
+    A full disk is an OSError, a type that safetensors does not have a TypeError; `path` is then as it was.
     """
     import safetensors.torch
 
@@ -109,6 +109,8 @@ def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", decided_by: Mappi
             safetensors.torch.save_file(copies, temporary, metadata={LABEL.decode(): label(decided_by)})
         except safetensors.SafetensorError as problem:
             raise OSError(f"{path} cannot be written: {problem}") from problem
+        except KeyError as problem:
+            raise TypeError(f"safetensors, and so {path}, cannot hold tensors of {problem}") from problem
 
 
 def read_tensors(path: Path, decided_by: Mapping[str, str] | str | None = None) -> "dict[str, Tensor]":

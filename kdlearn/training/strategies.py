@@ -194,7 +194,7 @@ class ReverseDivergence(Softened):
 
     name = "reverse divergence"
     cli_name = "reverse"
-    loss = staticmethod(reverse_kl_loss)
+    loss = staticmethod(losses.reverse_kl_loss)
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class JensenShannon(Softened):
     teacher_share: float = 0.5
     name = "Jensen–Shannon"
     cli_name = "jensen-shannon"
-    loss = staticmethod(jensen_shannon_loss)
+    loss = staticmethod(losses.jensen_shannon_loss)
 
 
 def strategies_by_cli_name() -> Mapping[str, type[Strategy]]:

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from kdlearn.formulas.arguments import check_weight
+from kdlearn.formulas.arguments import check_logits, check_weight
 from kdlearn.formulas.divergences import bucketed, kl, log_mixture, log_softmax, scaled
 from kdlearn.formulas.preparation import Reduction, comparable, reduced
 
@@ -45,6 +45,7 @@ def skewed_kl_loss(
     """
     check_share(share)
     student, teacher, T = comparable(student_logits, teacher_logits, temperature, mask)
+    check_logits(student_logits=student, teacher_logits=teacher)
     log_p, log_q = log_softmax(teacher, T), log_softmax(student, T)
     values = T**2 * kl(log_p, log_mixture(log_p, log_q, share))
     return reduced(values, reduction, mask, student_logits=student, teacher_logits=teacher)
@@ -72,6 +73,7 @@ def skewed_reverse_kl_loss(
     """
     check_share(share)
     student, teacher, T = comparable(student_logits, teacher_logits, temperature, mask)
+    check_logits(student_logits=student, teacher_logits=teacher)
     log_p, log_q = log_softmax(teacher, T), log_softmax(student, T)
     values = T**2 * kl(log_q, log_mixture(log_q, log_p, share))
     return reduced(values, reduction, mask, student_logits=student, teacher_logits=teacher)
@@ -123,6 +125,7 @@ def top_k_loss(
     if tail not in get_args(Tail):
         raise ValueError(f"tail must be one of {', '.join(get_args(Tail))}; got {tail!r}")
     student_logits, teacher_logits, T = comparable(student_logits, teacher_logits, temperature, mask)
+    check_logits(student_logits=student_logits, teacher_logits=teacher_logits)
     least, most = int(tail != "sampled"), student_logits.shape[-1] - 1
     if not isinstance(k, int) or not least <= k <= most:
         raise ValueError(f"k must be a whole number in {least} … {most}, fewer than there are classes; got {k!r}")

@@ -15,8 +15,8 @@ from kdlearn.formulas.arguments import LooksLikeProbabilities
 
 z, v, y = torch.zeros(4, 3), torch.ones(4, 3), torch.tensor([0, 1, 2, 0])
 
-GIVEN = {"student_logits": z, "teacher_logits": v, "logits": z, "labels": y, "num_classes": 3}
-MODULES = ("labels", "losses", "metrics")
+GIVEN = {"student_logits": z, "teacher_logits": v, "logits": z, "labels": y, "num_classes": 3, "k": 1}
+MODULES = ("labels", "losses", "token_losses", "metrics")
 
 
 def taking(*names: str) -> dict[str, Callable]:

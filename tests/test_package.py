@@ -192,6 +192,28 @@ def test_what_a_package_index_shows_has_no_link_that_leads_nowhere(wheel):
         assert (ROOT / path).exists(), path
 
 
+BARE_NAME = re.compile(
+    r"(pip install|Requires-Dist:)[^\n]*?[ \"'=]kdlearn(?![-\w/])"
+)  # on the public index it is somebody else's
+TOLD = [path for kind in ("md", "py", "ipynb", "toml", "yml", "yaml", "sh") for path in ROOT.rglob(f"*.{kind}")]
+
+
+def test_nobody_is_told_to_install_the_package_of_somebody_else(wheel):
+    told = [path for path in TOLD if not {".venv", "node_modules", "_build", "tests"} & {*path.relative_to(ROOT).parts}]
+    assert len(told) > 200
+    assert not [path for path in told if BARE_NAME.search(path.read_text(encoding="utf-8"))]
+    about = metadata_of(wheel)
+    assert about["Name"] == "kdlearn-course"
+    assert not any(re.match(r"kdlearn\b(?!-)", one) for one in about.get_all("Requires-Dist"))
+
+
+@pytest.mark.parametrize(
+    "line", ["pip install kdlearn", 'pip install --quiet "kdlearn[course]"', "python -m pip install -U kdlearn==0.1.0"]
+)
+def test_the_bare_name_is_found(line):
+    assert BARE_NAME.search(line) and not BARE_NAME.search(line.replace("kdlearn", "kdlearn-course"))
+
+
 def test_the_licence_is_an_spdx_expression_and_its_texts_are_in_the_wheel(wheel):
     about = metadata_of(wheel)
     assert canonicalize_license_expression(about["License-Expression"]) == about["License-Expression"]

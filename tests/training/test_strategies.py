@@ -48,6 +48,13 @@ def reverse(temperature: float) -> Tensor:
     return temperature**2 * (q * (q / p).log()).sum(1)
 
 
+def jensen_shannon(temperature: float, share: float) -> Tensor:
+    """The entropy of the mixture less the mean of the entropies."""
+    p, q = distributions(temperature)
+    of_mixture, of_p, of_q = (torch.special.entr(one).sum(1) for one in (share * p + (1 - share) * q, p, q))
+    return temperature**2 * (of_mixture - share * of_p - (1 - share) * of_q)
+
+
 def decoupled(temperature: float, target: float, others: float) -> Tensor:
     values = []
     for row, label in enumerate(LABELS.tolist()):
@@ -84,6 +91,7 @@ EXPECTED = {
     LogitMatching(): matching(),
     StandardisedSoftLabels(3.0): standardised(3.0),
     ReverseDivergence(2.0): reverse(2.0),
+    JensenShannon(2.0, 0.3): jensen_shannon(2.0, 0.3),
 }
 
 

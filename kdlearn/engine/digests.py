@@ -48,7 +48,10 @@ def digest(value: Any, weights: bool = True) -> str:
     return hasher.hash.hexdigest()
 
 
-class Hasher(pickle._Pickler):  # type: ignore[name-defined]
+Pickler: Any = pickle._Pickler  # type: ignore[attr-defined]  # the one written in Python, whose steps can be replaced
+
+
+class Hasher(Pickler):
     """A pickler whose bytes are hashed, and can be equal in two processes where those of pickle are not."""
 
     def __init__(self, weights: bool) -> None:

@@ -96,11 +96,12 @@ def estimates_numbers(run: Run) -> bool:
 def first_batch(run: Run, classes: int, machine: Machine) -> Batch:
     """What the first update learns from; the teacher's logits are drawn, and its layers answer, trained or not."""
     data, inputs = first_rows(run, machine)
-    _, *told = data.train
+    train = data.train
     shape = (len(inputs), classes) if data.train.labels is None else logits_shape(data.train.labels, classes)
     drawn = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(inputs.device)
     answers = features(run, inputs, machine) if run.strategy.layers else {}
-    return Batch(inputs, *told[:1], drawn, *told[1:], teacher_features=answers.get("teacher_features"))
+    features_of_teacher = answers.get("teacher_features")
+    return Batch(inputs, train.labels, drawn, train.known, train.mask, teacher_features=features_of_teacher)
 
 
 def features(run: Run, inputs: Tensor, machine: Machine) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def of_temperature(profile: LossProfile) -> Iterator[Finding]:
 def of_square(profile: LossProfile) -> Iterator[Finding]:
     """T to the power 2: of two distributions, the gradients of KL fall as 1 / T²."""
     fit, (power, is_measured) = profile.fit, power_of_temperature(profile)
+    if fit is None:
+        return
     wrong_already = fit.soft.finding and not fit.soft.least_at_teacher
     if not fit.soft.softened or math.isnan(power) or (wrong_already and not is_measured):
         return

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -78,7 +79,7 @@ def refined(soft: Form, hard: Form, probe: Probe, gradient: Tensor) -> Fit:
         return start.on(probe, gradient, math.exp(log_T)).error ** 2
 
     around = GRID[[max(0, best - 1), min(len(GRID) - 1, best + 1)]].log().tolist()
-    found = minimize_scalar(left, bounds=around, method="bounded", options={"xatol": 1e-10})
+    found: Any = minimize_scalar(left, bounds=around, method="bounded", options={"xatol": 1e-10})
     return start.on(probe, gradient, math.exp(found.x))
 
 
@@ -88,7 +89,7 @@ def fitted_mixture(hard: Form, probe: Probe, gradient: Tensor) -> Fit:
     def left(share: float) -> float:
         return refined(mixture_of(share), hard, probe, gradient).error ** 2
 
-    found = minimize_scalar(left, bounds=(1e-3, 1 - 1e-3), method="bounded", options={"xatol": 1e-9})
+    found: Any = minimize_scalar(left, bounds=(1e-3, 1 - 1e-3), method="bounded", options={"xatol": 1e-9})
     return refined(mixture_of(float(found.x)), hard, probe, gradient)
 
 

@@ -166,7 +166,9 @@ def powers(small: Fit | None, large: Fit | None, ratio: float, rounding: float) 
         return math.nan, math.nan
     sizes = [(sum(map(abs, fit.soft_weights)), abs(fit.hard_weight)) for fit in (small, large)]
     floor = rounding * sum(sizes[0])
-    soft, hard = (power(*ends, ratio) if min(ends) > floor else math.nan for ends in zip(*sizes, strict=True))
+    soft, hard = (
+        power(ends[0], ends[1], ratio) if min(ends) > floor else math.nan for ends in zip(*sizes, strict=True)
+    )
     return soft, hard
 
 

@@ -63,7 +63,7 @@ class Query:
         self.mask, self.dtype = working[0]
         return self
 
-    def masks(self) -> tuple[tuple[int, int] | None, ...]:
+    def masks(self) -> tuple[Any, ...]:
         """What it may mean by a mask, what its name says first; None leaves an optional one out."""
         by_name = [mask[::-1] for mask in MASKS] if self.mask_is_of_padding else MASKS
         return (None,) if self.signature.mask is None else (*by_name, None)

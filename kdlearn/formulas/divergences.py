@@ -46,7 +46,9 @@ def jensen_shannon(log_p: Tensor, log_q: Tensor, share: float | Tensor) -> Tenso
     return share * kl(log_p, log_m) + (1 - share) * kl(log_q, log_m)
 
 
-def decoupled(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperature: Tensor) -> list[Tensor]:
+def decoupled(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperature: float | Tensor
+) -> list[Tensor]:
     """KL of "the target or another" and KL among the others, `(...)` each."""
     target = labels.unsqueeze(-1)
     others = torch.arange(student_logits.shape[-1] - 1, device=student_logits.device)

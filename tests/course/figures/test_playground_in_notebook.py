@@ -10,7 +10,7 @@ from test_playground import RUN
 from kdcourse.figures import Playground
 from kdlearn.data.files import read_json
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks/04_first_distillation.ipynb"
+NOTEBOOK = Path(__file__).parents[3] / "notebooks/04_first_distillation.ipynb"
 TRIED = {"soft labels": {}, "hard labels": {"right": "teacher's hard labels"}, "400 points": {"labelled_points": 400}}
 
 

@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT, Command
 
 from kdcourse.commands.start import notebooks_folder
+from kdlearn.commands import others
 from kdlearn.commands.messages import message_of, missing, printable
 from kdlearn.comparing.comparison import Comparison
 from kdlearn.data.files import read_json
@@ -144,6 +145,20 @@ def test_the_doctor_needs_nothing_but_python(module):
         f"sys.modules[{module!r}] = None; from kdlearn.commands.main import main; sys.exit(main(['doctor']))"
     )
     assert result.returncode == 0 and "free disk" in result.stdout and not result.stderr
+
+
+def test_help_lists_the_commands_of_other_packages_without_importing_them():
+    code = "from kdlearn.commands.main import main; main(['--help']); assert not {'kdcourse'} & sys.modules.keys()"
+    result = python(code)
+    assert result.returncode == 0 and "The first distillation" in result.stdout, result.stderr
+
+
+def test_a_clone_that_is_not_installed_has_the_same_commands(monkeypatch):
+    installed = others.others()
+    monkeypatch.setattr(others, "entry_points", lambda group: [])
+    assert others.others.__wrapped__() == installed and {"demo", "start", "explore", "advise", "class"} == set(
+        installed
+    )
 
 
 def test_names_say_what_they_need():

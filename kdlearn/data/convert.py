@@ -49,7 +49,7 @@ def dataset_of(data: Any) -> Dataset:
 
 def batch_size_of(data: Any) -> int | None:
     """That of a DataLoader for the training split; None if there is none."""
-    loader = data.get("train") if isinstance(data, Mapping) else None
+    loader = data.get("train") if isinstance(data, Mapping) else data
     return loader.batch_size if isinstance(loader, DataLoader) else None
 
 

@@ -109,6 +109,7 @@ class SoftLabelsAndGroundTruth(Softened):
 HOTTEST = 50.0  # at a higher temperature the entropy is too flat for float32 to tell its labels apart
 
 
+@dataclass(frozen=True)
 class EvenlySpread(Softened):
     """A control: soft labels of the teacher's entropy whose doubt is the same for every class but the arg max.
 

@@ -182,3 +182,9 @@ def test_examples_in_a_mapping_keep_what_they_say_of_their_rows():
     assert torch.equal(data.test.known, known) and torch.equal(data.test.mask, mask)
     assert data.train.known.tolist() == [*known.tolist(), False, False, False]
     assert data.train.mask.tolist() == [*mask.tolist(), True, True, True]
+
+
+def test_the_batch_size_is_the_loaders_alone_or_in_a_mapping():
+    loader = DataLoader(TensorDataset(torch.zeros(32, 2), torch.zeros(32).long()), batch_size=16)
+    assert batch_size_of(loader) == batch_size_of({"train": loader}) == 16
+    assert batch_size_of({"train": (torch.zeros(2, 2), torch.zeros(2))}) is None

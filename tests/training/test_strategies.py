@@ -264,3 +264,14 @@ def test_both_labels_without_ground_truth_leave_its_term_out():
     torch.testing.assert_close(
         found[known], both(student[known], Batch(torch.zeros(4, 1), labels[known], teacher[known]))
     )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in subclasses() if "__post_init__" in vars(kind)], ids=str)
+def test_what_a_strategy_checks_when_it_is_made_is_run(kind):
+    """A subclass that is no dataclass of its own would inherit an __init__ that calls no __post_init__."""
+    assert "__init__" in vars(kind)
+
+
+def test_a_temperature_at_which_evenly_spread_labels_are_rounded_is_refused():
+    with pytest.raises(ValueError, match="at most 50"):
+        kdlearn.EvenlySpread(60.0)

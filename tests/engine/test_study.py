@@ -20,7 +20,7 @@ from kdlearn import GroundTruth, SoftLabels, study
 from kdlearn.data.files import write_json
 from kdlearn.engine import carry_out
 from kdlearn.engine.run import Run
-from kdlearn.engine.study import CONTENT
+from kdlearn.engine.study import CONTENT, check_folder
 from kdlearn.networks.basic import seeded
 from kdlearn.networks.weights import load_weights, set_weights
 
@@ -181,11 +181,24 @@ def test_a_folder_of_another_engine_is_refused_by_name_with_a_way_out(tmp_path, 
     content = {"what": CONTENT["what"], **of}
     write_json(tmp_path / "kdlearn-study.json", content)
     before = files(tmp_path)
-    with pytest.raises(
-        ValueError, match=rf"{tmp_path} is a study of kdlearn's engine {of.get('engine', 1)}.*new folder"
-    ):
+    with pytest.raises(ValueError, match=rf"{tmp_path}.*engine {of.get('engine', 1)} began.*new folder"):
         study([Run(digits(), STUDENT, lengths=(5,))], tmp_path)
     assert files(tmp_path) == before
+
+
+def test_every_flipped_bit_of_the_file_that_names_the_engine_is_refused_by_its_name_or_means_the_same(tmp_path):
+    study(runs := [Run(digits(), STUDENT, lengths=(5,))], tmp_path)
+    path = tmp_path / "kdlearn-study.json"
+    whole = path.read_bytes()
+    for bit in range(8 * len(whole)):
+        place = bit // 8
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit % 8]) + whole[place + 1 :])
+        try:
+            check_folder(tmp_path)
+        except ValueError as problem:
+            assert str(path) in str(problem)
+    path.write_bytes(whole)
+    assert len(study(runs, tmp_path)) == 1
 
 
 def test_a_file_is_no_folder(tmp_path):

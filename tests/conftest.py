@@ -140,7 +140,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list:
         begun.append(arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kdlearn.engine.carry_out.fit", fit)
+    monkeypatch.setattr("kdlearn.engine.task_runner.fit", fit)
     return begun
 
 

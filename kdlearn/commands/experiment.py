@@ -22,8 +22,9 @@ from kdlearn.comparing.notes import notes_of
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.images import NAMED, load_images
 from kdlearn.data.views import Views
+from kdlearn.engine.folders import check_folder
 from kdlearn.engine.run import Run
-from kdlearn.engine.study import UnreadableSource, check_folder, study
+from kdlearn.engine.study import UnreadableSource, study
 from kdlearn.training.machine import Machine, best_machine
 from kdlearn.training.processes import joined
 from kdlearn.training.strategies import Strategy

@@ -13,9 +13,9 @@ from kdlearn.data.batches import Answers, Inputs, Stream
 from kdlearn.data.convert import batch_size_of, dataset_of
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.views import Views
-from kdlearn.engine.carry_out import num_classes_of
 from kdlearn.engine.checks import Checks
 from kdlearn.engine.run import Run
+from kdlearn.engine.tasks import num_classes_of
 from kdlearn.formulas.metrics import accuracy
 from kdlearn.formulas.regression import mean_squared_error
 from kdlearn.training.answers import LiveAnswers, StoredAnswers, ask, teacher_of

@@ -1,10 +1,9 @@
 """What can be found out before anything is trained or written: settings and data are looked at, an update is tried."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
 from kdlearn.data.dataset import Dataset, Examples, logits_shape
+from kdlearn.engine.once import Once
 from kdlearn.engine.run import Run
 from kdlearn.engine.trial import built, estimates_numbers, first_batch, num_classes, try_update
 from kdlearn.formulas.metrics import accuracy
@@ -31,12 +31,7 @@ class Checks:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.alone = replace(machine, compiled=False, processes=1)  # on which an update is tried
-        self.known: dict[Any, Any] = {}
-
-    def once(self, name: Any, make: Callable[[], Any]) -> Any:
-        if name not in self.known:
-            self.known[name] = make()
-        return self.known[name]
+        self.once = Once()
 
     def of(self, run: Run) -> None:
         """A ValueError or TypeError that says what to do, for a run that could not be carried out."""

@@ -8,6 +8,7 @@ from torch import nn
 
 import kdlearn
 from kdlearn.engine.digests import digest, sources
+from kdlearn.engine.once import Once
 from kdlearn.engine.run import Run
 from kdlearn.networks.weights import weights_hash
 from kdlearn.training.machine import Machine
@@ -19,12 +20,12 @@ class Keys:
     def __init__(self, machine: Machine, answers: Mapping[tuple, str]) -> None:
         """`answers`: by `query_key(run)`, the hash of what a teacher that is no run and no network answers."""
         self.machine, self.answers = machine, answers
-        self.known: dict[Any, Any] = {}
+        self.once = Once()
         self.unreadable: list[str] = []  # what cannot be known again
         self.sources = self.read("a module", sources)
 
     def of(self, run: Run) -> str:
-        return self.once("run", run, lambda: self.digest(self.description(run)))
+        return self.once(("run", id(run)), lambda: self.digest(self.description(run)))
 
     def description(self, run: Run) -> list[Any]:
         """Everything that decides a run."""
@@ -45,15 +46,15 @@ class Keys:
             shared = self.digest(network, weights=False)
             return self.read("a network", lambda: digest([shared, weights_hash(network)])), shared
 
-        return self.once(("network", run.own_seed, id(run.start)), run.network, of_built)
+        return self.once(("network", id(run.network), run.own_seed, id(run.start)), of_built)
 
     def data(self, run: Run) -> str:
         """Hashed anew in each plan: somebody may have changed the tensors since."""
-        return self.once("data", run.data, lambda: self.digest([run.data.key, run.data.normalise]))
+        return self.once(("data", id(run.data)), lambda: self.digest([run.data.key, run.data.normalise]))
 
     def optimizer(self, run: Run) -> str:
         """Itself, and its options, wherever it took them from."""
-        return self.once("optimizer", run.optimizer, lambda: self.digest([run.optimizer, run.recipe.settings()]))
+        return self.once(("optimizer", id(run.optimizer)), lambda: self.digest([run.optimizer, run.recipe.settings()]))
 
     def teacher(self, run: Run) -> str:
         if isinstance(run.teacher, Run):
@@ -61,7 +62,7 @@ class Keys:
         return self.part(run.teacher) if isinstance(run.teacher, nn.Module) else self.answers[query_key(run)]
 
     def part(self, value: Any) -> str:
-        return self.once("part", value, lambda: self.digest(value))
+        return self.once(("part", id(value)), lambda: self.digest(value))
 
     def digest(self, value: Any, weights: bool = True) -> str:
         return self.read(getattr(value, "__qualname__", type(value).__qualname__), lambda: digest(value, weights))
@@ -73,12 +74,6 @@ class Keys:
         except Exception as problem:
             self.unreadable.append(f"{name} ({problem})")
             return uuid.uuid4().hex
-
-    def once(self, name: Any, owner: Any, make: Callable[[], Any]) -> Any:
-        """Of an owner that lives as long as the runs do, so that no other has its identity."""
-        if (name, id(owner)) not in self.known:
-            self.known[name, id(owner)] = make()
-        return self.known[name, id(owner)]
 
 
 def query_key(run: Run) -> tuple:

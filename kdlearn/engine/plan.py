@@ -11,12 +11,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from kdlearn.engine.asking import Asking, asking_of, check_answers, check_steady, keep_answers
-from kdlearn.engine.carry_out import Task, num_classes_of
 from kdlearn.engine.checks import Checks
 from kdlearn.engine.digests import digest
 from kdlearn.engine.keys import Keys, query_key
+from kdlearn.engine.queries import Query, check_answers, check_steady, keep_answers, query_of
 from kdlearn.engine.run import Run
+from kdlearn.engine.tasks import Task
 from kdlearn.training.answers import StoredTeacher, teacher_of
 from kdlearn.training.machine import Machine
 from kdlearn.training.together import kind_of
@@ -34,10 +34,11 @@ class Plan:
         with machine.threading():  # the updates that are tried are small: several threads would wait for each other
             for run in self.all:
                 self.checks.of(run)
-            self.told = self.ask_those_that_only_answer()
-        self.keys = Keys(machine, {name: digest(found) for name, found in self.told.items()})
+            self.answers = self.ask_those_that_only_answer()
+        self.keys = Keys(machine, {name: digest(found) for name, found in self.answers.items()})
         # Of equal runs one whose weights are to be kept.
         self.unique = {self.keys.of(run): run for run in sorted(self.all, key=lambda run: run.keep)}
+        self.teachers = {self.keys.of(run.teacher) for run in self.all if asks_run(run)}
         self.weights: dict[str, str] = {}  # key of a teacher's run -> name of its weights
 
     @cached_property
@@ -63,12 +64,11 @@ class Plan:
         if not self.checks.can_be_stacked(run):
             return key
         train, measured = run.data.train, run.measured
-        shapes = [(one.shape[1:], str(one.dtype)) if one is not None else None for one in (*train, *measured)]
+        shapes = [(tuple(one.shape[1:]), str(one.dtype)) if one is not None else None for one in (*train, *measured)]
         views = replace(run.views, seed=0) if run.views else None
-        told = [views, run.lengths, run.batch_size, run.measured_on]
         _, network = self.keys.first_network(run)
-        about = [network, shapes, len(measured.inputs), told, run.recipe.settings()]
-        return digest([*about, self.keys.part(run.metric), run.answers])
+        numbers = [len(measured.inputs), run.lengths, run.batch_size, run.measured_on, run.answers]
+        return self.keys.digest([network, shapes, views, numbers, run.recipe.settings(), self.keys.part(run.metric)])
 
     def task(self, members: Sequence[tuple[str, Run]]) -> Task:
         runs = [run for _, run in members]
@@ -80,13 +80,9 @@ class Plan:
                 kept[place] = self.weights[run_key] = digest([run_key, key])
         return Task(key, runs, Path(), self.machine, kept, answers, teachers)
 
-    @cached_property
-    def teachers(self) -> set[str]:
-        return {self.keys.of(run.teacher) for run in self.all if isinstance(run.teacher, Run) and run.asks_teacher}
-
     def weights_of_teacher(self, run: Run) -> str | None:
         """The name of the file of a teacher that is a run."""
-        return self.weights[self.keys.of(run.teacher)] if run.asks_teacher and isinstance(run.teacher, Run) else None
+        return self.weights[self.keys.of(run.teacher)] if asks_run(run) else None
 
     def answers_name(self, run: Run) -> str | None:
         if not run.asks_teacher:
@@ -95,40 +91,45 @@ class Plan:
         machine = self.machine.settings()
         return digest([teacher, self.keys.data(run), self.keys.part(run.views), run.answers, machine])
 
-    def askings(self, tasks: Sequence[Task]) -> list[tuple[Asking, Run, str]]:
-        """What must be asked of trained networks before these tasks, each once."""
-        wanted: dict[str, tuple[Run, str, list[Run]]] = {}  # name -> teacher, its weights, those who ask
+    def queries(self, tasks: Sequence[Task]) -> Iterator[tuple[Query, Run, str]]:
+        """What must be asked of trained networks before these tasks, each once: of which run, by which weights."""
+        wanted = defaultdict(list)
         for task in tasks:
             for run, name, weights in zip(task.runs, task.answers, task.teachers, strict=True):
-                if weights is not None and name is not None and isinstance(run.teacher, Run):
-                    wanted.setdefault(name, (run.teacher, weights, []))[2].append(run)
-        return [(asking_of(name, runs), teacher, weights) for name, (teacher, weights, runs) in wanted.items()]
+                if weights is not None:
+                    wanted[name, weights].append(run)
+        for (name, weights), runs in wanted.items():
+            yield query_of(name, runs), runs[0].teacher, weights
 
     def ask_those_that_only_answer(self) -> dict[tuple, dict[str, Tensor]]:
         """The answers of teachers that are no runs, which are known by them."""
         wanted: dict[tuple, list[Run]] = defaultdict(list)
         for run in self.all:
-            if run.asks_teacher and not isinstance(run.teacher, Run):
+            if run.asks_teacher and not asks_run(run):
                 wanted[query_key(run)].append(run)
         return {name: self.answers_of(runs) for name, runs in wanted.items()}
 
     def answers_of(self, runs: Sequence[Run]) -> dict[str, Tensor]:
         """What a teacher that these runs share answers, of the shape that their labels have."""
-        classes = num_classes_of(runs[0])
-        teacher = teacher_of(runs[0].teacher, runs[0].data, classes)
+        data, classes = runs[0].data, self.checks.num_classes(runs[0])
+        teacher = teacher_of(runs[0].teacher, data, classes)
         if not isinstance(teacher, StoredTeacher):
-            check_steady(teacher, runs[0].data, self.machine)
-        answers = dict(asking_of("", runs).answers(teacher, self.machine))
+            check_steady(teacher, data, self.machine)
+        answers = dict(query_of("", runs).answers(teacher, self.machine))
         for what, logits in answers.items():
-            check_answers(what, logits, runs[0].data, classes)
+            check_answers(what, logits, data, classes)
         return answers
 
-    def keep_told(self, folder: Path) -> None:
+    def keep_answers(self, folder: Path) -> None:
         """Write what `ask_those_that_only_answer` found, and hold it in memory no longer."""
         for run in self.all:
-            if run.asks_teacher and not isinstance(run.teacher, Run):
-                keep_answers(folder, str(self.answers_name(run)), self.told[query_key(run)].items())
-        self.told = {}
+            if run.asks_teacher and not asks_run(run):
+                keep_answers(folder, self.answers_name(run), self.answers[query_key(run)].items())
+        self.answers = {}
+
+
+def asks_run(run: Run) -> bool:
+    return run.asks_teacher and isinstance(run.teacher, Run)
 
 
 def by_kind(members: Sequence[tuple[str, Run]]) -> list[tuple[str, Run]]:
@@ -144,7 +145,7 @@ def with_teachers(runs: Sequence[Run]) -> Iterator[Run]:
     seen: set[int] = set()
     for run in runs:
         behind = [run]
-        while isinstance(behind[-1].teacher, Run) and behind[-1].asks_teacher:
+        while asks_run(behind[-1]):
             behind.append(behind[-1].teacher)
         for one in reversed(behind):
             if id(one) not in seen:

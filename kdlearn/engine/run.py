@@ -1,6 +1,5 @@
 """A run: everything that decides one trained network."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -108,7 +107,7 @@ class Run:
         rows = torch.arange(len(train.inputs)) if known is None else known.cpu().nonzero().flatten()
         if self.sample is None or self.sample == len(rows):
             return rows
-        return rows[drawn(Content(train.labels.cpu()[rows]), self.sample, self.own_seed)]
+        return rows[drawn(bytes(bytes_of(train.labels.cpu()[rows])), self.sample, self.own_seed)]
 
     @property
     def num_epochs(self) -> int:
@@ -128,19 +127,6 @@ def name_of_metric(metric: Metric) -> str:
     return getattr(metric, "__name__", type(metric).__name__)
 
 
-class Content:
-    """A tensor that equals another by what it holds."""
-
-    def __init__(self, values: Tensor) -> None:
-        self.values, self.hash = values, hashlib.sha256(bytes_of(values)).digest()
-
-    def __hash__(self) -> int:
-        return hash(self.hash)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Content) and self.hash == other.hash
-
-
 @lru_cache(maxsize=1024)  # every strategy of a seed sees the same rows
-def drawn(labels: Content, size: int, seed: int) -> Tensor:
-    return stratified_sample(labels.values, size, seed)
+def drawn(labels: bytes, size: int, seed: int) -> Tensor:
+    return stratified_sample(torch.frombuffer(bytearray(labels), dtype=torch.int64), size, seed)

@@ -1,18 +1,15 @@
 """Trained networks, and what they answer: of that teachers are made, such as ensembles."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
-from kdlearn.engine.carry_out import Task, network_of
-from kdlearn.engine.plan import Plan
 from kdlearn.engine.run import Run
-from kdlearn.engine.study import carried_out, plan_of
+from kdlearn.engine.study import executed, machine_of_study, plan_of
+from kdlearn.engine.tasks import trained_network
 from kdlearn.training.machine import Machine
 from kdlearn.training.outputs import predict
 
@@ -40,10 +37,13 @@ def trained_logits(
     >>> logits["train"].shape, logits["test"].shape
     (torch.Size([1200, 10]), torch.Size([400, 10]))
     """
-    for run in runs:
-        check_splits(run, splits)
-    asked = partial(answers_of, splits=splits)
-    return of_trained(asked, runs, folder, machine, workers, executor, progress)
+    there = [{name for name, _ in run.data.splits()} for run in runs]
+    if splits is not None and not all(set(splits) <= names for names in there):
+        raise ValueError(f"splits must name splits of the data, {', '.join(sorted(there[0]))}; got {splits!r}")
+    options = {"machine": machine, "workers": workers, "executor": executor, "progress": progress}
+    networks = trained_networks(runs, folder, **options)
+    with machine_of_study(machine, workers, executor).threading():
+        return [answers_of(network, run, machine, splits) for network, run in zip(networks, runs, strict=True)]
 
 
 def trained_networks(
@@ -67,35 +67,11 @@ def trained_networks(
     >>> network.training
     True
     """
-    return of_trained(lambda network, run, machine: network, runs, folder, machine, workers, executor, progress)
-
-
-def of_trained(
-    asked: Callable[[nn.Module, Run, Machine], Any],
-    runs: Sequence[Run],
-    folder: str | Path | None,
-    machine: Machine,
-    workers: int | None,
-    executor: Executor | None,
-    progress: bool,
-) -> list[Any]:
-    """What is asked of each network once it is trained."""
     kept = [replace(run, keep=True) for run in runs]
-    plan = plan_of(kept, machine, spread=executor is not None or workers is not None)
-    with carried_out(plan, folder, workers, executor, progress) as (place, _), plan.machine.threading():
-        networks = ((trained(run, plan, place), run) for run in kept)
-        return [asked(network, run, plan.machine) for network, run in networks]
-
-
-def trained(run: Run, plan: Plan, folder: Path) -> nn.Module:
-    weights = plan.weights[plan.keys.of(run)]
-    return plan.machine.place(network_of(run, Task("", (), folder, plan.machine), weights))
-
-
-def check_splits(run: Run, splits: Sequence[str] | None) -> None:
-    there = [name for name, _ in run.data.splits()]
-    if splits is not None and not set(splits) <= set(there):
-        raise ValueError(f"splits must name splits of the data, {', '.join(there)}; got {splits!r}")
+    plan = plan_of(kept, machine_of_study(machine, workers, executor))
+    with executed(plan, folder, workers, executor, progress) as (place, _):
+        found = [trained_network(run, place, plan.weights[plan.keys.of(run)]) for run in kept]
+    return [machine.place(network) for network in found]
 
 
 def answers_of(network: nn.Module, run: Run, machine: Machine, splits: Sequence[str] | None) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from kdlearn.training.answers import LiveAnswers
 from kdlearn.training.loop import OneNetwork, seeded_numbers, update
 from kdlearn.training.machine import Machine
 from kdlearn.training.outputs import predict
-from kdlearn.training.strategies import Strategy
+from kdlearn.training.strategy import Strategy
 
 
 def built(run: Run) -> nn.Module:

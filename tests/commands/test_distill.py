@@ -150,6 +150,6 @@ def test_names_in_files_steer_no_terminal(here, kdlearn_here: Command):
 
 
 def test_what_cannot_be_kept_is_not_begun(monkeypatch, here, pictures, trained, kdlearn_here: Command):
-    monkeypatch.setattr("kdlearn.engine.keys.sources", lambda: Path("nowhere/own.py").read_bytes())
+    monkeypatch.setattr("kdlearn.engine.keys.sources", (here / "own.py").read_text)
     result = kdlearn_here("distill", pictures, "--out", "out", "--preset", "tiny", "--seeds", 1)
     assert result.code == 1 and "not kept" in result.err and not trained and not (here / "out").exists()

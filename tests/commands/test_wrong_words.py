@@ -142,7 +142,7 @@ def test_what_the_machine_lacks_is_said_in_one_line(problem, monkeypatch, pictur
     def fit(*arguments, **options):
         raise problem
 
-    monkeypatch.setattr("kdlearn.engine.carry_out.fit", fit)
+    monkeypatch.setattr("kdlearn.engine.task_runner.fit", fit)
     result = kdlearn_here("distill", pictures, "--out", "out", "--preset", "tiny", "--seeds", 1)
     assert result.code == 1 and len(result.err.splitlines()) == 1 and "Traceback" not in result.err
 

@@ -324,7 +324,7 @@ def test_the_same_labels_are_told_by_the_loss_where_the_metric_cannot_tell():
 
 def test_a_folder_keeps_what_is_done(tmp_path, monkeypatch, by_network):
     first = compare(folder=tmp_path / "a")
-    monkeypatch.setattr("kdlearn.engine.carry_out.fit", None)
+    monkeypatch.setattr("kdlearn.engine.task_runner.fit", None)
     assert compare(folder=tmp_path / "a").table.equals(first.table)
     assert decided(first).equals(decided(by_network))
 
@@ -437,7 +437,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_trained(tmp_path,
     def fit(*_, **__):
         pytest.fail("something was trained")
 
-    monkeypatch.setattr("kdlearn.engine.carry_out.fit", fit)
+    monkeypatch.setattr("kdlearn.engine.task_runner.fit", fit)
     with pytest.raises(kind, match=words):
         compare(**{"folder": tmp_path / "study", **options})
     assert not (tmp_path / "study").exists()

@@ -226,7 +226,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("options, kind, words", REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_chosen_from_is_refused_before_anything_is_trained(monkeypatch, options, kind, words):
-    monkeypatch.setattr("kdlearn.engine.carry_out.fit", lambda *_, **__: pytest.fail("something was trained"))
+    monkeypatch.setattr("kdlearn.engine.task_runner.fit", lambda *_, **__: pytest.fail("something was trained"))
     with pytest.raises(kind, match=words):
         compare(**options)
 

@@ -131,7 +131,7 @@ def test_the_best_that_did_not_collapse_is_chosen_and_of_equal_ones_the_smaller_
 def test_a_pair_is_measured_whole_and_goes_on_from_its_folder(plan, setting, chosen, tmp_path, trained):
     where = {"folder": tmp_path, "machine": plan.MACHINE}
     with pytest.MonkeyPatch.context() as real:
-        real.setattr("kdlearn.engine.carry_out.fit", fit)
+        real.setattr("kdlearn.engine.task_runner.fit", fit)
         table = plan.pair_of(setting, 0, chosen, where)
     pd.testing.assert_frame_equal(plan.pair_of(setting, 0, chosen, where), table)
     assert trained == [] and len(table) == 2 + len(plan.cells(setting))

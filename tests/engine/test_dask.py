@@ -17,7 +17,7 @@ from small import SAME, small_study
 
 from kdlearn import study
 from kdlearn.comparing.comparison import Comparison
-from kdlearn.engine import carry_out
+from kdlearn.engine import task_runner
 
 pytestmark = pytest.mark.release
 
@@ -48,7 +48,7 @@ class KillOnce:
         self.executor, self.mark = executor, mark
 
     def submit(self, function: Any, *arguments: Any) -> Any:
-        if function is carry_out.carry_out:
+        if function is task_runner.execute:
             return self.executor.submit(killed_once, self.mark, function, *arguments)
         return self.executor.submit(function, *arguments)
 
@@ -85,7 +85,7 @@ def test_a_worker_that_is_killed_half_way_loses_nothing(client, expected, tmp_pa
 def test_the_command_line_sends_its_study_there(monkeypatch, client, here, pictures, kdlearn_here: Command):
     words = ["distill", pictures, "--preset", "tiny", "--student", "airbench:4,4,4", "--strategies", "soft"]
     address = client.scheduler.address
-    monkeypatch.setattr("kdlearn.engine.carry_out.fit", None)  # nothing can be trained in this process
+    monkeypatch.setattr("kdlearn.engine.task_runner.fit", None)  # nothing can be trained in this process
     one = kdlearn_here(*words, "--seeds", 2, "--out", "one", "--workers", 1)
     other = kdlearn_here(*words, "--seeds", 2, "--out", "other", "--scheduler", address)
     assert one.code == other.code == 0, other.err

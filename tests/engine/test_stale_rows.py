@@ -97,7 +97,7 @@ def test_an_edited_file_trains_anew_and_the_same_files_do_not(tmp_path, library,
     before = loss(library(EDITS[name], 1.0), tmp_path / "study")
     edited = loss(library(EDITS[name], 0.01), tmp_path / "study")
     assert edited == loss(library(EDITS[name], 0.01), tmp_path / "another study") != before
-    monkeypatch.setattr("kdlearn.engine.carry_out.fit", None)
+    monkeypatch.setattr("kdlearn.engine.task_runner.fit", None)
     assert loss(library(EDITS[name], 1.0), tmp_path / "study") == before
 
 
@@ -171,5 +171,5 @@ def test_what_a_cell_looks_up_trains_anew(tmp_path, monkeypatch, name):
 
     before = of(1.0)
     assert of(0.01) != before
-    monkeypatch.setattr("kdlearn.engine.carry_out.fit", None)
+    monkeypatch.setattr("kdlearn.engine.task_runner.fit", None)
     assert of(1.0) == before

@@ -5,6 +5,7 @@ import random
 import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Lock
@@ -13,14 +14,14 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from small import SAME, STUDENT, TEACHER, digits, same_weights, small_study
+from small import SAME, STUDENT, TEACHER, Scaled, digits, same_weights, small_study, taught, with_dropout
 
 import kdlearn
 from kdlearn import GroundTruth, SoftLabels, study
 from kdlearn.data.files import write_json
-from kdlearn.engine import carry_out
+from kdlearn.engine import task_runner
+from kdlearn.engine.folders import CONTENT, check_folder
 from kdlearn.engine.run import Run
-from kdlearn.engine.study import CONTENT, check_folder
 from kdlearn.networks.basic import seeded
 from kdlearn.networks.weights import load_weights, set_weights
 
@@ -112,7 +113,7 @@ def test_a_study_without_runs_is_refused():
 def test_what_is_done_is_not_done_again(finished, monkeypatch):
     folder, table = finished
     before = files(folder)
-    monkeypatch.setattr("kdlearn.engine.carry_out.fit", None)
+    monkeypatch.setattr("kdlearn.engine.task_runner.fit", None)
     assert decided(study(small_study(), folder)).equals(table)
     assert files(folder) == before
     kinds = {name.partition(os.sep)[0] for name in before}
@@ -233,7 +234,7 @@ def test_a_full_disk_leaves_what_is_there_and_the_study_goes_on_afterwards(tmp_p
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(f"kdlearn.engine.carry_out.{function}", full)
+        patched.setattr(f"kdlearn.engine.task_runner.{function}", full)
         with pytest.raises(OSError, match="No space left"):
             study(small_study(), tmp_path / "s")
     before = files(tmp_path / "s")
@@ -256,7 +257,7 @@ def killed_at(event: int, folder: Path) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     torch.set_num_threads(1)
-    carry_out.MIN_STRETCH = OFTEN
+    task_runner.MIN_STRETCH = OFTEN
     sys.addaudithook(count)
     decided(study(small_study(), folder)).to_parquet(f"{folder}.parquet")
 
@@ -342,9 +343,9 @@ def test_a_flipped_bit_in_a_half_finished_study_is_noticed(tmp_path, finished, m
     for path in (folder / "rows").iterdir():
         if len(pd.read_parquet(path)) > 1:
             path.unlink()
-    monkeypatch.setattr(carry_out, "MIN_STRETCH", OFTEN)
+    monkeypatch.setattr(task_runner, "MIN_STRETCH", OFTEN)
     with monkeypatch.context() as patched, pytest.raises(InterruptedError):
-        patched.setattr(carry_out, "write_table", stop_at_the_end)
+        patched.setattr(task_runner, "write_table", stop_at_the_end)
         study(small_study(), folder)
     assert any((folder / "checkpoints").iterdir())
     assert check_flips(folder, finished[1], NUM_FLIPS // 2, seed=1) > NUM_FLIPS // 8
@@ -368,3 +369,22 @@ def test_files_under_each_others_names_are_refused(tmp_path, finished):
 def test_a_stack_of_ground_truth_needs_no_folder():
     table = study([Run(digits(), STUDENT, GroundTruth(), lengths=(5,), seed=seed) for seed in range(3)])
     assert table["loss"].nunique() == 3
+
+
+def test_what_diverges_after_an_interruption_has_the_rows_of_one_piece(tmp_path, monkeypatch):
+    """What was measured before it was stopped is not lost, though the training ends without numbers."""
+    monkeypatch.setattr(task_runner, "MIN_STRETCH", OFTEN)
+    options = {"lengths": (5, 40), "batch_size": 30, "optimizer": partial(torch.optim.SGD, lr=40.0)}
+    runs = [Run(digits(), with_dropout, Scaled(1.0), taught(), **options)]
+    expected = decided(study(runs))
+    assert expected["loss"].isna().tolist() == [False, True]
+    measure = task_runner.TaskRunner.measure
+
+    def stopped(self, whole, update):
+        return stop_at_the_end() if update == 2 * OFTEN else measure(self, whole, update)
+
+    with monkeypatch.context() as patched, pytest.raises(InterruptedError):
+        patched.setattr(task_runner.TaskRunner, "measure", stopped)
+        study(runs, tmp_path / "s")
+    assert any((tmp_path / "s/checkpoints").iterdir())
+    assert decided(study(runs, tmp_path / "s")).equals(expected)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from kdlearn.data.dataset import Dataset, logits_shape
 from kdlearn.data.files import write_tensors
 from kdlearn.data.views import Views
-from kdlearn.engine.carry_out import Task, answers_file, network_of
 from kdlearn.engine.run import Run
+from kdlearn.engine.tasks import Task, answers_file, trained_network, training_inputs
 from kdlearn.training.answers import answers_on, ask
 from kdlearn.training.machine import Machine
 from kdlearn.training.outputs import predict
@@ -21,7 +21,7 @@ PROBE = "probe"  # answers by which a teacher that is asked live is known
 
 
 @dataclass(frozen=True, eq=False)
-class Asking:
+class Query:
     """What a teacher is asked on a data set: some epochs of views, and the splits that students are measured on."""
 
     name: str
@@ -41,7 +41,7 @@ class Asking:
         if isinstance(teacher, nn.Module):
             teacher = machine.place(teacher)
         data = self.data.to(machine.device)
-        inputs = self.views.of(data) if self.views else lambda epoch, rows: data.inputs("train", rows)
+        inputs = training_inputs(data, self.views)
         if self.live:  # known by what it says of some training rows
             rows = torch.arange(min(len(data.train.inputs), 1000), device=data.train.inputs.device)
             yield PROBE, predict(teacher, inputs(0, rows), machine=machine).cpu()
@@ -53,28 +53,29 @@ class Asking:
                 yield split, logits
 
 
-def asking_of(name: str, runs: Sequence[Run]) -> Asking:
-    """One asking that is enough for all of these runs."""
+def query_of(name: str, runs: Sequence[Run]) -> Query:
+    """One query that is enough for all of these runs."""
     first, stored = runs[0], [run for run in runs if run.stores_answers]
     epochs = tuple(range(max((run.num_epochs for run in stored), default=0)))
     splits = tuple(sorted({run.measured_on for run in runs}))
     live = not isinstance(first.teacher, Run) and len(stored) < len(runs)
-    return Asking(name, first.data, first.views, first.answers, epochs, splits, live)
+    return Query(name, first.data, first.views, first.answers, epochs, splits, live)
 
 
-def keep_answers(folder: Path, name: str, answers: Iterable[tuple[str, Tensor]]) -> None:
+def keep_answers(folder: Path, name: str | None, answers: Iterable[tuple[str, Tensor]]) -> None:
     for what, logits in answers:
         file = answers_file(folder, name, what)
         if not file.exists():
             write_tensors(file, {"logits": logits.contiguous()}, file.stem)
 
 
-def ask_network(asking: Asking, run: Run, weights: str, task: Task) -> None:
+def ask_network(query: Query, run: Run, weights: str, task: Task) -> None:
     """What a worker does between teachers and students: ask a trained network."""
-    if all(answers_file(task.folder, asking.name, what).exists() for what in asking.wanted):
+    if all(answers_file(task.folder, query.name, what).exists() for what in query.wanted):
         return
     with task.machine.threading():
-        keep_answers(task.folder, asking.name, asking.answers(network_of(run, task, weights), task.machine))
+        network = trained_network(run, task.folder, weights)
+        keep_answers(task.folder, query.name, query.answers(network, task.machine))
 
 
 def check_steady(teacher: Any, data: Dataset, machine: Machine) -> None:

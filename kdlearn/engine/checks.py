@@ -1,5 +1,6 @@
 """What can be found out before anything is trained or written: settings and data are looked at, an update is tried."""
 
+import copy
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,8 +14,7 @@ from kdlearn.data.batches import Batch
 from kdlearn.data.dataset import Dataset, Examples, logits_shape
 from kdlearn.engine.once import Once
 from kdlearn.engine.run import Run
-from kdlearn.engine.trial import built, estimates_numbers, first_batch, num_classes, try_update
-from kdlearn.formulas.metrics import accuracy
+from kdlearn.engine.trial import built, estimates_numbers, first_batch, num_classes, try_update, way_for_numbers
 from kdlearn.networks.basic import seeded
 from kdlearn.training.answers import DTYPES, StoredTeacher
 from kdlearn.training.machine import Machine
@@ -75,7 +75,17 @@ class Checks:
         return self.once(self.name("stack", run), lambda: self.stacks(run))
 
     def stacks(self, run: Run) -> bool:
-        pair = [self.machine.place(seeded(run.network, seed)) for seed in (run.own_seed, run.own_seed + 1)]
+        """Networks that cannot be copied, and hooks on weights, which a stack does not have, are left alone."""
+        one = self.network(run)
+        other = self.once(
+            ("another", id(run.network)), lambda: self.machine.place(seeded(run.network, run.own_seed + 1))
+        )
+        if any(weight._backward_hooks or weight._post_accumulate_grad_hooks for weight in one.parameters()):
+            return False
+        try:
+            pair = copy.deepcopy([one, other])
+        except Exception:
+            return False
         return can_be_stacked(pair, run.strategy, run.recipe, self.batch(run))
 
 
@@ -135,10 +145,8 @@ def check_sample(run: Run) -> None:
         )
     if run.sample is None:
         return
-    if train.labels is None:
-        raise ValueError("sample draws by the classes of ground truth, and data.train.labels is None")
-    if estimates_numbers(run):
-        raise ValueError("sample draws by classes, and labels are numbers: give a Dataset of fewer training rows")
+    if train.labels is None or estimates_numbers(run):
+        raise ValueError("sample draws by classes, and labels are none: give a Dataset of fewer training rows")
     there = train.labels if train.known is None or run.asks_teacher else train.labels[train.known]
     classes = len(there.unique())
     if not classes <= run.sample <= len(there):
@@ -147,20 +155,13 @@ def check_sample(run: Run) -> None:
 
 def check_metric(run: Run, classes: int) -> None:
     """A metric gives a finite number for logits of the measured rows, here drawn."""
-    name = f"metric {run.metric_name!r}"
-    if not callable(run.metric):
-        raise TypeError(f"{name} must be a function metric(logits, labels), such as kdlearn.accuracy")
-    if estimates_numbers(run) and run.metric is accuracy:
-        raise ValueError(
-            "labels are numbers, which have no accuracy: say metric=kdlearn.mean_squared_error, and in compare "
-            "against='true values'"
-        )
     labels = labels_of(run.measured).cpu()
     drawn = torch.randn(logits_shape(labels, classes), generator=torch.Generator().manual_seed(0))
+    name, way = f"metric {run.metric_name!r}", way_for_numbers(run)
     try:
         value = float(run.metric(drawn, labels))
     except Exception as problem:
-        raise ValueError(f"{name} must give a number for logits and labels: {problem}") from problem
+        raise ValueError(f"{name} must give a number for logits and labels: {problem}. {way}".rstrip()) from problem
     if not math.isfinite(value):
         raise ValueError(f"{name} must give a finite number; it gave {value} for logits that were drawn")
 

@@ -27,15 +27,15 @@ import kdlearn
 from kdlearn.data.dataset import bytes_of
 
 OURS = ("kdlearn", "kdcourse")  # what changes numbers here raises ENGINE
-STANDARD = os.path.dirname(os.__file__), os.path.join(sys.base_prefix, "DLLs"), sysconfig.get_path("scripts")
-INSTALLED = tuple(os.path.join(folder, "") for folder in (*STANDARD, os.path.dirname(kdlearn.__file__)))
+FOLDERS = os.path.dirname(os.__file__), os.path.join(sys.base_prefix, "DLLs"), sysconfig.get_path("scripts")
+INSTALLED = tuple(os.path.join(folder, "") for folder in (*FOLDERS, os.path.dirname(kdlearn.__file__)))
 PACKAGES = re.compile(r"[/\\](site|dist)-packages[/\\]")
 PLAIN = (str, bytes, int, float, tuple, bool, complex, type(None))  # equal ones may be one object, or two
 PYTHONS = {"__dict__", "__weakref__", "__slotnames__", "_abc_impl", "__annotations__", "__annotations_cache__"}
 PLACES = {"__doc__", "__module__", "__firstlineno__", "__static_attributes__", "_autograd_function_id"}
 CODE = ("code", "consts", "names", "varnames", "freevars", "cellvars", "flags", "argcount", "kwonlyargcount")
 WRAPPED = ("fget", "fset", "fdel", "__func__", "func", "__wrapped__")  # the functions of a property and its like
-HOOKS = {name for name in vars(nn.Module()) if name.endswith("_hooks")}
+HOOKS = [name for name in vars(nn.Module()) if name.endswith("_hooks")]
 HEAP_TYPE = 1 << 9  # the flag of classes that Python made, and not C beforehand
 
 
@@ -85,8 +85,9 @@ class Hasher(Pickler):
                 return name_of(value)
             case Tensor():
                 content = bytes_of(value) if self.weights or not isinstance(value, nn.Parameter) else b""
-                kind = [type(value), str(value.dtype), tuple(value.shape), value.requires_grad]
-                return [*kind, hashlib.sha256(content).digest(), vars(value), hooks_of(value)]
+                kind = [type(value), str(value.dtype), tuple(value.shape), value.requires_grad, vars(value)]
+                hooks = {"before": value._backward_hooks, "after": value._post_accumulate_grad_hooks}
+                return [*kind, hashlib.sha256(content).digest(), without_numbers(hooks)]
             case nn.Module():
                 return [type(value), dict(settings_of(value))]
             case set() | frozenset():
@@ -109,16 +110,14 @@ class Hasher(Pickler):
 
 
 def settings_of(module: nn.Module) -> Iterator[tuple[str, Any]]:
-    """All that a module holds but its mode, in which it is put for every use."""
-    for name, value in vars(module).items():
-        if name in HOOKS:  # whose keys count all hooks of the process
-            yield from [(name, list(value.values()))] if value else []
-        elif name != "training":
-            yield name, value
+    """All that a module holds but its mode, which is set for every use."""
+    yield "", without_numbers({name: one for name, one in vars(module).items() if name in HOOKS})
+    yield from (one for one in vars(module).items() if one[0] not in (*HOOKS, "training"))
 
 
-def hooks_of(tensor: Tensor) -> list[Any]:
-    return [list((hooks or {}).values()) for hooks in (tensor._backward_hooks, tensor._post_accumulate_grad_hooks)]
+def without_numbers(hooks: dict[str, Any]) -> dict[str, list[Any]]:
+    """Hooks without their keys, which count all of the process."""
+    return {name: [*found.values()] for name, found in hooks.items() if found}
 
 
 def contents_of(cell: CellType) -> list[Any]:
@@ -188,11 +187,10 @@ def is_library_space(space: dict[str, Any]) -> bool:
 def is_library(name: str) -> bool:
     """Whether a module is loaded that belongs to Python, an installed package or this one."""
     package = name.partition(".")[0]
-    module = sys.modules.get(name)
     files = [file for one in (name, package) if (file := getattr(sys.modules.get(one), "__file__", None))]
-    if package in OURS or not files:
-        return package in OURS or getattr(module, "__spec__", None) is not None
-    return any(file.startswith(INSTALLED) or PACKAGES.search(file) for file in files)
+    if not files:  # built in, or made by hand
+        return getattr(sys.modules.get(name), "__spec__", None) is not None
+    return package in OURS or any(file.startswith(INSTALLED) or PACKAGES.search(file) for file in files)
 
 
 SEEN: weakref.WeakKeyDictionary[ModuleType, tuple[Any, str]] = weakref.WeakKeyDictionary()

@@ -47,8 +47,8 @@ def check_folder(folder: Path) -> None:
         raise ValueError(f"{folder / ABOUT} is not by kdlearn, or altered: give a new folder")
     if (engine := about.get("engine", 1)) != kdlearn.ENGINE:
         raise ValueError(
-            f"{folder} is a study of kdlearn's engine {engine} (see {folder / ABOUT}), of which this engine, "
-            f"{kdlearn.ENGINE}, takes no run: give a new folder, or finish it with the version that began it"
+            f"{folder / ABOUT} says that kdlearn's engine {engine} began this study; this is engine {kdlearn.ENGINE}, "
+            "which takes no run of it: give a new folder, or finish it with the version that began it"
         )
 
 

@@ -83,14 +83,10 @@ def check_steady(teacher: Any, data: Dataset, machine: Machine) -> None:
     inputs = data.to(machine.device).inputs("train", slice(0, 64))
     try:
         one, other = (predict(teacher, inputs, machine=machine) for _ in range(2))
-    except (TypeError, ValueError) as problem:
-        raise type(problem)(f"the teacher cannot be asked: {problem}") from problem
     except Exception as problem:
-        came = f"{inputs.dtype} of shape {tuple(inputs.shape)}"
-        raise ValueError(
-            f"the teacher must answer the inputs of the data, {came}; it raised {type(problem).__name__}: {problem}. "
-            "A function that brings them into its form makes a teacher fit"
-        ) from problem
+        came = f"{inputs.dtype} of shape {tuple(inputs.shape)}; it raised {type(problem).__name__}: {problem}"
+        way = "A function that brings them into its form makes a teacher fit"
+        raise ValueError(f"the teacher must answer the inputs of the data, {came}. {way}") from problem
     if one.shape == other.shape and not torch.allclose(one, other, rtol=1e-2, atol=1e-2, equal_nan=True):
         raise ValueError(
             "the teacher must give the same answer twice; it gives another each time, as with dropout that is on. Put "

@@ -1,18 +1,23 @@
 """A study: runs to a table, in this process or on any executor of processes."""
 
+import importlib
 import json
+import os
+import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from tqdm.auto import tqdm
 
-from kdlearn.engine.executors import check_shared, run_all, the_executor
+from kdlearn.data.files import write_json
 from kdlearn.engine.folders import the_folder
 from kdlearn.engine.plan import Plan
 from kdlearn.engine.queries import ask_network
@@ -117,13 +122,58 @@ def travelling(runs: Sequence[Run]) -> list[Run]:
     return [replace(run, teacher=None) if run.stores_answers or not run.asks_teacher else run for run in runs]
 
 
+@contextmanager
+def the_executor(executor: Executor | None, workers: int | None) -> Iterator[Executor | None]:
+    if executor is not None or workers is None:
+        yield executor
+        return
+    if not isinstance(workers, int) or workers < 1:
+        raise ValueError(f"workers must be a whole number of at least 1; got {workers!r}")
+    from loky import ProcessPoolExecutor  # unlike the standard library's, it takes functions of a notebook
+
+    # All is loaded before a worker's first task: loky takes memory that grows later for a leak, and begins it anew.
+    loaded = {"initializer": importlib.import_module, "initargs": (execute.__module__,)}
+    with ProcessPoolExecutor(workers, env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}, **loaded) as pool:
+        yield pool
+
+
+def run_all(
+    function: Callable[..., Any],
+    arguments: Sequence[tuple],
+    executor: Executor | None,
+    done: Callable[[], Any] = lambda: None,
+) -> list[Any]:
+    """What a function gives for each of several arguments; where one fails, those that are not begun are given up."""
+    futures = [executor.submit(function, *given) for given in arguments] if executor else []
+    calls = [future.result for future in futures] or [partial(function, *given) for given in arguments]
+    results = []
+    try:
+        for call in calls:
+            results.append(call())
+            done()
+    finally:
+        for future in futures:
+            future.cancel()
+    return results
+
+
+def check_shared(folder: Path, executor: Executor) -> None:
+    """Workers on other machines must see the folder, or they would train what nobody can read."""
+    probe = folder / f"probe-{uuid.uuid4().hex}.json"
+    write_json(probe, {})
+    try:
+        if not executor.submit(os.path.exists, str(probe)).result():
+            raise ValueError(f"folder must be one that all workers see; a worker does not find {folder}")
+    finally:
+        probe.unlink()
+
+
 def check_told_apart(plan: Plan) -> None:
     """Runs that differ must differ in a column of the table, or a difference would be of several at once."""
     seen: dict[str, str] = {}
     for run in plan.requested:
-        line, key = repr((about(run), run.lengths)), plan.keys.of(run)
-        other = seen.setdefault(line, key)
-        if other != key:
+        key = plan.keys.of(run)
+        if seen.setdefault(repr((about(run), run.lengths)), key) != key:
             raise ValueError(
                 f"two runs of {run.strategy.name!r} differ but the table would show them alike: give each names={{...}}"
                 " of its own, or in compare a mapping of names to strategies"
@@ -133,9 +183,8 @@ def check_told_apart(plan: Plan) -> None:
 def table_of(plan: Plan, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The rows of the runs that were asked for, in that order, with what tells them apart in front."""
     measured = []
-    for task in (task for level in plan.levels for task in level):
-        keys = [plan.keys.of(run) for run in task.runs]
-        found = tables[task.key]
+    for task in chain(*plan.levels):
+        keys, found = [plan.keys.of(run) for run in task.runs], tables[task.key]
         measured.append(found.drop(columns="place").assign(key=[keys[place] for place in found["place"]]))
     asked = pd.DataFrame([{**about(run), "key": plan.keys.of(run)} for run in plan.requested]).drop_duplicates()
     front = [name for name in asked.columns if name not in ("replicate", "seed", "key")]

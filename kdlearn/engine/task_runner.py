@@ -7,14 +7,15 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, mse_loss
 
 from kdlearn.data.batches import Stretches
 from kdlearn.data.files import read_table, write_table
 from kdlearn.engine.materials import Materials
 from kdlearn.engine.once import Once
 from kdlearn.engine.run import Run
-from kdlearn.engine.scores import Scores
 from kdlearn.engine.tasks import Task, weights_file
+from kdlearn.formulas.metrics import agreement
 from kdlearn.networks.costs import count_parameters
 from kdlearn.networks.weights import are_finite, save_weights
 from kdlearn.training.loop import Learner, OneNetwork, fit, seeded_numbers
@@ -22,6 +23,7 @@ from kdlearn.training.outputs import predict
 from kdlearn.training.together import Stack, StackedNetworks, streams_of
 
 MIN_STRETCH = 100  # updates between two checkpoints, at least
+NO_NUMBER = float("nan")
 
 
 def execute(task: Task) -> pd.DataFrame:
@@ -33,6 +35,29 @@ def execute(task: Task) -> pd.DataFrame:
     write_table(task.rows_file, table, task.key)
     task.checkpoint.unlink(missing_ok=True)
     return table
+
+
+class Scores:
+    """What is measured of a run's logits, of the labels that count."""
+
+    def __init__(self, run: Run, teacher_logits: Tensor | None) -> None:
+        mask = run.measured.mask
+        self.run, self.counted = run, slice(None) if mask is None else mask.cpu()
+        self.labels = run.measured.labels.cpu()[self.counted]
+        self.teacher_logits = None if teacher_logits is None else teacher_logits[self.counted]
+        self.teacher = NO_NUMBER if self.teacher_logits is None else float(run.metric(self.teacher_logits, self.labels))
+
+    def of(self, logits: Tensor) -> dict[str, float]:
+        """By the table's columns; NaN of a student whose logits are not finite."""
+        found = self.of_finite(logits[self.counted]) if logits.isfinite().all() else (NO_NUMBER,) * 3
+        names = (self.run.metric_name, "loss", "agreement", f"teacher_{self.run.metric_name}")
+        return dict(zip(names, (*found, self.teacher), strict=True))
+
+    def of_finite(self, logits: Tensor) -> tuple[float, float, float]:
+        classes = not self.labels.is_floating_point()
+        loss = cross_entropy(logits.flatten(0, -2), self.labels.flatten()) if classes else mse_loss(logits, self.labels)
+        agrees = agreement(logits, self.teacher_logits) if classes and self.teacher_logits is not None else NO_NUMBER
+        return float(self.run.metric(logits, self.labels)), float(loss), agrees
 
 
 class TaskRunner:

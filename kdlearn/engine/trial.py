@@ -1,6 +1,8 @@
 """A network is built and makes the first update of its run: what fails there would fail after a teacher's training."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -50,14 +52,28 @@ def first_rows(run: Run, machine: Machine) -> tuple[Dataset, Tensor]:
     """The rows of the first update as a data set, and what a network takes of them."""
     rows = run.rows[Order(run.own_seed, len(run.rows))(0, run.batch_size)]
     data = replace(run.data, train=run.data.train.take(rows.to(run.data.train.inputs.device))).to(machine.device)
-    return data, run.views.of(data)(0, torch.arange(len(rows))) if run.views else data.inputs("train")
+    return data, run.views.of(data)(0, torch.arange(len(rows), device=machine.device)) if run.views else data.inputs(
+        "train"
+    )
+
+
+@contextmanager
+def left_as_it_was(network: nn.Module, seed: int) -> Iterator[None]:
+    """What a call or an update changes, weights, statistics, torch's random numbers, is put back."""
+    state = copy.deepcopy(network.state_dict())
+    try:
+        with seeded_numbers(seed):
+            yield
+    finally:
+        network.load_state_dict(state)
 
 
 def num_classes(network: nn.Module, run: Run, machine: Machine) -> int:
     """How many logits a network gives, of which each label has a row."""
     data, inputs = first_rows(run, machine)
     try:
-        logits = predict(copy.deepcopy(network), inputs, len(inputs), machine)  # what a call changes is not kept
+        with left_as_it_was(network, run.own_seed):
+            logits = predict(network, inputs, len(inputs), machine)
     except Exception as problem:
         way = ". Inputs are whole numbers: inputs.float() / 255 makes pixels of them" * (inputs.dtype == torch.uint8)
         raise ValueError(f"the network cannot take inputs of shape {tuple(inputs.shape)}: {problem}{way}") from problem
@@ -113,17 +129,15 @@ def features(run: Run, inputs: Tensor, machine: Machine) -> dict[str, Any]:
 
 
 def try_update(run: Run, network: nn.Module, batch: Batch, machine: Machine) -> None:
-    """A ValueError with the strategy's name, for what fails in an update; the network is left as it was."""
-    first, before = copy.deepcopy(network.state_dict()), state_of(run.strategy)
+    """A ValueError with the strategy's name, for what fails in an update."""
+    before = state_of(run.strategy)
     network.zero_grad()
     try:
-        with seeded_numbers(run.own_seed):
+        with left_as_it_was(network, run.own_seed):
             learner = OneNetwork(network.train(), run.strategy, machine, lambda: batch)
             loss = update(learner, batch, run.recipe.optimizer(learner.whole))
     except Exception as problem:
         raise ValueError(f"strategy {told_of(run)} fails in its first update: {problem}. {way_out(run)}") from problem
-    finally:
-        network.load_state_dict(first)
     gradients = [weight.grad for weight in learner.whole.parameters() if weight.grad is not None]
     if not all(bool(found.isfinite().all()) for found in (loss, *gradients)):
         raise ValueError(f"strategy {told_of(run)} must give a finite loss and a finite gradient; its loss is {loss}")
@@ -143,14 +157,14 @@ def state_of(strategy: Strategy) -> str:
 
 def way_out(run: Run) -> str:
     """What a strategy that fails may lack."""
-    if estimates_numbers(run):
-        return (
-            "Labels are numbers: TrueValues, TeachersValues, BoundedByTeacher take them, compare(against='true values')"
-        )
-    read = ", ".join(run.strategy.reads) or "nothing"
-    return (
-        f"The loss must be a function of student_logits. It reads {read}; fields of the batch that `reads` does not "
-        "name are None"
+    way = "The loss must be a function of student_logits. It reads {}; fields of the batch that `reads` lacks are None"
+    return way_for_numbers(run) or way.format(", ".join(run.strategy.reads) or "nothing")
+
+
+def way_for_numbers(run: Run) -> str:
+    return estimates_numbers(run) * (
+        "Labels are numbers: TrueValues, TeachersValues and BoundedByTeacher take them, with "
+        "metric=kdlearn.mean_squared_error and, in compare, against='true values'"
     )
 
 

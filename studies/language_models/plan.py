@@ -93,7 +93,7 @@ from kdlearn import (
 from kdlearn.data.batches import Stream
 from kdlearn.data.dataset import Dataset, Examples
 from kdlearn.data.files import read_table, read_tensors, write_table, write_tensors
-from kdlearn.engine.executors import the_executor
+from kdlearn.engine.study import the_executor
 from kdlearn.formulas.intervals import Interval, interval
 from kdlearn.training.answers import StoredAnswers
 

@@ -1,5 +1,7 @@
 """What once gave a wrong number without a word: each is trained alone, or another run, or refused."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -62,6 +64,38 @@ def test_what_a_seed_draws_beside_the_weights_stays_its_own():
         return study([Run(DATA, Drawn, seed=seed, **SHORT) for seed in seeds])["loss"].tolist()
 
     assert of(range(3)) == pytest.approx([of([seed])[0] for seed in range(3)], rel=1e-4)
+
+
+class Hooked(nn.Linear):
+    """The gradient of its weight is halved."""
+
+    def __init__(self) -> None:
+        super().__init__(64, 10)
+        self.weight.register_hook(lambda gradient: gradient / 2)
+
+    def forward(self, inputs):
+        return super().forward(inputs.flatten(1))
+
+
+class Locked(nn.Linear):
+    """Nobody can copy it."""
+
+    def __init__(self) -> None:
+        super().__init__(64, 10)
+        self.lock = threading.Lock()
+
+    def forward(self, inputs):
+        with self.lock:
+            return super().forward(inputs.flatten(1))
+
+
+@pytest.mark.parametrize("build", [Hooked, Locked])
+def test_what_a_stack_would_lose_is_trained_alone(build):
+    def of(seeds) -> list[float]:
+        options = {"optimizer": kdlearn.NesterovSGD(0.1), **SHORT}
+        return study([Run(DATA, build, seed=seed, **options) for seed in seeds])["loss"].tolist()
+
+    assert of(range(2)) == [loss for seed in range(2) for loss in of([seed])]
 
 
 def without_decay_on_vectors(weights):

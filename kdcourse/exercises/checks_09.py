@@ -31,8 +31,8 @@ def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
 
 def is_report(answer: Any) -> bool:
-    from kdlearn.examination.examine import Report
     from kdlearn.examination.examine_training import TrainingReport
+    from kdlearn.examination.report import Report
 
     return isinstance(answer, Report | TrainingReport)
 

@@ -2,7 +2,7 @@
 
 import copy
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,13 +49,10 @@ def recorded_step(
             stack.callback(handle.remove)
         step(batch)
         recorded.gradient = recorded.logits["student"].grad if "student" in recorded.logits else None
-        recorded.student_learns = differ(of_student, student.named_parameters())
-        recorded.teacher_changes = differ(of_teacher, teacher.state_dict().items())
+        learned, kept = student.named_parameters(), teacher.state_dict().items()
+        recorded.student_learns = any(not torch.equal(of_student[name], one) for name, one in learned)
+        recorded.teacher_changes = any(not torch.equal(of_teacher[name], one) for name, one in kept)
     return recorded
-
-
-def differ(before: Mapping[str, Tensor], now: Iterable[tuple[str, Tensor]]) -> bool:
-    return any(not torch.equal(before[name], one) for name, one in now)
 
 
 def recorder(recorded: RecordedStep, name: str, change: Change | None) -> Callable[..., Any]:

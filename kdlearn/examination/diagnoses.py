@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from kdlearn.examination.findings import Finding
-from kdlearn.examination.fitting import refined
+from kdlearn.examination.fitting import Fit, refined
 from kdlearn.examination.forms import HARD, NO_TEACHER
 from kdlearn.examination.loss_profile import LossProfile
 from kdlearn.examination.report import power_of_temperature
@@ -18,11 +18,11 @@ def of_reductions(profile: LossProfile) -> Iterator[Finding]:
     """What grows with the batch, the sequence or the classes."""
     if profile.fit is None:
         return
-    grows, classes = profile.growth[profile.part], profile.sizes["classes"]
+    part, C = profile.fit.main, profile.sizes["classes"]
+    grows = profile.growth[part]
     if grows.get("classes") == -1 and not profile.fit.soft.elementwise:
-        kind, size = ("soft", "hard")[profile.part], f"{classes} times too small for {classes}, 1,000 times for 1,000"
-        said = f"the {kind} loss falls as 1 / C, the number of classes; it is {size}"
-        yield Finding("divided-by-classes", said, -1.0)
+        sentence = f"the {part} loss falls as 1 / C, the number of classes; it is {C} times too small for {C}"
+        yield Finding("divided-by-classes", f"{sentence}, 1,000 times for 1,000", -1.0)
     if grows["rows"] == 1:
         yield Finding("summed-over-batch", "the gradient grows in proportion to the batch", 1.0)
     if grows.get("time") == 1:
@@ -35,22 +35,20 @@ def of_temperature(profile: LossProfile) -> Iterator[Finding]:
     if fit is None:
         return
     if fit.soft.terms and not fit.soft.elementwise:
-        yield from of_square(profile)
-        if name and profile.change(profile.asking({name: 2 * profile.signature.to_set[name]})) <= profile.threshold:
+        yield from of_square(profile, fit)
+        if name and profile.change(profile.with_arguments({name: 2 * profile.temperature})) <= profile.threshold:
             yield Finding("temperature-ignored", "the gradient is the same at T and at 2 T", 0.0)
     hard_power = profile.growth_with_temperature({})[1]
     if not fit.hard.softened and hard_power > 0:
-        said = f"the weight of the hard loss grows with T to the power {hard_power:.2g}"
-        yield Finding("temperature-squared-on-hard-loss", said, hard_power)
+        sentence = f"the weight of the hard loss grows with T to the power {hard_power:.2g}"
+        yield Finding("temperature-squared-on-hard-loss", sentence, hard_power)
 
 
-def of_square(profile: LossProfile) -> Iterator[Finding]:
+def of_square(profile: LossProfile, fit: Fit) -> Iterator[Finding]:
     """T to the power 2: of two distributions, the gradients of KL fall as 1 / T²."""
-    fit, (power, is_measured) = profile.fit, power_of_temperature(profile)
-    if fit is None:
-        return
-    wrong_already = fit.soft.finding and not fit.soft.least_at_teacher
-    if not fit.soft.softened or math.isnan(power) or (wrong_already and not is_measured):
+    power, is_measured = power_of_temperature(profile)
+    is_divergence = fit.soft.least_at_teacher or not fit.soft.finding
+    if not fit.soft.softened or math.isnan(power) or not (is_divergence or is_measured):
         return
     how = "its weight grows" if is_measured else f"at T = {fit.temperature:.3g} the weights add up to 1 if it grows"
     if power == 4:
@@ -67,28 +65,28 @@ def of_weights(profile: LossProfile) -> Iterator[Finding]:
         with contextlib.suppress(Exception):  # a loss may refuse it
             at_end = profile.growth_with_temperature({name: end})[0]
             if has_square and not math.isnan(at_end) and at_end != power:
-                said = f"at {name} = {end} the power of T is another one than at other weights"
-                yield Finding("temperature-squared-missing", said, end)
+                sentence = f"at {name} = {end} the power of T is another one than at other weights"
+                yield Finding("temperature-squared-missing", sentence, end)
             beside = abs(end - 1e-3)
-            at, near, middle = (query.gradient(profile.asking({name: weight})) for weight in (end, beside, 0.5))
+            at, near, middle = (query.gradient(profile.with_arguments({name: weight})) for weight in (end, beside, 0.5))
             if (at - near).norm() > JUMP * middle.norm() and at.any() and near.any():
                 ratio = float(at.norm() / near.norm())
-                said = f"the gradient at {name} = {end:g} is {ratio:.3g} times that at {beside:g}"
-                yield Finding("jumps-at-an-end", said, ratio)
+                sentence = f"the gradient at {name} = {end:g} is {ratio:.3g} times that at {beside:g}"
+                yield Finding("jumps-at-an-end", sentence, ratio)
 
 
 def of_rows(profile: LossProfile) -> Iterator[Finding]:
     """Rows that meet the wrong row, or several; drawn numbers inside."""
     if profile.is_random:
-        other = profile.query.value(profile.plain, seed=1)
-        yield Finding("random", f"two calls on the same logits give {profile.first_value:.4g} and {other:.4g}", other)
+        sentence = f"two calls on the same logits give {profile.first_value:.4g} and {profile.other_value:.4g}"
+        yield Finding("random", sentence, profile.other_value)
     if mixed := profile.mixed_rows:
         rows = len(profile.influence)
         yield Finding("rows-mixed", f"{mixed} of {rows} rows meet another row of the teacher", mixed)
     elif (others := profile.influence - profile.influence.diag().diag()).max() > profile.threshold:
         share = float(others.max() / profile.influence.max())
-        said = f"another row of the teacher moves a row's gradient ({share:.2g} of the largest change)"
-        yield Finding("rows-coupled", said, share)
+        sentence = f"another row of the teacher moves a row's gradient ({share:.2g} of the largest change)"
+        yield Finding("rows-coupled", sentence, share)
 
 
 def of_form(profile: LossProfile) -> Iterator[Finding]:
@@ -121,11 +119,11 @@ def of_unknown_form(profile: LossProfile) -> Iterator[Finding]:
         return
     z, v = profile.plain.z + 1, profile.plain.v + 1
     if (change := profile.change(profile.plain._replace(z=z, v=v))) > profile.threshold:
-        said = f"1 added to all logits changes the gradient by {change:.0%}; a softmax ignores it"
-        yield Finding("no-softmax", said, change)
+        sentence = f"1 added to all logits changes the gradient by {change:.0%}; a softmax ignores it"
+        yield Finding("no-softmax", sentence, change)
     else:
-        said = f"a student equal to its teacher gets a gradient, {at_teacher:.2g} times as long as others'"
-        yield Finding("moved-at-teacher", said, at_teacher)
+        sentence = f"a student equal to its teacher gets a gradient, {at_teacher:.2g} times as long as others'"
+        yield Finding("moved-at-teacher", sentence, at_teacher)
 
 
 def of_gradients(profile: LossProfile) -> Iterator[Finding]:
@@ -134,17 +132,17 @@ def of_gradients(profile: LossProfile) -> Iterator[Finding]:
     on_teacher = float(query.gradients(profile.plain)[1].norm())
     if not profile.gradient.any():
         given = f"; the gradient goes to {profile.signature.teacher}, taken for the teacher's: are the two swapped?"
-        said = "it gives no tensor that can be differentiated on the student's logits, or a gradient of 0"
-        yield Finding("no-gradient", said + given * bool(on_teacher), 0.0)
+        sentence = "it gives no tensor that can be differentiated on the student's logits, or a gradient of 0"
+        yield Finding("no-gradient", sentence + given * bool(on_teacher), 0.0)
     elif not profile.reads_teacher:
         yield Finding("no-teacher", "other logits of the teacher give the same gradient", 0.0)
     if profile.gradient.any() and on_teacher:
         share = on_teacher / float(profile.gradient.norm())
-        said = f"the teacher's logits get a gradient, {share:.2g} times as large as the student's"
-        yield Finding("teacher-gets-gradient", said, share)
+        size = f", {share:.2g} times as large as the student's" if math.isfinite(share) else ""
+        yield Finding("teacher-gets-gradient", f"the teacher's logits get a gradient{size}", share)
     if query.changed:
-        said = f"after the call, {', '.join(sorted(query.changed))} hold other values"
-        yield Finding("changes-its-inputs", said, float(len(query.changed)))
+        sentence = f"after the call, {', '.join(sorted(query.changed))} hold other values"
+        yield Finding("changes-its-inputs", sentence, float(len(query.changed)))
 
 
-TESTS = (of_reductions, of_temperature, of_rows, of_form, of_gradients, of_weights)
+TESTS = (of_reductions, of_temperature, of_gradients, of_form, of_rows, of_weights)

@@ -65,6 +65,6 @@ def examine(
             findings = in_order(finding for test in tests for finding in test(profile))
             later = profile.query.value(profile.plain)
             if abs(later - profile.first_value) > profile.threshold * abs(later):
-                said = f"the first call gave {profile.first_value:.4g}, a later one with the same seed {later:.4g}"
-                return Report((Finding("keeps-state", said, later),))
+                sentence = f"the first call gave {profile.first_value:.4g}, a later one with the same seed {later:.4g}"
+                return Report((Finding("keeps-state", sentence, later),))
             return report_of(profile, findings)

@@ -165,13 +165,12 @@ def of_figures(figures: dict[str, float], temperature: float) -> Iterator[Findin
     ratio, share = figures.get(BALANCE, 1.0), figures[ENTROPY]
     if ratio < NEGLIGIBLE:
         yield Finding("soft-loss-negligible", f"the soft gradient is {ratio:.2g} times the hard one", ratio)
-    said = f"at T = {temperature:g} the entropy of its soft labels is {share:.1%} of an even one's"
+    sentence = f"at T = {temperature:g} the entropy of its soft labels is {share:.1%} of an even one's"
     if share < SURE:
-        yield Finding("teacher-too-sure", said, share)
+        yield Finding("teacher-too-sure", sentence, share)
     if share > EVEN:
-        yield Finding("teacher-almost-even", said, share)
-    ahead = figures["teacher's accuracy"] - figures["student's accuracy"]
-    if ahead <= 0:
+        yield Finding("teacher-almost-even", sentence, share)
+    if (ahead := figures["teacher's accuracy"] - figures["student's accuracy"]) <= 0:
         yield Finding("teacher-not-better", f"the teacher is {100 * ahead:+.1f} points from the student", ahead)
 
 
@@ -181,8 +180,7 @@ def of_curve(curve: Sequence[float] | None) -> Iterator[Finding]:
         return
     quarter = len(curve) // 4
     before, last = (sum(part) / quarter for part in (curve[-2 * quarter : -quarter], curve[-quarter:]))
-    fall = (before - last) / abs(before)
-    if fall > STILL_FALLING:
+    if (fall := (before - last) / abs(before)) > STILL_FALLING:
         yield Finding("still-falling", f"in its last quarter the loss is {fall:.1%} lower than in the one before", fall)
 
 

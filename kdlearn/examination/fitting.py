@@ -1,7 +1,7 @@
 """Which form a loss has: least squares of its gradient on the gradients of known forms, over their temperature."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -25,6 +25,11 @@ class Fit:
     temperature: float
     weights: tuple[float, ...] = ()
     error: float = 0.0
+
+    @property
+    def main(self) -> str:
+        """The part by which a reduction is told: "soft", or "hard" where there is no other."""
+        return "soft" if self.soft.terms else "hard"
 
     @property
     def soft_weights(self) -> tuple[float, ...]:
@@ -75,22 +80,21 @@ def refined(soft: Form, hard: Form, probe: Probe, gradient: Tensor) -> Fit:
     if errors[best] > WORTH_REFINING:
         return start.on(probe, gradient)
 
-    def left(log_T: float) -> float:
-        return start.on(probe, gradient, math.exp(log_T)).error ** 2
-
     around = GRID[[max(0, best - 1), min(len(GRID) - 1, best + 1)]].log().tolist()
-    found: Any = minimize_scalar(left, bounds=around, method="bounded", options={"xatol": 1e-10})
-    return start.on(probe, gradient, math.exp(found.x))
+    log_T = least(lambda log_T: start.on(probe, gradient, math.exp(log_T)).error, around)
+    return start.on(probe, gradient, math.exp(log_T))
 
 
 def fitted_mixture(hard: Form, probe: Probe, gradient: Tensor) -> Fit:
     """Jensen–Shannon, whose share of the teacher is one number more to find."""
+    share = least(lambda share: refined(mixture_of(share), hard, probe, gradient).error, (1e-3, 1 - 1e-3))
+    return refined(mixture_of(share), hard, probe, gradient)
 
-    def left(share: float) -> float:
-        return refined(mixture_of(share), hard, probe, gradient).error ** 2
 
-    found: Any = minimize_scalar(left, bounds=(1e-3, 1 - 1e-3), method="bounded", options={"xatol": 1e-9})
-    return refined(mixture_of(float(found.x)), hard, probe, gradient)
+def least(error: Callable[[float], float], bounds: Sequence[float]) -> float:
+    """Where the error is least; its square is smooth there."""
+    found: Any = minimize_scalar(lambda x: error(x) ** 2, bounds=bounds, method="bounded", options={"xatol": 1e-10})
+    return float(found.x)
 
 
 def terms_of(soft: Form, hard: Form, probe: Probe, temperatures: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,6 @@ from kdlearn.formulas.labels import evenly_spread, one_hot
 
 Term = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 Reading = Callable[[Tensor, Tensor], Tensor]
-CLIP = 1e-7  # what Keras clips probabilities to
 
 
 class Probe(NamedTuple):
@@ -107,8 +106,9 @@ def divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
     return (log_p.exp() * (log_p - log_q)).sum(-1)
 
 
-def kl(teacher: Reading, student: Reading) -> Term:
-    return lambda z, v, y, T: divergence(teacher(v, T), student(z, T))
+def kl(teacher: Reading, student: Reading | None = None) -> Term:
+    """With the same reading for both, if none is said for the student."""
+    return lambda z, v, y, T: divergence(teacher(v, T), (student or teacher)(z, T))
 
 
 def reverse(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ def sigmoids(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
 
 
 def clipped_logits(z: Tensor, v: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    p, q = ((logits / T).clamp(CLIP, 1) for logits in (v, z))
+    p, q = ((logits / T).clamp(1e-7, 1) for logits in (v, z))  # as Keras clips probabilities
     return (p * (p / q).log()).sum(-1)
 
 
@@ -164,17 +164,15 @@ def mixture_of(share: float) -> Form:
     return Form(f"Jensen–Shannon with {share:.3g} of the teacher", (term,), least_at_teacher=True)
 
 
-FORWARD = kl(softened, softened)
-STANDARDISED = "KL(teacher ‖ student) of standardised logits"
 # Where two forms agree, at T = 1 say, the earlier is named.
 SOFT = (
-    Form("KL(teacher ‖ student)", (FORWARD,), least_at_teacher=True),
+    Form("KL(teacher ‖ student)", (kl(softened),), least_at_teacher=True),
     Form("squared distance of logits", (distance(raw),), softened=False, elementwise=True),
     Form("squared distance of centred logits", (distance(centred),), softened=False, elementwise=True),
     Form("KL(student ‖ teacher)", (reverse,), finding="reversed-divergence", least_at_teacher=True),
     Form("cross-entropy with the teacher's hard labels", (cross(largest, plain),), softened=False),
-    Form(STANDARDISED, (kl(standardised(1), standardised(1)),), least_at_teacher=True),
-    Form(STANDARDISED, (kl(standardised(0), standardised(0)),), least_at_teacher=True),
+    Form("KL(teacher ‖ student) of standardised logits", (kl(standardised(1)),), least_at_teacher=True),
+    Form("KL(teacher ‖ student) of standardised logits", (kl(standardised(0)),), least_at_teacher=True),
     Form("decoupled KL, target and the other classes", (target_or_not, other_classes)),
     Form("squared distance of probabilities", (distance(softmax),), True, "squared-error-of-probabilities", True),
     Form("squared distance of log-probabilities", (distance(softened),), elementwise=True),
@@ -183,7 +181,7 @@ SOFT = (
     Form("KL(teacher ‖ student), the student alone softened", (kl(plain, softened),), True, "softened-on-one-side"),
     Form("KL(teacher ‖ student), softmax twice for the teacher", (kl(twice, softened),), True, "softmax-twice"),
     Form("KL(teacher ‖ student), softmax twice for the student", (kl(softened, twice),), True, "softmax-twice"),
-    Form("KL(teacher ‖ student), softmax twice", (kl(twice, twice),), True, "softmax-twice"),
+    Form("KL(teacher ‖ student), softmax twice", (kl(twice),), True, "softmax-twice"),
     Form("Σ p (log p - q), the student's logarithm left out", (cross(softmax, softmax),), True, "no-logarithm"),
     Form("Σ p (log p - z / T), the student's logits as they are", (cross(softmax, divided),), True, "no-softmax"),
     Form("KL of the teacher's logits as they are", (cross(divided, softened),), True, "no-softmax"),
@@ -191,8 +189,8 @@ SOFT = (
     Form("KL with exp(p) for the target p", (cross(exp_softmax, softened),), True, "log-target-of-probabilities"),
     Form("cross-entropy of sigmoids, class by class", (sigmoids,), elementwise=True),
     Form("KL of logits clipped to 0 … 1", (clipped_logits,), True, "no-softmax"),
-    Form("KL, softmax over the batch", (kl(over_batch, over_batch),), True, "softmax-over-batch"),
-    Form("KL(teacher ‖ student) and KL(student ‖ teacher)", (FORWARD, reverse), least_at_teacher=True),
+    Form("KL, softmax over the batch", (kl(over_batch),), True, "softmax-over-batch"),
+    Form("KL(teacher ‖ student) and KL(student ‖ teacher)", (kl(softened), reverse), least_at_teacher=True),
     Form("cross-entropy with the same entropy, spread evenly", (cross(spread_softmax, softened),)),
 )
 NO_TEACHER = Form("no teacher", (), softened=False)

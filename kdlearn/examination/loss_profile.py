@@ -11,10 +11,10 @@ from torch import Tensor
 from kdlearn.examination.fitting import Fit, fits
 from kdlearn.examination.forms import Probe
 from kdlearn.examination.query import Query
-from kdlearn.examination.signature import ASKED_TEMPERATURE
 
-SIZES, LARGER = {"rows": 6, "classes": 5, "time": 3}, {"rows": 9, "classes": 8, "time": 4}
+LARGER = {"rows": 9, "classes": 8, "time": 4}
 OTHER_TEMPERATURES = (2.0, 8.0)
+ASKED_TEMPERATURE, DISTINCT = 3.0, (1.2, 40.0)  # in place of a default outside these, where some forms are alike
 SAME_TEMPERATURE = 0.01  # as a share, within which the temperature is the argument
 MEETS = 0.02  # of the largest change of a row's gradient: less is no meeting
 NEARLY = 0.05  # how far a power may be from a whole number
@@ -38,15 +38,16 @@ class LossProfile:
     """
 
     def __init__(self, query: Query, sequences: bool = False, classes: int | None = None) -> None:
-        self.fixed_classes = classes is not None
-        self.sizes = {**SIZES, "classes": classes or SIZES["classes"]}
-        if not sequences:
-            del self.sizes["time"]
-        self.plain = drawn(**self.sizes)
-        self.query, self.signature = query.prepare(self.plain), query.signature
+        self.sizes = {"rows": 6, "classes": classes or 5, **({"time": 3} if sequences else {})}
+        self.larger = {axis: LARGER[axis] for axis in self.sizes if axis != "classes" or classes is None}
+        self.query, self.signature = query, query.signature
+        default = self.signature.default_temperature
+        self.temperature = default if default and DISTINCT[0] < default < DISTINCT[1] else ASKED_TEMPERATURE
+        self.plain = self.draw()
+        query.prepare(self.plain)
         last = query.gradient(self.plain).abs().sum(-1).reshape(-1, self.plain.z.shape[-2]).sum(0) > 0
         query.is_shifted = bool(last[:-1].all() and not last[-1])  # the label of a row is that of the next one
-        self.first_value = query.value(self.plain)
+        self.first_value, self.other_value = (query.value(self.plain, seed=seed) for seed in (0, 1))
 
     @cached_property
     def gradient(self) -> Tensor:
@@ -55,11 +56,17 @@ class LossProfile:
     @property
     def threshold(self) -> float:
         """What of a gradient's change is more than rounding."""
-        return max(1e-6, 4 * self.query.tolerance)
+        return 4 * self.query.tolerance
 
-    def asking(self, options: Mapping[str, Any]) -> Probe:
+    def draw(self, axis: str | None = None) -> Probe:
+        """Rows of the usual sizes, or of a larger one, with a temperature at which forms can be told apart."""
+        sizes = {**self.sizes, axis: self.larger[axis]} if axis else self.sizes
+        options = {self.signature.temperature: self.temperature} if self.signature.temperature else {}
+        return drawn(**sizes)._replace(options=options)
+
+    def with_arguments(self, options: Mapping[str, Any]) -> Probe:
         """The same rows with other arguments, by name."""
-        return self.plain._replace(options=options)
+        return self.plain._replace(options={**self.plain.options, **options})
 
     def change(self, probe: Probe) -> float:
         """How much the gradient is another one for this probe, as a share of its size."""
@@ -79,11 +86,10 @@ class LossProfile:
     def reads_teacher(self) -> bool:
         return bool(self.influence.max() > self.threshold)
 
-    @cached_property
+    @property
     def is_random(self) -> bool:
         """Whether other random numbers give another value."""
-        other = self.query.value(self.plain, seed=1)
-        return abs(other - self.first_value) > self.threshold * abs(self.first_value)
+        return abs(self.other_value - self.first_value) > self.threshold * abs(self.first_value)
 
     @cached_property
     def reads_labels(self) -> bool:
@@ -108,14 +114,11 @@ class LossProfile:
         for self.query.is_coarse in (False, True):
             found = fits(self.plain, self.gradient, self.reads_teacher, self.reads_labels)
             exact = (fit for fit in found if fit.error < self.query.tolerance)
-            held = (fit for fit in exact if self.fixed_classes or self.again(fit, self.larger("classes")))
+            held = (fit for fit in exact if "classes" not in self.larger or self.again(fit, self.draw("classes")))
             if (fit := next(held, None)) or self.rows_without_response < 0.5:
                 return fit
         self.query.is_coarse = False
         return None
-
-    def larger(self, axis: str) -> Probe:
-        return drawn(**{**self.sizes, axis: LARGER[axis]})
 
     def again(self, fit: Fit | None, probe: Probe, T: float | None = None) -> Fit | None:
         """The same form on other rows or for other arguments, at T; None where it does not hold there."""
@@ -130,34 +133,29 @@ class LossProfile:
         other = self.query.gradient(self.plain._replace(v=self.plain.v * (1 + 1e-6)))
         return float((other == self.gradient).all(-1).double().mean())
 
-    @property
-    def part(self) -> int:
-        """The one by which the reduction is told: 0, the soft loss, or 1, the hard one where there is no other."""
-        return 0 if self.fit and self.fit.soft.terms else 1
-
     @cached_property
-    def growth(self) -> list[dict[str, float]]:
-        """By "rows", "classes" and "time": the power with which the soft and the hard weight grow; NaN for none."""
-        axes = [axis for axis in self.sizes if not (axis == "classes" and self.fixed_classes)]
-        ends = {axis: (self.fit, self.again(self.fit, self.larger(axis))) for axis in axes}
-        both = {axis: powers(*ends[axis], LARGER[axis] / self.sizes[axis], self.query.tolerance) for axis in axes}
-        return [{axis: both[axis][part] for axis in axes} for part in (0, 1)]
+    def growth(self) -> dict[str, dict[str, float]]:
+        """Of the "soft" and the "hard" weight: the powers of "rows", "classes" and "time" in it; NaN for no power."""
+        ends = {axis: (self.fit, self.again(self.fit, self.draw(axis))) for axis in self.larger}
+        ratios = {axis: self.larger[axis] / self.sizes[axis] for axis in ends}
+        both = {axis: powers(*ends[axis], ratios[axis], self.query.tolerance) for axis in ends}
+        return {part: {axis: both[axis][i] for axis in ends} for i, part in enumerate(("soft", "hard"))}
 
     def at_temperature(self, T: float, options: Mapping[str, Any]) -> Fit | None:
         """The form where the loss is given T: in proportion to it, or at the temperature that stays."""
-        probe = self.asking({**options, str(self.signature.temperature): T})
-        ratio = self.fit.temperature / ASKED_TEMPERATURE if self.fit else 1.0
+        probe = self.with_arguments({**options, str(self.signature.temperature): T})
+        ratio = self.fit.temperature / self.temperature if self.fit else 1.0
         at_T = self.again(self.fit, probe, T * (1.0 if abs(ratio - 1) < SAME_TEMPERATURE else ratio))
         return at_T or self.again(self.fit, probe)
 
     def growth_with_temperature(self, options: Mapping[str, Any]) -> tuple[float, float]:
-        """Of soft and hard weight; NaN where T is not an argument, or is not heard."""
+        """Of soft and hard weight; NaN where T is not an argument, or makes no difference."""
         if self.fit is None or self.signature.temperature is None:
             return math.nan, math.nan
         low, high = (self.at_temperature(T, options) for T in OTHER_TEMPERATURES)
         soft, hard = powers(low, high, OTHER_TEMPERATURES[1] / OTHER_TEMPERATURES[0], self.query.tolerance)
-        is_heard = low and high and not (low.soft.softened and low.temperature == high.temperature)
-        return soft if is_heard else math.nan, hard
+        is_used = low and high and not (low.soft.softened and low.temperature == high.temperature)
+        return soft if is_used else math.nan, hard
 
 
 def powers(small: Fit | None, large: Fit | None, ratio: float, rounding: float) -> tuple[float, float]:
@@ -166,9 +164,7 @@ def powers(small: Fit | None, large: Fit | None, ratio: float, rounding: float) 
         return math.nan, math.nan
     sizes = [(sum(map(abs, fit.soft_weights)), abs(fit.hard_weight)) for fit in (small, large)]
     floor = rounding * sum(sizes[0])
-    soft, hard = (
-        power(ends[0], ends[1], ratio) if min(ends) > floor else math.nan for ends in zip(*sizes, strict=True)
-    )
+    soft, hard = (power(a, b, ratio) if min(a, b) > floor else math.nan for a, b in zip(*sizes, strict=True))
     return soft, hard
 
 

@@ -37,24 +37,24 @@ def of_half_precision(profile: LossProfile) -> Iterator[Finding]:
     query, plain = profile.query, profile.plain
     if profile.query.is_coarse:
         share = profile.rows_without_response
-        said = f"the teacher's logits times 1.000001 leave {share:.0%} of the rows' gradients as they are"
-        yield Finding("inexact-in-half-precision", f"it computes in half precision: {said}", share)
+        sentence = f"the teacher's logits times 1.000001 leave {share:.0%} of the rows' gradients as they are"
+        yield Finding("inexact-in-half-precision", f"it computes in half precision: {sentence}", share)
     rounded = plain._replace(z=plain.z.half().double(), v=plain.v.half().double())
     try:
         half, exact = query.value(rounded, torch.float16), query.value(rounded)
     except Exception:  # not every operation exists in it on a CPU
         return
-    said = f"in float16 it gives {half:.4g} where {exact:.4g} is right"
+    sentence = f"in float16 it gives {half:.4g} where {exact:.4g} is right"
     if not math.isfinite(half):
-        yield Finding("not-finite", said, half)
+        yield Finding("not-finite", sentence, half)
     elif abs(half - exact) > HALF_ERROR * abs(exact):
-        yield Finding("inexact-in-half-precision", said, half)
+        yield Finding("inexact-in-half-precision", sentence, half)
 
 
 def of_padding(profile: LossProfile) -> Iterator[Finding]:
     """What a mask, or in sequences a label of -100, leaves out does not count: the rest alone has the same value."""
     query, plain, names = profile.query, profile.plain, profile.signature
-    if query.mask and query.mask[0] == query.mask_is_of_padding:
+    if query.mask and query.mask[0] != query.masks[0][0]:
         yield Finding("mask-inverted", f"rows where {names.mask} is {not query.mask[0]} do not count", 1.0)
     if profile.is_random or not (query.mask or (names.labels and "time" in profile.sizes)):
         return
@@ -64,10 +64,13 @@ def of_padding(profile: LossProfile) -> Iterator[Finding]:
     for probe in (marked, marked._replace(y=plain.y)) if query.mask else (marked,):
         with contextlib.suppress(Exception):  # a loss may refuse -100
             value = query.value(probe)
-            alone = query.value(Probe(plain.z[..., :count, :], plain.v[..., :count, :], plain.y[..., :count]))
+            parts = (plain.z[..., :count, :], plain.v[..., :count, :], plain.y[..., :count])
+            alone = query.value(plain._replace(z=parts[0], v=parts[1], y=parts[2]))
             if abs(value - alone) > profile.threshold * max(1.0, abs(alone)):
-                said = f"with a part left out by {names.mask or names.labels}, the value is {value / alone:.3g} times"
-                yield Finding("padding-counted", f"{said} that of the rest alone", value / alone)
+                sentence = (
+                    f"with a part left out by {names.mask or names.labels}, the value is {value / alone:.3g} times"
+                )
+                yield Finding("padding-counted", f"{sentence} that of the rest alone", value / alone)
             return
 
 

@@ -31,17 +31,19 @@ class Query:
     ) -> None:
         self.loss, self.arrays, self.signature = loss, arrays, signature_of(loss, parameters or {})
         self.dtype, self.is_coarse, self.is_shifted = torch.float64, False, False
+        is_of_padding = str(self.signature.mask).startswith("pad")
+        self.masks = [(out, kept) if is_of_padding else (kept, out) for kept, out in MASKS]  # what its name says first
         self.mask: tuple[int, int] | None = None
         self.changed: set[str] = set()  # the arguments that it wrote into
 
     def prepare(self, probe: Probe) -> "Query":
-        """Find out in which precision it computes, and what its mask means: the first with which it works.
+        """Find out in which precision it computes, and what its mask means: the first with which it works, or none.
 
         Raises:
             ValueError: it fails on ordinary logits, does not give one number, or has no gradient.
         """
         working, failures = [], []
-        for setting in product(self.masks(), STEPS):
+        for setting in product([*self.masks, None] if self.signature.mask else [None], STEPS):
             self.mask, self.dtype = setting
             try:
                 answer = self.call(probe)
@@ -62,16 +64,6 @@ class Query:
             ) from failures[1]
         self.mask, self.dtype = working[0]
         return self
-
-    def masks(self) -> tuple[Any, ...]:
-        """What it may mean by a mask, what its name says first; None leaves an optional one out."""
-        by_name = [mask[::-1] for mask in MASKS] if self.mask_is_of_padding else MASKS
-        return (None,) if self.signature.mask is None else (*by_name, None)
-
-    @property
-    def mask_is_of_padding(self) -> bool:
-        """Whether its name says that True is what does not count."""
-        return str(self.signature.mask).startswith("pad")
 
     def call(self, probe: Probe, dtype: torch.dtype | None = None, seed: int = 0) -> Any:
         """What the loss gives for copies of the logits, with the same random numbers at each call."""
@@ -107,8 +99,8 @@ class Query:
         try:
             found = torch.autograd.grad(given, (z, v), allow_unused=True, materialize_grads=True)
         except RuntimeError as problem:
-            said = f"loss must have a gradient on the student's logits; it fails with: {problem}"
-            raise ValueError(said) from problem
+            sentence = f"loss must have a gradient on the student's logits; it fails with: {problem}"
+            raise ValueError(sentence) from problem
         return found[0].double(), found[1].double()
 
     def differences(self, probe: Probe) -> Tensor:

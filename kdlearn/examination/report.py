@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from kdlearn.examination.findings import Finding
 from kdlearn.examination.fitting import Fit
 from kdlearn.examination.loss_profile import LossProfile
-from kdlearn.examination.signature import ASKED_TEMPERATURE
 
 REDUCTIONS: dict[tuple[float, float], str] = {
     (0, 0): "mean over the batch",
@@ -80,9 +79,9 @@ def report_of(profile: LossProfile, findings: tuple[Finding, ...]) -> Report:
     default = profile.signature.default_temperature
     fit = (profile.at_temperature(default, {}) if default else None) or profile.fit
     power, is_measured = power_of_temperature(profile)
-    T = fit.temperature if fit.soft.softened else default or ASKED_TEMPERATURE
+    T = fit.temperature if fit.soft.softened else default or profile.temperature
     is_softened, must_be_given = fit.soft.softened or fit.hard.softened, is_measured and default is None
-    grows, (soft, hard) = profile.growth[profile.part], without_sizes(profile, fit)
+    grows, (soft, hard) = profile.growth[fit.main], without_sizes(profile, fit)
     return Report(
         findings,
         form=fit.soft.name,
@@ -101,7 +100,7 @@ def without_sizes(profile: LossProfile, fit: Fit) -> tuple[list[float], float]:
     """The soft weights and the hard one without what the reduction puts into them."""
     soft, hard = (
         math.prod(profile.sizes[axis] ** power for axis, power in part.items() if not math.isnan(power))
-        for part in profile.growth
+        for part in profile.growth.values()
     )
     return [weight / soft for weight in fit.soft_weights], fit.hard_weight / hard
 
@@ -128,7 +127,7 @@ def power_of_temperature(profile: LossProfile) -> tuple[float, bool]:
 def weighed(profile: LossProfile, name: str) -> str:
     """What a weight weighs, from the form's weights at a quarter and at three quarters."""
     try:
-        low, high = (profile.again(profile.fit, profile.asking({name: weight})) for weight in (0.25, 0.75))
+        low, high = (profile.again(profile.fit, profile.with_arguments({name: weight})) for weight in (0.25, 0.75))
     except Exception:  # a loss may refuse it
         return ""
     if low is None or high is None:

@@ -18,7 +18,7 @@ MEANINGS = {
     "teacher": ".*teacher.*|y_true",
 }
 BY_PLACE = ("student", "teacher", "labels")  # what other parameters without a default are, in this order
-ASKED_TEMPERATURE = 3.0  # not the default: at 1, and above 40, the gradients of some forms are alike
+NEEDED = inspect.Parameter.empty
 WAY_OUT = "lambda student_logits, teacher_logits: loss(...)"
 
 
@@ -26,7 +26,7 @@ WAY_OUT = "lambda student_logits, teacher_logits: loss(...)"
 class Signature:
     """The names of a loss's parameters, None where there is none.
 
-    `weights` are numbers in it; `to_set` are those of them that have no default, and the temperature.
+    `weights` are numbers in it; `to_set` are those of them, and the temperature, that have no default.
     """
 
     student: str
@@ -54,12 +54,12 @@ def signature_of(loss: Callable[..., Any], parameters: Mapping[str, str]) -> Sig
         raise TypeError(f"loss must name student_logits and teacher_logits; it takes {list(defaults)}. Write {WAY_OUT}")
     labels, temperature, mask = (names.get(one) for one in ("labels", "temperature", "mask"))
     weights = [name for name, meaning in meanings.items() if meaning == "weight"]
-    to_set = {name: 0.5 for name in weights if defaults[name] is inspect.Parameter.empty}
+    to_set = {
+        name: 0.5 if name in weights else 4.0 for name in (*weights, temperature) if name and defaults[name] is NEEDED
+    }
     default = defaults[temperature] if temperature else None
-    if temperature:
-        to_set[temperature] = ASKED_TEMPERATURE
-    told = float(default) if isinstance(default, int | float) else None
-    return Signature(names["student"], names["teacher"], labels, temperature, mask, weights, to_set, told)
+    as_number = float(default) if isinstance(default, int | float) else None
+    return Signature(names["student"], names["teacher"], labels, temperature, mask, weights, to_set, as_number)
 
 
 def meanings_of(defaults: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
@@ -73,10 +73,8 @@ def meanings_of(defaults: Mapping[str, Any], parameters: Mapping[str, str]) -> d
         if name not in meanings and meaning and (meaning == "weight" or meaning not in meanings.values()):
             meanings[name] = meaning
     open_places = [one for one in BY_PLACE if one not in meanings.values()]
-    others = [name for name, one in defaults.items() if name not in meanings and one is inspect.Parameter.empty]
+    others = [name for name, one in defaults.items() if name not in meanings and one is NEEDED]
     if odd := others[len(open_places) :]:
-        raise TypeError(
-            "loss must take (student_logits, teacher_logits), and labels, temperature, mask if it likes; "
-            f"{odd[0]} is none of these. Say what it is by parameters=, or set it: {WAY_OUT}"
-        )
+        sentence = f"{odd[0]} is none of these. Say what it is by parameters=, or set it: {WAY_OUT}"
+        raise TypeError(f"loss must take the logits of both, and labels, temperature, mask if it likes; {sentence}")
     return meanings | dict(zip(others, open_places, strict=False))

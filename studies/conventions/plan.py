@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import kdlearn
-from kdlearn.examination.examine import Report
 from kdlearn.examination.loss_profile import drawn
 from kdlearn.examination.query import Query
+from kdlearn.examination.report import Report
 
 HERE = Path(__file__).parent
 RECORD, PAGE = HERE / "record.json", HERE.parents[1] / "book" / "other_libraries.md"

@@ -66,4 +66,5 @@ def test_formulas_give_the_recorded_rows_again(script_of):
     for peer, row in formulas:
         again = plan.row_of(peer)
         assert again["sentence"] == row["sentence"] and again["equal_to"] == row["equal_to"], peer.library
+        assert again["difference"] is None or again["difference"] <= 1e-5, peer.library
         assert [name for name, *_ in again["findings"]] == [name for name, *_ in row["findings"]]

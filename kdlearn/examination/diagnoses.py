@@ -145,4 +145,4 @@ def of_gradients(profile: LossProfile) -> Iterator[Finding]:
         yield Finding("changes-its-inputs", sentence, float(len(query.changed)))
 
 
-TESTS = (of_reductions, of_temperature, of_gradients, of_form, of_rows, of_weights)
+TESTS = (of_reductions, of_temperature, of_rows, of_form, of_gradients, of_weights)

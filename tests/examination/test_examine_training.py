@@ -86,7 +86,7 @@ def test_a_right_training_has_nothing_odd_and_stays_as_it_was():
 
 UNTAUGHT = "teacher-almost-even teacher-not-better"
 PLANTED = {  # a slip, and all that is named for it
-    "the teacher learns": ({"training_teacher": True}, f"teacher-in-training-mode teacher-changes {UNTAUGHT}"),
+    "teacher-in-training-mode": ({"training_teacher": True}, f"teacher-in-training-mode teacher-changes {UNTAUGHT}"),
     "eval() left on": ({"eval_student": True}, "student-in-eval-mode"),
     "another network's weights": ({"wrong_optimiser": True}, "student-unchanged"),
     "noise for one": ({"inputs": "noisy"}, "other-views"),
@@ -102,7 +102,7 @@ PLANTED = {  # a slip, and all that is named for it
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_a_planted_slip_is_named_and_no_other(name):
+def test_a_planted_slip_is_named(name):
     slips, names = PLANTED[name]
     assert set(Loop(**slips).report().names) == set(names.split())
 

@@ -1,21 +1,24 @@
 """State comes back exactly or is refused; a training that was stopped ends with the bits of one that was not."""
 
+import functools
+import itertools
 import math
 import os
 import pickle
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors
 import torch
-from damage import every_flip, refused_or_the_same
+from damage import every_flip
 from hypothesis import given
 from hypothesis import strategies as st
+from small import same_weights
 from torch import nn
-from torch.nn.functional import cross_entropy
 
-from kdlearn.networks.basic import seeded
+from kdlearn import Adam, Batch, Examples, GroundTruth, NesterovSGD, SoftLabels, Stream, seeded, train
 from kdlearn.training.checkpoints import Checkpoint, read_state, write_state
 
 # Any state
@@ -80,13 +83,6 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_written(tmp_path, val
     assert read_state(path, {}) == "old" and list(tmp_path.iterdir()) == [path]
 
 
-def test_a_flipped_bit_of_a_state_is_noticed_wherever_it_is(tmp_path):
-    write_state(path := tmp_path / "a", state := {"rate": 0.1, "3": [torch.tensor([1.0, 2.0]), None]}, {"seed": "1"})
-    for content in every_flip(path.read_bytes()):
-        path.write_bytes(content)
-        refused_or_the_same(lambda: read_state(path, {"seed": "1"}), path, state, identical)
-
-
 def test_a_state_owns_its_memory(tmp_path):
     """So that the file can be written anew while the state is in use, on Windows too."""
     write_state(tmp_path / "a", torch.zeros(3), {})
@@ -96,6 +92,9 @@ def test_a_state_owns_its_memory(tmp_path):
 
 
 # A training
+
+EPOCHS, STEPS = 3, 4  # steps an epoch
+INPUTS, LABELS = torch.randn(STEPS, 8, 16, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 3
 
 
 def network(width: int = 6) -> nn.Module:
@@ -112,65 +111,76 @@ def two_groups(weights) -> torch.optim.Optimizer:
     return torch.optim.AdamW([{"params": [first], "lr": 0.1}, {"params": others, "lr": 0.02}])
 
 
-OPTIMIZERS = {
-    "SGD": lambda weights: torch.optim.SGD(weights, 0.1, momentum=0.9, nesterov=True),
-    "Adam": torch.optim.Adam,
-    "two groups": two_groups,
-}
-STEPS, SETTINGS = 12, {"seed": 0, "learning_rate": 0.1}
+OPTIMIZERS = {"a schedule": NesterovSGD(0.1), "Adam": Adam(0.01), "two groups": two_groups}
 
 
 class KilledError(Exception):
     pass
 
 
-def train(model, optimizer, path, killed_after=STEPS, settings=SETTINGS) -> list[float]:
-    """A training of twelve steps on made-up data, saved after every third, that starts where its checkpoint stands."""
-    inputs = torch.randn(STEPS, 8, 16, generator=torch.Generator().manual_seed(0))
-    checkpoint = Checkpoint(path, model, optimizer, settings)
-    curve = checkpoint.load()
-    for step in range(3 * len(curve), STEPS):
-        if step == killed_after:
-            raise KilledError
-        loss = cross_entropy(model(inputs[step]), torch.arange(8) % 3)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if step % 3 == 2:
-            curve.append({"loss": loss.detach(), "accuracy": np.float64(0.5)})
-            checkpoint.save(curve)
-    return [point["loss"].item() for point in curve]
+def kill() -> None:
+    raise KilledError
 
 
-@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
-@pytest.mark.parametrize("killed_after", range(STEPS))
-def test_a_killed_training_goes_on_and_ends_with_the_same_bits(tmp_path, killed_after, make, device):
-    def parts():
-        model = network().to(device)
-        return model, make(model.parameters())
-
-    torch.manual_seed(5)
-    losses = train(*(unbroken := parts()), tmp_path / "unbroken")
-    torch.manual_seed(5)
-    with pytest.raises(KilledError):
-        train(*parts(), tmp_path / "checkpoint", killed_after)
-    if killed_after >= 3:
-        torch.manual_seed(99)  # another process has other random numbers
-    else:
-        torch.manual_seed(5)
-    assert train(*(resumed := parts()), tmp_path / "checkpoint") == losses
-    assert identical(states_of(*resumed), states_of(*unbroken))
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
 
 
-def states_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> list:
-    values = [*model.state_dict().values(), *(v for s in optimizer.state_dict()["state"].values() for v in s.values())]
-    return [value.cpu() if isinstance(value, torch.Tensor) else value for value in values]
+def trained(path: Path | None, device: str, optimizer, event: int = 0, stop=kill) -> tuple[nn.Module, list, int]:
+    """A training that is stopped by one of its events, a batch or an evaluation; and how many events there were."""
+    events = itertools.count(1)
+
+    def happen() -> int:
+        if (number := next(events)) == event:
+            stop()
+        return number
+
+    class Batches(list):
+        def __iter__(self):
+            return (Batch(inputs.to(device), LABELS.to(device)) for inputs in super().__iter__() if happen())
+
+    def evaluate(model: nn.Module) -> dict:
+        weight = model[0].weight.sum().item()
+        return {"sum": np.float64(weight), "half": np.float32(happen() and 0.5), "good": np.bool_(True)}
+
+    model = network().to(device)
+    options = {"evaluate": evaluate, "checkpoint": path, "optimizer": optimizer, "seed": 5, "progress": False}
+    curve = train(model, Batches(INPUTS), GroundTruth(), num_epochs=EPOCHS, **options)
+    return model, curve, next(events) - 1
+
+
+unbroken = functools.cache(functools.partial(trained, None))
+EVENTS = EPOCHS * (STEPS + 1)
+INTERRUPT = pytest.param(interrupt, marks=pytest.mark.skipif(os.name == "nt", reason="no SIGINT for one process"))
+
+
+@pytest.mark.parametrize("event", range(1, EVENTS + 1))
+@pytest.mark.parametrize("stop", [kill, INTERRUPT])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_however_it_is_stopped_it_goes_on_and_ends_with_the_same_bits(tmp_path, device, optimizer, stop, event):
+    path = tmp_path / "checkpoint"
+    with pytest.raises(KilledError if stop is kill else KeyboardInterrupt):
+        trained(path, device, optimizer, event, stop)
+    torch.manual_seed(event)  # another process has other random numbers
+    model, curve, count = trained(path, device, optimizer)
+    expected, whole, _ = unbroken(device, optimizer)
+    assert curve == whole and same_weights(model, expected) and model.training
+    assert count == EVENTS - (event - 1) // (STEPS + 1) * (STEPS + 1), "the epochs that were done are not repeated"
+    again = trained(path, device, optimizer, 1)[1]
+    assert again == whole, "and at the end none is"
+    assert [type(value) for value in again[0].values()] == [int, float, float, float, bool]
+
+
+SETTINGS = {"seed": 0, "learning_rate": 0.1}
 
 
 @pytest.fixture
 def checkpoint(tmp_path) -> Path:
     model = network()
-    train(model, torch.optim.Adam(model.parameters()), tmp_path / "checkpoint")
+    optimizer = torch.optim.Adam(model.parameters())
+    model(INPUTS[0]).sum().backward()
+    optimizer.step()
+    Checkpoint(tmp_path / "checkpoint", model, optimizer, SETTINGS).save([{"epoch": 1}])
     return tmp_path / "checkpoint"
 
 
@@ -186,12 +196,10 @@ def refused(path: Path, words: str | None, model=None, make=torch.optim.Adam, se
     assert torch.equal(random, torch.get_rng_state()) and path.read_bytes() == content
 
 
-def test_a_checkpoint_cut_or_altered_anywhere_is_refused_and_harms_nothing(checkpoint):
+def test_a_checkpoint_that_is_cut_anywhere_is_refused_and_harms_nothing(checkpoint):
     whole = checkpoint.read_bytes()
     for length in range(0, len(whole), len(whole) // 40):
         checkpoint.write_bytes(whole[:length])
-        refused(checkpoint, None)
-        checkpoint.write_bytes(whole[:length] + bytes([whole[length] ^ 1 << length % 8]) + whole[length + 1 :])
         refused(checkpoint, None)
 
 
@@ -239,6 +247,28 @@ def test_a_checkpoint_of_another_network_or_optimiser_is_refused(checkpoint):
         'is now ."Adam", 1, 1, ',
         make=lambda weights: torch.optim.Adam([{"params": one} for one in weights]),
     )
+
+
+@pytest.mark.parametrize("other", ["rate", "strategy", "rows", "order", "network", "settings"])
+def test_a_training_by_anything_else_is_refused_without_being_told(tmp_path, other):
+    """The settings that nobody passes are the ones that differ."""
+    rows = Examples(torch.arange(41 * 16).view(41, 16) % 7 - 3.0, torch.arange(41) % 3)
+    stream = functools.partial(Stream, rows.take(torch.arange(40)), 20, seed=0)
+    given = {"network": network(), "batches": stream(), "strategy": GroundTruth(), "optimizer": Adam(0.01)}
+    changed = {
+        "rate": {"optimizer": Adam(0.010001)},
+        "strategy": {"strategy": SoftLabels(2.0)},
+        "rows": {"batches": Stream(rows.take(torch.arange(1, 41)), 20, seed=0)},
+        "order": {"batches": stream(seed=1)},
+        "network": {"network": nn.Sequential(network(), nn.Identity())},
+        "settings": {"settings": "those"},
+    }
+    kept = {"num_epochs": 1, "checkpoint": tmp_path / "checkpoint", "progress": False}
+    train(**given, **kept)
+    content = kept["checkpoint"].read_bytes()
+    with pytest.raises(ValueError, match="decided by something else"):
+        train(**{**given, **kept, **changed[other]})
+    assert kept["checkpoint"].read_bytes() == content
 
 
 def test_nothing_in_a_checkpoint_is_executed(tmp_path):

@@ -80,8 +80,8 @@ def is_alive(process: int) -> bool:
 
 def write_json(path: Path, content: Any) -> None:
     """Readable UTF-8; NaN and infinity, which JSON does not know, are a ValueError."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     with replacing(path) as temporary:
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 

@@ -37,7 +37,7 @@ def read_folder(folder: Path, resize: tuple[int, int] | None, cache: Path | None
             write_tensors(cache, {"images": images}, decided_by)
     parts = zip(images.split([len(train), len(test)]), (train, test), strict=True)
     examples = (Examples(inputs, torch.tensor(part.targets)) for inputs, part in parts)
-    return Dataset(*examples, class_names=tuple(train.classes))
+    return Dataset(*examples, class_names=tuple(train.classes), name=folder.resolve().name)
 
 
 def images_by_class(folder: Path, split: str) -> ImageFolder:

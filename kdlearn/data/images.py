@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from kdlearn.data.dataset import Dataset, Examples, Normalise, stratified_mask
+from kdlearn.data.dataset import Dataset, Normalise, stratified_mask
 from kdlearn.data.extras import extra
 
 NAMED = ("cifar10", "mnist")
@@ -64,11 +63,13 @@ def load_images(
         from kdlearn.data import image_folder, torchvision_sets
     if source in NAMED:
         place = Path(root or os.environ.get("KDLEARN_DATA", "data"))
-        whole, name = torchvision_sets.read_named(str(source), place, download), str(source)
+        whole = torchvision_sets.read_named(str(source), place, download)
     else:
-        whole, name = image_folder.read_folder(Path(source), resize, cache, progress), Path(source).resolve().name
-    train, validation = hold_out(whole.train, num_validation, seed)
-    return normalised(replace(whole, train=train, validation=validation, name=name)).to(device)
+        whole = image_folder.read_folder(Path(source), resize, cache, progress)
+    if num_validation:
+        held = stratified_mask("num_validation", whole.train.labels, num_validation, seed)
+        whole = replace(whole, train=whole.train.take(~held), validation=whole.train.take(held))
+    return normalised(whole).to(device)
 
 
 def check_resize(resize: object, source: str | Path) -> None:
@@ -79,25 +80,12 @@ def check_resize(resize: object, source: str | Path) -> None:
         raise ValueError(f"resize must be {expected}; got {resize!r} for {source}")
 
 
-def hold_out(train: Examples, size: int, seed: int) -> tuple[Examples, Examples | None]:
-    """The training part without `size` images, and those (None for 0); classes keep their shares."""
-    if size == 0:
-        return train, None
-    held = stratified_mask("num_validation", train.labels, size, seed)
-    return train.take(~held), train.take(held)
-
-
 def normalised(data: Dataset) -> Dataset:
-    """Pixels as a data set that normalises them by the training split."""
-    return replace(data, normalise=Normalise(*pixel_statistics(data.train.inputs)))
-
-
-def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation a channel of uint8 images, in units where 255 is 1; exact, by counting the 256 values."""
-    values = torch.arange(256, dtype=torch.float64) / 255
-    levels = [[one.flatten().bincount(minlength=256) for one in part.unbind(1)] for part in images.split(4096)]
-    counts = torch.stack([torch.stack(part) for part in levels]).sum(dim=0).double()
+    """Pixels as a data set that normalises them by the training split: exact, by counting the 256 values a channel."""
+    values, parts = torch.arange(256, dtype=torch.float64) / 255, data.train.inputs.split(4096)
+    levels = [torch.stack([one.flatten().bincount(minlength=256) for one in part.unbind(1)]) for part in parts]
+    counts = torch.stack(levels).sum(dim=0).double()
     shares = counts / counts.sum(dim=1, keepdim=True)
     mean = shares @ values
     deviation = (shares * (values - mean[:, None]) ** 2).sum(dim=1).sqrt()
-    return tuple(mean.tolist()), tuple(deviation.tolist())
+    return replace(data, normalise=Normalise(tuple(mean.tolist()), tuple(deviation.tolist())))

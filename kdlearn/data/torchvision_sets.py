@@ -17,7 +17,7 @@ def read_named(name: str, root: Path, download: bool) -> Dataset:
     published, folder = SETS[name]
     try:
         parts = [published(root, train=train, download=download) for train in (True, False)]
-        data = Dataset(*map(examples_of, parts), class_names=tuple(parts[0].classes))
+        data = Dataset(*map(examples_of, parts), class_names=tuple(parts[0].classes), name=name)
         if name == "mnist" and data.key != MNIST_KEY:
             raise ValueError("the images are not the published ones")
     except Exception as problem:  # torchvision raises many kinds for files that are absent or cut short

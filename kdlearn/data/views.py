@@ -81,12 +81,9 @@ class BoundViews:
         # (N, channels, down, right, height, width)
         self.windows = with_border(images, recipe).unfold(2, height, 1).unfold(3, width, 1)
 
-    def __len__(self) -> int:
-        return len(self.windows)
-
     def __call__(self, epoch: int, rows: Tensor) -> Tensor:
         epoch = epoch % self.recipe.period if self.recipe.period else epoch
-        down, right = self.draw(epoch)[:, rows]
+        down, right = shifts(self.recipe, epoch, len(self.windows)).to(self.windows.device)[:, rows]
         images = self.windows[rows, :, down, right]
         if self.recipe.flip:
             mirrored = self.mirrored[rows] ^ bool(epoch % 2)
@@ -95,14 +92,11 @@ class BoundViews:
             return self.normalise(images)
         return images if images.is_floating_point() else images.float()
 
-    def draw(self, epoch: int) -> Tensor:
-        """For each image how far down and right its window lies: `(2, N)`."""
-        return shifts(self.recipe.seed, epoch, self.recipe.pixels, len(self)).to(self.windows.device)
-
 
 @lru_cache(maxsize=16)  # every batch of an epoch asks for them
-def shifts(seed: int, epoch: int, pixels: int, size: int) -> Tensor:
-    return torch.randint(2 * pixels + 1, (2, size), generator=generator_of(seed, epoch, SHIFTS))
+def shifts(recipe: Views, epoch: int, size: int) -> Tensor:
+    """For each image how far down and right its window lies: `(2, size)`."""
+    return torch.randint(2 * recipe.pixels + 1, (2, size), generator=generator_of(recipe.seed, epoch, SHIFTS))
 
 
 def check_images(recipe: Views, images: Tensor) -> None:

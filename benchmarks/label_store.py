@@ -12,7 +12,7 @@ from time import perf_counter
 
 import torch
 
-from kdlearn import Dataset, Examples, GroundTruth, SoftLabels, Stream, Views, train
+from kdlearn import Dataset, GroundTruth, SoftLabels, Split, Stream, Views, train
 from kdlearn.commands.presets import PRESETS, network_named
 from kdlearn.data.dataset import Normalise
 from kdlearn.networks.basic import seeded
@@ -31,7 +31,7 @@ def seconds(work: Callable[[], object]) -> float:
 def noise(device: str) -> Dataset:
     """Random images of ten classes."""
     images = torch.randint(256, (NUM_IMAGES, 3, 32, 32), dtype=torch.uint8)
-    examples = Examples(images, torch.randint(10, (NUM_IMAGES,)))
+    examples = Split(images, torch.randint(10, (NUM_IMAGES,)))
     names = tuple("0123456789")
     return Dataset(examples, examples, class_names=names, normalise=Normalise((0.5,) * 3, (0.25,) * 3)).to(device)
 

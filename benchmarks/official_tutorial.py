@@ -30,7 +30,7 @@ from kdcourse.records import provenance
 from kdlearn import Adam, Dataset, GroundTruth, SoftLabels, SoftLabelsAndGroundTruth, Stream, Views, predict
 from kdlearn.commands.presets import PRESETS, Preset, TrainingSchedule, network_named
 from kdlearn.data.batches import Batch
-from kdlearn.data.dataset import Examples
+from kdlearn.data.dataset import Split
 from kdlearn.data.files import write_json
 from kdlearn.data.images import load_images
 from kdlearn.networks.basic import seeded
@@ -67,7 +67,7 @@ def tutorial_student() -> nn.Module:
 class OneByOne(torch.utils.data.Dataset):
     """An image at a time, from an array to PIL to a normalised tensor, as torchvision's data sets do."""
 
-    def __init__(self, examples: Examples) -> None:
+    def __init__(self, examples: Split) -> None:
         self.images, self.labels = examples.inputs.permute(0, 2, 3, 1).numpy(), examples.labels.tolist()
         self.transform = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(**IMAGENET)])
 
@@ -93,7 +93,7 @@ def stepping(
     return lambda: update(learner, next(endless), stepper)
 
 
-def tutorial(images: Examples) -> dict[str, tuple[Work, int]]:
+def tutorial(images: Split) -> dict[str, tuple[Work, int]]:
     """A step of each part in float32, and how many there are."""
     machine, recipe, both = Machine(), Adam(1e-3), SoftLabelsAndGroundTruth(temperature=2.0, soft_weight=0.25)
     teacher, answering = (machine.place(seeded(tutorial_teacher, 0)) for _ in range(2))

@@ -5,7 +5,7 @@ from .comparing.tuning import Choice as Choice
 from .data.batches import Batch as Batch
 from .data.batches import Stream as Stream
 from .data.dataset import Dataset as Dataset
-from .data.dataset import Examples as Examples
+from .data.dataset import Split as Split
 from .data.digits import load_digits as load_digits
 from .data.images import load_images as load_images
 from .data.views import Views as Views

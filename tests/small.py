@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from kdlearn import Batch, Dataset, Examples, GroundTruth, SoftLabels, Strategy, load_digits, perceptron, seeded
+from kdlearn import Batch, Dataset, GroundTruth, SoftLabels, Split, Strategy, load_digits, perceptron, seeded
 from kdlearn.engine.run import Run
 
 STUDENT, TEACHER = partial(perceptron, 64, 8, 10), partial(perceptron, 64, 24, 10)
@@ -25,7 +25,7 @@ def shapes(size: int = 40, classes: int = 3, dtype: torch.dtype = torch.float64,
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn(size, 4, generator=generator, dtype=dtype)
     labels = (inputs.sum(dim=1).argsort().argsort() * classes) // size
-    examples = Examples(inputs, labels)
+    examples = Split(inputs, labels)
     return Dataset(examples, examples, examples)
 
 

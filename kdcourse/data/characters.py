@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kdlearn.data.dataset import Dataset, Examples
+from kdlearn.data.dataset import Dataset, Split
 
 FILE, LENGTH = "tinyshakespeare.txt", 64
 TRAINED, TUNED = 0.9, 0.95  # where training ends in the text, and validation
@@ -79,7 +79,7 @@ def piece_of(codes: Tensor, characters: int | None, piece: int) -> Tensor:
     return codes[piece * size :][:size]
 
 
-def windows(codes: Tensor, length: int, name: str = "train") -> Examples:
+def windows(codes: Tensor, length: int, name: str = "train") -> Split:
     """Windows one after the other, and the same one character further on; what does not fill a window is left out.
 
     >>> windows(torch.arange(8), length=3).labels
@@ -90,4 +90,4 @@ def windows(codes: Tensor, length: int, name: str = "train") -> Examples:
     if count < 1:
         raise ValueError(f"the text of {name} must have {length + 1} characters for a window; it has {len(codes)}")
     inputs, labels = (codes[start : start + count * length].view(count, length) for start in (0, 1))
-    return Examples(inputs, labels)
+    return Split(inputs, labels)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Generator, Tensor
 
-from kdlearn.data.dataset import Dataset, Examples, generator_of
+from kdlearn.data.dataset import Dataset, Split, generator_of
 
 SIZES = {"train": 1200, "validation": 400, "test": 800}
 
@@ -50,7 +50,7 @@ def compose_pictures(
         for place, name in enumerate(("train", "validation", "test"))
         if name in wanted
     }
-    made: dict[str, Examples | None] = {"train": None, "test": None, "validation": None, **parts}
+    made: dict[str, Split | None] = {"train": None, "test": None, "validation": None, **parts}
     return replace(data, **made, name=f"composed {data.name}")
 
 
@@ -59,7 +59,7 @@ def check_held(held: Sequence[int], classes: int) -> None:
         raise ValueError(f"held must be whole numbers from 1 to {min(4, classes)}, places and classes; got {held}")
 
 
-def composed(part: Examples, size: int, classes: int, held: Sequence[int], generator: Generator) -> Examples:
+def composed(part: Split, size: int, classes: int, held: Sequence[int], generator: Generator) -> Split:
     if part.inputs.ndim != 4:
         raise ValueError(f"inputs must be images (N, channels, height, width); got {tuple(part.inputs.shape)}")
     rows_of_class = [(part.labels == one).nonzero().flatten() for one in range(classes)]
@@ -72,7 +72,7 @@ def composed(part: Examples, size: int, classes: int, held: Sequence[int], gener
             rows = rows_of_class[one]
             places[picture, place] = part.inputs[rows[torch.randint(len(rows), (1,), generator=generator)]][0]
             labels[picture, one] = 1
-    return Examples(in_two_rows(places), labels)
+    return Split(in_two_rows(places), labels)
 
 
 def drawn_places(number: int, classes: int, generator: Generator) -> list[tuple[int, int]]:

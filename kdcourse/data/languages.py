@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kdcourse.data.ngrams import codes_of, texts_of
-from kdlearn.data.dataset import Dataset, Examples, generator_of
+from kdlearn.data.dataset import Dataset, Split, generator_of
 from kdlearn.data.extras import extra
 from kdlearn.formulas.class_map import ClassMap
 
@@ -165,10 +165,10 @@ def snippets(text: str, count: int, length: int = LENGTH) -> list[str]:
     return [text[last * one // (count - 1) :][:length] for one in range(count)]
 
 
-def examples_of(texts: Sequence[Sequence[str]], length: int = LENGTH) -> Examples:
+def examples_of(texts: Sequence[Sequence[str]], length: int = LENGTH) -> Split:
     """Of each class its texts."""
     labels = [label for label, some in enumerate(texts) for _ in some]
-    return Examples(codes_of([text for some in texts for text in some], length), torch.tensor(labels))
+    return Split(codes_of([text for some in texts for text in some], length), torch.tensor(labels))
 
 
 def py3langid_teacher(class_names: Sequence[str] = tuple(LANGUAGES)) -> Callable[[Tensor], Tensor]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kdcourse.data.sound import RATE, log_mel
-from kdlearn.data.dataset import Dataset, Examples
+from kdlearn.data.dataset import Dataset, Split
 
 NAME = re.compile(r"(\d)_(\w+)_(\d+)\.wav")
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
@@ -71,7 +71,7 @@ def load_spoken_digits(root: str | Path | None = None, *, held_out: str | None =
     pictures = {name: log_mel(one).unsqueeze(1) for name, one in waves.items()}
     mean, deviation = pictures["train"].mean(), pictures["train"].std()
     parts = {
-        name: Examples((pictures[name] - mean) / deviation, torch.tensor([one.digit for one in some]))
+        name: Split((pictures[name] - mean) / deviation, torch.tensor([one.digit for one in some]))
         for name, some in split.items()
     }
     splits = (parts[name] for name in ("train", "test", "validation"))

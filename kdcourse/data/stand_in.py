@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from kdlearn.data.dataset import Dataset, Examples
+from kdlearn.data.dataset import Dataset, Split
 from kdlearn.data.digits import load_digits
 from kdlearn.data.images import normalised
 
@@ -12,8 +12,8 @@ def stand_in() -> Dataset:
     digits = load_digits()
     low, high = digits.train.inputs.min(), digits.train.inputs.max()
 
-    def enlarged(part: Examples) -> Examples:
+    def enlarged(part: Split) -> Split:
         pixels = (255 * (part.inputs - low) / (high - low)).round().clamp(0, 255).byte()
-        return Examples(pixels.repeat(1, 3, 1, 1).repeat_interleave(4, 2).repeat_interleave(4, 3), part.labels)
+        return Split(pixels.repeat(1, 3, 1, 1).repeat_interleave(4, 2).repeat_interleave(4, 3), part.labels)
 
     return normalised(replace(digits, **{name: enlarged(part) for name, part in digits.splits()}, name="stand-in"))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from kdlearn.data.dataset import Examples, generator_of, tensors_hash
+from kdlearn.data.dataset import Split, generator_of, tensors_hash
 
 BLOCK = 4096  # so many rows are drawn at once: one generator a small permutation would take longer than an update
 
@@ -73,15 +73,15 @@ class Stream:
         answers: `answers(epoch, rows)`, the teacher's part of the batch.
         share: the rows of each batch that are made here, where processes share it.
 
-    >>> from kdlearn import Examples
-    >>> stream = Stream(Examples(torch.randn(10, 64), torch.arange(10)), batch_size=4, seed=0)
+    >>> from kdlearn import Split
+    >>> stream = Stream(Split(torch.randn(10, 64), torch.arange(10)), batch_size=4, seed=0)
     >>> [len(batch.labels) for batch in stream]  # an epoch; stream(2) is the first batch of the next
     [4, 4]
     """
 
     def __init__(
         self,
-        examples: Examples,
+        examples: Split,
         batch_size: int,
         *,
         seed: int,
@@ -133,7 +133,7 @@ def join(values: list[Any]) -> Any:
     return torch.cat(values)
 
 
-def check_sizes(examples: Examples, rows: Tensor, batch_size: int, share: slice) -> None:
+def check_sizes(examples: Split, rows: Tensor, batch_size: int, share: slice) -> None:
     for name, values in examples._asdict().items():
         if values is not None and len(values) != len(examples.inputs):
             raise ValueError(f"{name} must have a row for each of {len(examples.inputs)} inputs; got {len(values)}")

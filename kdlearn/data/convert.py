@@ -11,7 +11,7 @@ from torch.nn.functional import one_hot
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, default_collate
 
 from kdlearn.data.batches import join
-from kdlearn.data.dataset import UNKNOWN, Dataset, Examples
+from kdlearn.data.dataset import UNKNOWN, Dataset, Split
 from kdlearn.data.images import load_images
 from kdlearn.data.memory import check_memory
 
@@ -53,9 +53,9 @@ def batch_size_of(data: Any) -> int | None:
     return loader.batch_size if isinstance(loader, DataLoader) else None
 
 
-def read(name: str, part: Any) -> Examples:
+def read(name: str, part: Any) -> Split:
     """A split with labels as they came: numbers or names."""
-    if isinstance(part, Examples):
+    if isinstance(part, Split):
         return part
     if isinstance(part, DataLoader):
         if isinstance(part.dataset, Sized):
@@ -65,7 +65,7 @@ def read(name: str, part: Any) -> Examples:
         inputs, labels = as_tensor(f"inputs of {name}", part[0]), as_array(part[1])
         if labels is not None and len(inputs) != len(labels):
             raise ValueError(f"{name} must have a label for each of {len(inputs)} inputs; got {len(labels)}")
-        return Examples(inputs, labels)
+        return Split(inputs, labels)
     if hasattr(part, "__getitem__") and isinstance(part, Sized):
         return read_items(name, part, default_collate)
     raise TypeError(f"{name} must be a pair (inputs, labels), a data set or a DataLoader; got {type(part).__name__}")
@@ -85,7 +85,7 @@ def as_array(labels: Any) -> Any:
     return labels.to_numpy(copy=True) if hasattr(labels, "to_numpy") else labels
 
 
-def read_items(name: str, items: Any, collate: Callable[[list[Any]], Any]) -> Examples:
+def read_items(name: str, items: Any, collate: Callable[[list[Any]], Any]) -> Split:
     """All items of a map-style data set, read once."""
     if not hasattr(items, "__len__") or len(items) == 0:
         raise ValueError(f"{name} must be a data set with a length and at least one item, so that rows can be paired")
@@ -101,7 +101,7 @@ def read_items(name: str, items: Any, collate: Callable[[list[Any]], Any]) -> Ex
     parts = [collate([items[i] for i in range(at, min(at + 256, len(items)))]) for at in range(0, len(items), 256)]
     labels = [part[1] for part in parts]
     joined = torch.cat(labels) if isinstance(labels[0], Tensor) else [one for part in labels for one in part]
-    return Examples(torch.cat([torch.as_tensor(part[0]) for part in parts]), joined)
+    return Split(torch.cat([torch.as_tensor(part[0]) for part in parts]), joined)
 
 
 def changes(items: Any, row: int, collate: Callable[[list[Any]], Any]) -> bool:
@@ -151,18 +151,18 @@ def is_one_label(labels: Tensor) -> bool:
     return labels.shape[1] == 1 or torch.equal(one_hot(labels.argmax(1), labels.shape[1]), labels)
 
 
-def with_unlabelled(train: Examples, inputs: Tensor) -> Examples:
+def with_unlabelled(train: Split, inputs: Tensor) -> Split:
     """Rows whose ground truth is not known behind those where it is."""
     if train.labels is None:
         raise ValueError("unlabelled goes beside labelled rows; train has no labels itself")
     labels = train.labels.new_full((len(inputs), *train.labels.shape[1:]), UNKNOWN)
     known = torch.ones(len(train.labels), dtype=torch.bool) if train.known is None else train.known
     mask = None if train.mask is None else torch.ones_like(labels, dtype=torch.bool)
-    added = Examples(inputs.to(train.inputs.dtype), labels, known.new_zeros(len(inputs)), mask)
-    return Examples(*(join([*pair]) for pair in zip(train._replace(known=known), added, strict=True)))
+    added = Split(inputs.to(train.inputs.dtype), labels, known.new_zeros(len(inputs)), mask)
+    return Split(*(join([*pair]) for pair in zip(train._replace(known=known), added, strict=True)))
 
 
-def check_alike(examples: Mapping[str, Examples]) -> None:
+def check_alike(examples: Mapping[str, Split]) -> None:
     shapes = {name: (tuple(part.inputs.shape[1:]), part.inputs.dtype) for name, part in examples.items()}
     if len(set(shapes.values())) > 1:
         told = ", ".join(f"{name} {shape} {dtype}" for name, (shape, dtype) in shapes.items())

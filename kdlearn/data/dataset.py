@@ -13,14 +13,14 @@ from torch import Generator, Tensor
 UNKNOWN = -1  # the label of a row whose ground truth is not known: no loss takes it
 
 
-class Examples(NamedTuple):
+class Split(NamedTuple):
     """Inputs `(N, …)` and what is known about them; what is not there is None.
 
     `labels` are ground truth, `(N,)` or `(N, time)` int64, or numbers that are to be estimated, `(N, D)` floating;
     `known` `(N,)` bool says which rows' labels may be read (None: all); `mask`, of the labels' shape (of numbers
     `(N,)`), is False where a label does not count, such as padding.
 
-    >>> examples = Examples(torch.randn(4, 8), torch.tensor([0, 1, 0, 1]))
+    >>> examples = Split(torch.randn(4, 8), torch.tensor([0, 1, 0, 1]))
     >>> examples.take(torch.tensor([1, 3])).labels
     tensor([1, 1])
     """
@@ -30,13 +30,13 @@ class Examples(NamedTuple):
     known: Any = None
     mask: Any = None
 
-    def take(self, rows: Tensor) -> "Examples":
+    def take(self, rows: Tensor) -> "Split":
         """These rows alone."""
-        return Examples(*(None if values is None else values[rows] for values in self))  # type: ignore[arg-type]
+        return Split(*(None if values is None else values[rows] for values in self))  # type: ignore[arg-type]
 
-    def to(self, device: str | torch.device) -> "Examples":
+    def to(self, device: str | torch.device) -> "Split":
         """The same on a device."""
-        return Examples(*(None if values is None else values.to(device) for values in self))  # type: ignore[arg-type]
+        return Split(*(None if values is None else values.to(device) for values in self))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,15 @@ class Dataset:
     `inputs` may be stored as uint8 pixels: `normalise` turns them into what a network takes (None: they are taken as
     they are). `name` is for people; `key` is decided by the content.
 
-    >>> train, test = (Examples(torch.randn(size, 8), torch.arange(size) % 2) for size in (6, 4))
+    >>> train, test = (Split(torch.randn(size, 8), torch.arange(size) % 2) for size in (6, 4))
     >>> data = Dataset(train, test, class_names=("cat", "dog"))
     >>> data.inputs("test").shape
     torch.Size([4, 8])
     """
 
-    train: Examples
-    test: Examples
-    validation: Examples | None = None
+    train: Split
+    test: Split
+    validation: Split | None = None
     class_names: tuple[str, ...] = ()
     normalise: Callable[[Tensor], Tensor] | None = None
     name: str = "data"
@@ -97,7 +97,7 @@ class Dataset:
         known = stratified_mask("share", labels, share * len(labels), seed).to(labels.device)
         return replace(self, train=self.train._replace(labels=torch.where(known, labels, UNKNOWN), known=known))
 
-    def splits(self) -> Iterator[tuple[str, Examples]]:
+    def splits(self) -> Iterator[tuple[str, Split]]:
         """The name and examples of each split that is there."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return ((name, part) for name, part in parts.items() if part is not None)

@@ -8,7 +8,7 @@ import torch
 from sklearn import datasets
 from torch import Tensor
 
-from kdlearn.data.dataset import Dataset, Examples, stratified_sample
+from kdlearn.data.dataset import Dataset, Split, stratified_sample
 
 
 def load_digits(seed: int = 0) -> Dataset:
@@ -28,7 +28,7 @@ def load_digits(seed: int = 0) -> Dataset:
     train = rows[stratified_sample(labels[rows], 1200, seed)]
     validation = torch.from_numpy(np.setdiff1d(rows, train))
     images = (images - images[train].mean()) / images[train].std()
-    parts = [Examples(images[rows], labels[rows]) for rows in (train, test, validation)]
+    parts = [Split(images[rows], labels[rows]) for rows in (train, test, validation)]
     return Dataset(*parts, class_names=tuple("0123456789"), name="digits")
 
 

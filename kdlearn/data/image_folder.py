@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision.datasets import ImageFolder
 from tqdm.auto import tqdm
 
-from kdlearn.data.dataset import Dataset, Examples
+from kdlearn.data.dataset import Dataset, Split
 from kdlearn.data.files import read_tensors, write_tensors
 from kdlearn.data.memory import check_memory
 from kdlearn.data.views import Views
@@ -36,7 +36,7 @@ def read_folder(folder: Path, resize: tuple[int, int] | None, cache: Path | None
         with suppress(OSError):  # where there is no place for it, images are decoded each time
             write_tensors(cache, {"images": images}, decided_by)
     parts = zip(images.split([len(train), len(test)]), (train, test), strict=True)
-    examples = (Examples(inputs, torch.tensor(part.targets)) for inputs, part in parts)
+    examples = (Split(inputs, torch.tensor(part.targets)) for inputs, part in parts)
     return Dataset(*examples, class_names=tuple(train.classes), name=folder.resolve().name)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torchvision.datasets import CIFAR10, MNIST
 
-from kdlearn.data.dataset import Dataset, Examples
+from kdlearn.data.dataset import Dataset, Split
 
 SETS = {"cifar10": (CIFAR10, CIFAR10.base_folder), "mnist": (MNIST, "MNIST/raw")}
 # torchvision checks the archives of MNIST, but not the files once unpacked
@@ -29,8 +29,8 @@ def read_named(name: str, root: Path, download: bool) -> Dataset:
     return data
 
 
-def examples_of(part: CIFAR10 | MNIST) -> Examples:
+def examples_of(part: CIFAR10 | MNIST) -> Split:
     """torchvision holds `(N, height, width, 3)` in numpy, or `(N, height, width)` in torch."""
     images = torch.as_tensor(part.data)
     images = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
-    return Examples(images, torch.as_tensor(part.targets))
+    return Split(images, torch.as_tensor(part.targets))

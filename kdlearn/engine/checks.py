@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
-from kdlearn.data.dataset import Dataset, Examples, logits_shape
+from kdlearn.data.dataset import Dataset, Split, logits_shape
 from kdlearn.engine.once import Once
 from kdlearn.engine.run import Run
 from kdlearn.engine.trial import built, estimates_numbers, first_batch, num_classes, try_update, way_for_numbers
@@ -166,7 +166,7 @@ def check_metric(run: Run, classes: int) -> None:
         raise ValueError(f"{name} must give a finite number; it gave {value} for logits that were drawn")
 
 
-def labels_of(part: Examples) -> Tensor:
+def labels_of(part: Split) -> Tensor:
     """Those that are known and that a mask does not leave out."""
     known = part if part.known is None else part.take(part.known)
     return known.labels if known.mask is None else known.labels[known.mask]

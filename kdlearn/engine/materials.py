@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from kdlearn.data.batches import Answers, Inputs, Stream
-from kdlearn.data.dataset import Dataset, Examples
+from kdlearn.data.dataset import Dataset, Split
 from kdlearn.data.files import read_tensors
 from kdlearn.engine.once import Once
 from kdlearn.engine.run import Run
@@ -24,10 +24,10 @@ class Materials:
     def data(self, run: Run) -> Dataset:
         return self.once(("data", id(run.data)), lambda: run.data.to(self.machine.device))
 
-    def examples(self, run: Run) -> tuple[Examples, Inputs]:
+    def examples(self, run: Run) -> tuple[Split, Inputs]:
         """Training examples, as a network takes them where no views are made of them, and what it takes of an epoch."""
 
-        def placed() -> tuple[Examples, Inputs]:
+        def placed() -> tuple[Split, Inputs]:
             data, views = self.data(run), run.views
             if views is not None:
                 return data.train, views.of(data)

@@ -8,7 +8,7 @@ from typing import Any, Union
 import torch
 from torch import Tensor, nn
 
-from kdlearn.data.dataset import Dataset, Examples, bytes_of, seed_of, stratified_sample
+from kdlearn.data.dataset import Dataset, Split, bytes_of, seed_of, stratified_sample
 from kdlearn.data.views import Views
 from kdlearn.formulas.metrics import accuracy
 from kdlearn.networks.basic import seeded
@@ -96,7 +96,7 @@ class Run:
         return 1 + self.teacher.depth if self.asks_teacher and isinstance(self.teacher, Run) else 0
 
     @property
-    def measured(self) -> Examples:
+    def measured(self) -> Split:
         return getattr(self.data, self.measured_on)
 
     @cached_property

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from kdlearn.data.batches import Batch, Stream
-from kdlearn.data.dataset import Examples
+from kdlearn.data.dataset import Split
 from kdlearn.training.loop import OneNetwork, update
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Recipe
@@ -190,7 +190,7 @@ class Table:
 
     def __init__(self, streams: Sequence[Stream], groups: Sequence[Group], answers: Sequence[Any]) -> None:
         self.streams, self.groups = streams, groups
-        parts = {name: [getattr(stream.examples, name) for stream in streams] for name in Examples._fields}
+        parts = {name: [getattr(stream.examples, name) for stream in streams] for name in Split._fields}
         parts["teacher_logits"] = [None if one is None else one.epochs[0] for one in answers]
         there = {name: found for name, found in parts.items() if any(one is not None for one in found)}
         self.columns = {name: joined(found) for name, found in there.items()}

@@ -14,7 +14,7 @@ from torch.nn.functional import avg_pool2d
 
 import kdcourse
 import kdlearn
-from kdlearn import Choice, Comparison, Dataset, Examples, GroundTruth, Run, SoftLabels, Strategy, TeachersHardLabels
+from kdlearn import Choice, Comparison, Dataset, GroundTruth, Run, SoftLabels, Split, Strategy, TeachersHardLabels
 from kdlearn.data.dataset import generator_of, stratified_sample
 
 SIZES = {20: 6, 60: 2, 240: 2, 1200: 2}  # images of grid A, and seeds a replicate: more where students differ more
@@ -209,7 +209,7 @@ def small_mnist(replicate: int) -> Dataset:
     }
     pooled = {name: avg_pool2d(part.inputs.float(), 2) for name, part in drawn.items()}
     mean, deviation = pooled["train"].mean(), pooled["train"].std()
-    parts = {name: Examples((pooled[name] - mean) / deviation, part.labels) for name, part in drawn.items()}
+    parts = {name: Split((pooled[name] - mean) / deviation, part.labels) for name, part in drawn.items()}
     return Dataset(**parts, class_names=tuple("0123456789"), name="mnist 14")
 
 

@@ -25,7 +25,7 @@ from torch.nn.functional import avg_pool2d
 
 import kdcourse
 import kdlearn
-from kdlearn import Comparison, Dataset, Examples, Run, SoftLabels
+from kdlearn import Comparison, Dataset, Run, SoftLabels, Split
 from kdlearn.data.dataset import generator_of
 
 RECORD = Path(__file__).with_name("held_out.parquet")
@@ -33,12 +33,12 @@ GRID, REPLICATES, SEEDS, SIZES, TRAINED, HELD = "spoken digits", range(2000, 200
 
 
 @cache
-def everything() -> Examples:
+def everything() -> Split:
     """All 3,000 recordings `(3000, 1, 16, 16)`."""
     whole = kdcourse.load_spoken_digits(held_out=None)
     parts = [part for _, part in whole.splits()]
     inputs = avg_pool2d(torch.cat([part.inputs for part in parts]), (2, 4))
-    return Examples((inputs - inputs.mean()) / inputs.std(), torch.cat([part.labels for part in parts]))
+    return Split((inputs - inputs.mean()) / inputs.std(), torch.cat([part.labels for part in parts]))
 
 
 @cache

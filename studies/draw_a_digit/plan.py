@@ -48,7 +48,7 @@ ARMS: Mapping[str, kdlearn.Strategy] = {
 }
 
 
-def digits() -> tuple[kdlearn.Examples, kdlearn.Examples]:
+def digits() -> tuple[kdlearn.Split, kdlearn.Split]:
     """Training and test images, `(N, 1, 8, 8)` counts over 16."""
     data = kdlearn.load_digits(0)
     lowest = data.train.inputs.min()
@@ -71,11 +71,11 @@ def warped(images: Tensor, copies: int, seed: int) -> Tensor:
     return (16 * grid_sample(images, grid, align_corners=False).clamp(0, 1)).round() / 16
 
 
-def copies_of(part: kdlearn.Examples, seed: int) -> kdlearn.Dataset:
+def copies_of(part: kdlearn.Split, seed: int) -> kdlearn.Dataset:
     """What is learned from; as test examples one copy more of each."""
     labels = part.labels.repeat(COPIES)
-    test = kdlearn.Examples(warped(part.inputs, 1, seed + 1), part.labels)
-    return kdlearn.Dataset(kdlearn.Examples(warped(part.inputs, COPIES, seed), labels), test)
+    test = kdlearn.Split(warped(part.inputs, 1, seed + 1), part.labels)
+    return kdlearn.Dataset(kdlearn.Split(warped(part.inputs, COPIES, seed), labels), test)
 
 
 def trained(data: kdlearn.Dataset, build: Any, strategy: kdlearn.Strategy, seed: int, epochs: int, teacher: Any) -> Any:
@@ -123,14 +123,14 @@ def outlines_of(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def margins(teacher: nn.Module, part: kdlearn.Examples) -> tuple[Tensor, Tensor]:
+def margins(teacher: nn.Module, part: kdlearn.Split) -> tuple[Tensor, Tensor]:
     """For each image how far its best logit lies above the next, infinite if it is read wrongly; and both classes."""
     logits = teacher(part.inputs.to(next(teacher.parameters()).dtype))
     best, classes = logits.topk(2, dim=-1)
     return torch.where(classes[:, 0] == part.labels, best[:, 0] - best[:, 1], math.inf), classes
 
 
-def examples_of(teacher: nn.Module, test: kdlearn.Examples) -> Tensor:
+def examples_of(teacher: nn.Module, test: kdlearn.Split) -> Tensor:
     """`(COUNT, 128)` uint8 cells of images that the teacher reads rightly: first a 4 or 9, then the hardest.
 
     The first is the outline of a test image, turned and scaled, whose second class is the other of 4 and 9
@@ -138,7 +138,7 @@ def examples_of(teacher: nn.Module, test: kdlearn.Examples) -> Tensor:
     """
     drawn = outlines_of(warped(test.inputs, 10, 30))
     counts = avg_pool2d(drawn.float(), 4)
-    margin, classes = margins(teacher, kdlearn.Examples(counts, test.labels.repeat(10)))
+    margin, classes = margins(teacher, kdlearn.Split(counts, test.labels.repeat(10)))
     four_or_nine = (classes.sort(dim=1).values == torch.tensor([4, 9])).all(dim=1)
     whole = (counts[..., [0, -1]].sum(dim=(1, 2, 3)) + counts[..., [0, -1], :].sum(dim=(1, 2, 3))) == 0
     suitable = four_or_nine & whole & ((margin - 0.85).abs() < 0.6)
@@ -158,7 +158,7 @@ def networks_of(held: Mapping[str, Tensor]) -> tuple[nn.Module, dict[str, list[n
     return teacher, students
 
 
-def accuracy(network: nn.Module, part: kdlearn.Examples) -> float:
+def accuracy(network: nn.Module, part: kdlearn.Split) -> float:
     return kdlearn.accuracy(kdlearn.predict(network, part.inputs.to(next(network.parameters()).dtype)), part.labels)
 
 

@@ -91,7 +91,7 @@ from kdlearn import (
     sampled_text,
 )
 from kdlearn.data.batches import Stream
-from kdlearn.data.dataset import Dataset, Examples
+from kdlearn.data.dataset import Dataset, Split
 from kdlearn.data.files import read_table, read_tensors, write_table, write_tensors
 from kdlearn.engine.study import the_executor
 from kdlearn.formulas.intervals import Interval, interval
@@ -189,7 +189,7 @@ class Material:
             write_tensors(file, {"text": text[:, PROMPT:].contiguous()}, decided)
         text = read_tensors(file, decided)["text"]
         for name, rows in ((WRITTEN, len(piece.train.inputs)), (MORE_WRITTEN, len(text))):
-            train = Examples(text[:rows, :-1].contiguous(), text[:rows, 1:].contiguous())
+            train = Split(text[:rows, :-1].contiguous(), text[:rows, 1:].contiguous())
             self.texts[name] = Dataset(train, piece.test, piece.validation, piece.class_names, name="characters")
 
     def run(self, name: str, arm: Arm, rate: float, lengths: tuple[int, ...], part: str, **options: Any) -> Run:

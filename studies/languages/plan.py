@@ -68,11 +68,11 @@ from kdlearn import (
     Comparison,
     Dataset,
     EvenlySpread,
-    Examples,
     GroundTruth,
     Run,
     SmoothedGroundTruth,
     SoftLabels,
+    Split,
     Strategy,
     TeachersHardLabels,
     TruthWhereKnown,
@@ -137,12 +137,12 @@ def student_of(texts: Texts, widths: tuple[int, ...] = WIDTHS) -> partial[NgramN
     return partial(NgramNetwork, len(texts.names), widths=widths)
 
 
-def own_sentences(texts: Texts) -> Examples:
+def own_sentences(texts: Texts) -> Split:
     """Snippets of the course's own sentences, with their labels."""
     own = {name: " ".join(some) for name, some in read_json(SENTENCES).items() if name in texts.names}
     cut = [snippet for one in own.values() for snippet in snippets(one, OWN_SNIPPETS, texts.length)]
     labels = [texts.names.index(name) for name in own for _ in range(OWN_SNIPPETS)]
-    return Examples(codes_of(cut, texts.length), torch.tensor(labels))
+    return Split(codes_of(cut, texts.length), torch.tensor(labels))
 
 
 @cache
@@ -152,13 +152,13 @@ def snippets_of(texts: Texts, replicate: int) -> Dataset:
     wanted = torch.tensor([data.class_names.index(name) for name in texts.names])
     parts = {name: of_classes(part, wanted) for name, part in data.splits()}
     tests = zip(parts["test"], own_sentences(texts), strict=True)
-    parts["test"] = Examples(*(torch.cat([one, own]) for one, own in tests if one is not None))
+    parts["test"] = Split(*(torch.cat([one, own]) for one, own in tests if one is not None))
     return Dataset(**parts, class_names=texts.names, name=data.name)
 
 
-def of_classes(examples: Examples, wanted: Tensor) -> Examples:
+def of_classes(examples: Split, wanted: Tensor) -> Split:
     rows, labels = (examples.labels[:, None] == wanted).nonzero(as_tuple=True)
-    return Examples(examples.inputs[rows], labels)
+    return Split(examples.inputs[rows], labels)
 
 
 @cache

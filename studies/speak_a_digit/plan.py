@@ -47,7 +47,7 @@ LEFT_OUT, COPIES, TEMPERATURE, BATCH_SIZE = "theo", 4, 2.0, 64
 FLOOR, STEP = math.log(1e-4), 0.05  # a byte of an example's spectrogram stands for FLOOR + STEP · byte
 
 
-def recordings() -> dict[str, tuple[list[str], kdlearn.Examples]]:
+def recordings() -> dict[str, tuple[list[str], kdlearn.Split]]:
     """Of each split the files' names, and waves `(N, 8320)` with their digits."""
     found = found_in(folder_of(Path(os.environ.get("KDLEARN_DATA", "data"))))
     split = split_by_speaker(found, LEFT_OUT)
@@ -55,7 +55,7 @@ def recordings() -> dict[str, tuple[list[str], kdlearn.Examples]]:
     return {
         part: (
             [one.path.name for one in some],
-            kdlearn.Examples(waves[part], torch.tensor([one.digit for one in some])),
+            kdlearn.Split(waves[part], torch.tensor([one.digit for one in some])),
         )
         for part, some in split.items()
     }
@@ -129,7 +129,7 @@ def networks() -> tuple[nn.Module, dict[str, Tensor]]:
     copies = torch.cat([heard(known.inputs, seed) for seed in range(COPIES)])
     spectrograms = kdcourse.log_mel(copies)
     standard = torch.stack([spectrograms.mean(), spectrograms.std()])
-    train = kdlearn.Examples(inputs_of(copies, standard), known.labels.repeat(COPIES))
+    train = kdlearn.Split(inputs_of(copies, standard), known.labels.repeat(COPIES))
     data, options = kdlearn.Dataset(train, train), {"batch_size": BATCH_SIZE, "progress": False}
     teacher, student = (kdlearn.seeded(build, 0) for build in (kdcourse.spoken_teacher, kdcourse.spoken_student))
     truth, soft = kdlearn.GroundTruth(), kdlearn.SoftLabels(TEMPERATURE)
@@ -144,7 +144,7 @@ def logits_of(network: nn.Module, waves: Tensor, standard: Tensor) -> Tensor:
     return kdlearn.predict(network, inputs.to(next(network.parameters()).dtype))
 
 
-def accuracies(network: nn.Module, test: kdlearn.Examples, standard: Tensor) -> dict[str, float]:
+def accuracies(network: nn.Module, test: kdlearn.Split, standard: Tensor) -> dict[str, float]:
     """In percent, as recorded and as a microphone hears it."""
     heard_words = torch.stack([word_of(room) for room in in_a_room(test.inputs, 0)])
     waves = {"as recorded": test.inputs, "in noise": heard_words}
@@ -172,7 +172,7 @@ def chosen(labels: Tensor, student: Tensor, teacher: Tensor) -> list[int]:
 
 
 def examples_of(
-    teacher: nn.Module, held: Mapping[str, Tensor], names: list[str], test: kdlearn.Examples
+    teacher: nn.Module, held: Mapping[str, Tensor], names: list[str], test: kdlearn.Split
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """What the file of examples holds, and what it says of them."""
     codes = ((kdcourse.log_mel(test.inputs) - FLOOR) / STEP).round().clamp(0, 255)

@@ -34,7 +34,7 @@ import typer
 from torch import Tensor
 
 import kdlearn
-from kdlearn import Batch, Comparison, Dataset, Examples, Run
+from kdlearn import Batch, Comparison, Dataset, Run, Split
 from kdlearn.data.dataset import generator_of
 from kdlearn.formulas.intervals import Interval
 
@@ -90,7 +90,7 @@ def noise(replicate: int) -> Dataset:
     data = digits(replicate)
     low, high = data.train.inputs.min(), data.train.inputs.max()
     drawn = torch.rand(data.train.inputs.shape, generator=generator_of(replicate, 2))
-    return replace(data, train=Examples(low + (high - low) * drawn, data.train.labels))
+    return replace(data, train=Split(low + (high - low) * drawn, data.train.labels))
 
 
 def runs(replicates: Iterable[int]) -> Iterator[Run]:

@@ -63,15 +63,15 @@ LICENCE = (
 )
 
 
-def pieces(part: str) -> dict[int, kdlearn.Examples]:
+def pieces(part: str) -> dict[int, kdlearn.Split]:
     """The snippets of a split, for each length."""
     return {length: dict(kdcourse.load_languages(length=length).splits())[part] for length in LENGTHS}
 
 
-def together(parts: Mapping[int, kdlearn.Examples]) -> kdlearn.Examples:
+def together(parts: Mapping[int, kdlearn.Split]) -> kdlearn.Split:
     """All lengths as one, filled up to the longest."""
     inputs = [pad(one.inputs, (0, max(parts) - length)) for length, one in parts.items()]
-    return kdlearn.Examples(torch.cat(inputs), torch.cat([one.labels for one in parts.values()]))
+    return kdlearn.Split(torch.cat(inputs), torch.cat([one.labels for one in parts.values()]))
 
 
 def sentences() -> list[tuple[str, str]]:
@@ -156,7 +156,7 @@ def measured(tensors: Mapping[str, Tensor], teacher: Any) -> dict[str, Any]:
     parts = {f"{length} characters": one for length, one in pieces("test").items()}
     capitals = [one.upper() for one in texts]
     for name, some in (("sentences", texts), ("capitals", capitals)):
-        parts[name] = kdlearn.Examples(codes_of(some, LONGEST), torch.tensor(labels))
+        parts[name] = kdlearn.Split(codes_of(some, LONGEST), torch.tensor(labels))
     return {name: compared(student(one.inputs), teacher(one.inputs), one.labels) for name, one in parts.items()}
 
 

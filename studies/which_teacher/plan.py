@@ -46,7 +46,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 import kdlearn
-from kdlearn import Comparison, Dataset, Examples, GroundTruth, Run, SoftLabels, Strategy, TeachersHardLabels
+from kdlearn import Comparison, Dataset, GroundTruth, Run, SoftLabels, Split, Strategy, TeachersHardLabels
 from kdlearn.data.dataset import generator_of
 from kdlearn.formulas.intervals import Interval, interval
 from kdlearn.formulas.labels import entropy, evenly_spread, logits_from, one_hot, soft_labels
@@ -136,7 +136,7 @@ def gaussian(replicate: int) -> tuple[Dataset, dict[str, Tensor]]:
     for name, size in sizes.items():
         labels = torch.arange(size) % 10
         points = means[labels] + torch.randn(size, 8, generator=generator)
-        parts[name] = Examples(points, labels)
+        parts[name] = Split(points, labels)
         posteriors[name] = (-0.5 * torch.cdist(points, means).square()).log_softmax(dim=-1)
     return Dataset(**parts, class_names=tuple("abcdefghij"), name="ten Gaussian classes"), posteriors
 

@@ -82,7 +82,7 @@ def test_a_loader_alone_is_the_training_split():
 
 def test_numbers_are_distilled():
     inputs = torch.randn(40, 3)
-    examples = kdlearn.Examples(inputs, inputs.sum(dim=1, keepdim=True))
+    examples = kdlearn.Split(inputs, inputs.sum(dim=1, keepdim=True))
     student = seeded(lambda: kdlearn.perceptron(3, 8, 1), 0)
     options = {"strategy": kdlearn.TeachersValues(), "num_epochs": 100, "batch_size": 10, "progress": False}
     curve = distill(lambda inputs: 2 * inputs.sum(dim=1, keepdim=True), student, Dataset(examples, examples), **options)

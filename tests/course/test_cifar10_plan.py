@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kdcourse.data.stand_in import stand_in
-from kdlearn import Batch, Comparison, Dataset, Examples, Machine, Stream, entropy, soft_labels
+from kdlearn import Batch, Comparison, Dataset, Machine, Split, Stream, entropy, soft_labels
 from kdlearn.commands.presets import PRESETS, network_named
 from kdlearn.data.files import read_json
 from kdlearn.engine.plan import Plan
@@ -223,7 +223,7 @@ def test_temperature_scaling_finds_how_much_too_sure_a_network_is(script_of):
     labels = right.softmax(dim=1).multinomial(1, generator=torch.Generator().manual_seed(2)).flatten()
     measures = script_of("cifar10/measures")
     assert measures.scaling_temperature(3 * right, labels) == pytest.approx(3, rel=0.05)
-    data = Dataset(Examples(right, labels), Examples(right, labels), Examples(right, labels))
+    data = Dataset(Split(right, labels), Split(right, labels), Split(right, labels))
     found = measures.calibration({"validation": 3 * right, "test": 3 * right}, data)
     assert found["scaled_calibration_error"] < 0.02 < found["calibration_error"]
 
@@ -232,9 +232,9 @@ def test_copies_that_are_brighter_and_mirrored_are_found_and_noise_is_not(script
     duplicates = script_of("cifar10/near_duplicates")
     images = torch.randint(20, 200, (60, 3, 32, 32), dtype=torch.uint8)
     smooth = torch.nn.functional.avg_pool2d(images.float(), 5, 1, 2).byte()
-    train = Examples(smooth[:50], torch.zeros(50, dtype=torch.int64))
+    train = Split(smooth[:50], torch.zeros(50, dtype=torch.int64))
     copies = torch.stack([smooth[7] + 20, smooth[31].flip(-1)])
-    data = Dataset(train, Examples(torch.cat([copies, smooth[50:]]), torch.zeros(12, dtype=torch.int64)))
+    data = Dataset(train, Split(torch.cat([copies, smooth[50:]]), torch.zeros(12, dtype=torch.int64)))
     values, rows = duplicates.nearest(data)
     assert rows[:2].tolist() == [7, 31] and (values[:2] > 0.99).all() and (values[2:] < 0.9).all()
     told = list(duplicates.at_thresholds(values, torch.ones(12, dtype=torch.bool)))

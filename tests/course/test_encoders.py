@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from kdcourse import TextEncoder
 from kdcourse.data.languages import LANGUAGES
-from kdlearn import Comparison, Dataset, Examples, count_parameters
+from kdlearn import Comparison, Dataset, Split, count_parameters
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def made_up(replicate: int) -> Dataset:
     labels = torch.arange(24).repeat_interleave(4)
     letters = torch.randint(97, 123, (96, 25), generator=draw)
     letters[:, 3] = 300 + labels
-    part = Examples(letters, labels)
+    part = Split(letters, labels)
     return Dataset(part, part, part, tuple(LANGUAGES), name="languages")
 
 

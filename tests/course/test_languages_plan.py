@@ -7,7 +7,7 @@ import torch
 from kdcourse import NgramNetwork, codes_of
 from kdcourse.data.languages import LANGUAGES, TESTED
 from kdcourse.data.ngrams import texts_of
-from kdlearn import Comparison, Dataset, Examples
+from kdlearn import Comparison, Dataset, Split
 from kdlearn.formulas.intervals import crossed_interval
 
 
@@ -24,7 +24,7 @@ def declaration(plan, monkeypatch):
         parts = {}
         for name, count in {"train": 8, "validation": 4, "test": TESTED}.items():
             texts = [f"{language} {name} {split}" for language in LANGUAGES for _ in range(count)]
-            parts[name] = Examples(codes_of(texts, length), torch.arange(24).repeat_interleave(count))
+            parts[name] = Split(codes_of(texts, length), torch.arange(24).repeat_interleave(count))
         return Dataset(**parts, class_names=tuple(LANGUAGES))
 
     monkeypatch.setattr(plan.kdcourse, "load_languages", load)

@@ -5,14 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdlearn import Batch, Dataset, Examples, Stream, Views
+from kdlearn import Batch, Dataset, Split, Stream, Views
 from kdlearn.data.batches import BLOCK, Order, Stretches
 
 sizes, seeds = st.integers(1, 50), st.integers(0, 2**32 - 1)
 
 
-def examples(size: int, **options) -> Examples:
-    return Examples(torch.arange(size), torch.arange(size) % 3, **options)
+def examples(size: int, **options) -> Split:
+    return Split(torch.arange(size), torch.arange(size) % 3, **options)
 
 
 @given(size=sizes, seed=seeds, epochs=st.integers(1, 6))
@@ -96,7 +96,7 @@ def test_iterated_it_goes_on_where_the_last_epoch_ended():
 def test_all_that_is_known_about_a_row_comes_with_it():
     labels = torch.arange(40).view(10, 4)
     known, mask = torch.arange(10) % 2 == 0, labels % 3 > 0
-    batch = Stream(Examples(torch.arange(10), labels, known, mask), 5, seed=0)(1)
+    batch = Stream(Split(torch.arange(10), labels, known, mask), 5, seed=0)(1)
     rows = batch.inputs
     assert isinstance(batch, Batch) and batch.teacher_logits is batch.student_features is batch.trained is None
     assert torch.equal(batch.labels, labels[rows]) and torch.equal(batch.known, known[rows])
@@ -105,9 +105,9 @@ def test_all_that_is_known_about_a_row_comes_with_it():
 
 def test_students_of_one_seed_see_the_same_views_in_the_same_order_as_their_teacher():
     images = torch.randint(256, (9, 1, 6, 6), dtype=torch.uint8)
-    views = Views(pixels=1, seed=4).of(Dataset(Examples(images), Examples(images)))
+    views = Views(pixels=1, seed=4).of(Dataset(Split(images), Split(images)))
     told = {"answers": lambda epoch, rows: {"teacher_logits": views(epoch, rows).flatten(1)}}
-    batch = Stream(Examples(images), 6, seed=1, inputs=views, **told)(4)
+    batch = Stream(Split(images), 6, seed=1, inputs=views, **told)(4)
     assert torch.equal(batch.inputs.flatten(1), batch.teacher_logits)
 
 
@@ -129,10 +129,10 @@ def test_shares_of_processes_are_the_batch(processes):
         ({"rows": torch.tensor([3, 10])}, "rows must name"),
         ({"rows": torch.tensor([-1])}, "rows must name"),
         (
-            {"examples": Examples(torch.zeros(10), torch.zeros(9))},
+            {"examples": Split(torch.zeros(10), torch.zeros(9))},
             "labels must have a row for each of 10 inputs",
         ),
-        ({"examples": Examples(torch.zeros(10), mask=torch.zeros(1))}, "mask must have a row"),
+        ({"examples": Split(torch.zeros(10), mask=torch.zeros(1))}, "mask must have a row"),
     ],
 )
 def test_what_gives_no_batches_is_refused(options, words):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from kdlearn import Dataset, Examples, load_digits
+from kdlearn import Dataset, Split, load_digits
 from kdlearn.data.convert import batch_size_of, dataset_of
 
 INPUTS = np.random.default_rng(0).normal(size=(12, 4))
@@ -44,7 +44,7 @@ SAME = {
     "a TensorDataset": TENSORS,
     "an own data set": Items(INPUTS.astype(np.float32), LABELS),
     "a loader": DataLoader(TENSORS, batch_size=5, shuffle=True),
-    "examples": Examples(torch.tensor(INPUTS).float(), torch.tensor(LABELS)),
+    "examples": Split(torch.tensor(INPUTS).float(), torch.tensor(LABELS)),
 }
 
 
@@ -177,7 +177,7 @@ def test_the_name_does_not_change_the_key():
 
 def test_examples_in_a_mapping_keep_what_they_say_of_their_rows():
     known, mask = torch.arange(12) < 7, torch.arange(12) % 2 == 0
-    part = Examples(torch.tensor(INPUTS).float(), torch.tensor(LABELS), known, mask)
+    part = Split(torch.tensor(INPUTS).float(), torch.tensor(LABELS), known, mask)
     data = dataset_of({"train": part, "test": part, "unlabelled": INPUTS[:3]})
     assert torch.equal(data.test.known, known) and torch.equal(data.test.mask, mask)
     assert data.train.known.tolist() == [*known.tolist(), False, False, False]

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kdlearn.data.dataset import Dataset, Examples, Normalise, stratified_sample
+from kdlearn.data.dataset import Dataset, Normalise, Split, stratified_sample
 from kdlearn.data.digits import load_digits
 
 
-def parts(data: Dataset) -> list[Examples]:
+def parts(data: Dataset) -> list[Split]:
     return [part for _, part in data.splits()]
 
 
@@ -56,7 +56,7 @@ def test_pixels_are_normalised_and_a_constant_channel_is_finite():
 
 @pytest.fixture
 def small() -> Dataset:
-    examples = Examples(torch.arange(8).byte().view(2, 1, 2, 2), torch.tensor([0, 1]))
+    examples = Split(torch.arange(8).byte().view(2, 1, 2, 2), torch.tensor([0, 1]))
     return Dataset(examples, examples, class_names=("a", "b"), normalise=Normalise((0.5,), (0.25,)))
 
 
@@ -99,7 +99,7 @@ def test_a_share_that_leaves_a_class_without_labels_is_refused(share):
 
 @pytest.mark.parametrize("rows", [slice(None), slice(0, 3), torch.arange(3)])
 def test_what_changes_its_inputs_in_place_does_not_change_the_data(rows):
-    examples = Examples(torch.ones(4, 2), torch.zeros(4, dtype=torch.int64))
+    examples = Split(torch.ones(4, 2), torch.zeros(4, dtype=torch.int64))
     data = Dataset(examples, examples)
     data.inputs("test", rows).mul_(7)
     assert torch.equal(data.test.inputs, torch.ones(4, 2))

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdlearn.data.dataset import Dataset, Examples, Normalise
+from kdlearn.data.dataset import Dataset, Normalise, Split
 from kdlearn.data.views import BoundViews, Views, shifts
 
 NORMALISE = Normalise((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
@@ -17,9 +17,9 @@ def pictures(dtype: torch.dtype = torch.uint8, size: int = 12) -> Dataset:
     """Images of 5×6 pixels; bytes are normalised, numbers taken as they are."""
     pixels = torch.randint(256, (size, 3, 5, 6), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
     if dtype == torch.uint8:
-        return Dataset(Examples(pixels), Examples(pixels[:4]), normalise=NORMALISE)
+        return Dataset(Split(pixels), Split(pixels[:4]), normalise=NORMALISE)
     images = pixels.to(dtype) / 50 - 2
-    return Dataset(Examples(images), Examples(images[:4]))
+    return Dataset(Split(images), Split(images[:4]))
 
 
 def every_row(device: str = "cpu") -> torch.Tensor:
@@ -106,7 +106,7 @@ def test_the_data_set_is_left_as_it_is(dtype):
 
 def test_pixels_that_nothing_normalises_become_numbers():
     pixels = pictures().train.inputs
-    made = Views(pixels=0, flip=False).of(Dataset(Examples(pixels), Examples(pixels)))(0, every_row())
+    made = Views(pixels=0, flip=False).of(Dataset(Split(pixels), Split(pixels)))(0, every_row())
     assert torch.equal(made, pixels.float())
 
 
@@ -149,13 +149,13 @@ def test_a_recipe_of_numpys_numbers_is_the_same_recipe():
 
 @pytest.mark.parametrize("shape", [(4, 10), (4, 5, 6), (0, 1, 5, 6)])
 def test_inputs_that_are_no_images_are_refused(shape):
-    examples = Examples(torch.zeros(shape))
+    examples = Split(torch.zeros(shape))
     with pytest.raises(ValueError, match="inputs must be images"):
         Views().of(Dataset(examples, examples))
 
 
 def test_other_types_and_shifts_out_of_the_image_are_refused():
-    integers = Examples(torch.zeros(2, 1, 5, 6, dtype=torch.int64))
+    integers = Split(torch.zeros(2, 1, 5, 6, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"uint8 or floating; got \(2, 1, 5, 6\) torch.int64"):
         Views().of(Dataset(integers, integers))
     with pytest.raises(ValueError, match=r"pixels must lie in 0 … 4, inside the image; got 5"):

@@ -9,11 +9,11 @@ from small import STUDENT, TEACHER, Power, digits, same_weights, shapes, taught,
 from kdlearn import (
     Dataset,
     DecoupledLabels,
-    Examples,
     GroundTruth,
     Machine,
     NesterovSGD,
     SoftLabels,
+    Split,
     TruthWhereKnown,
     accuracy,
     perceptron,
@@ -114,7 +114,7 @@ def test_a_row_that_is_not_known_may_carry_any_label():
 def test_a_masked_label_may_be_anything():
     data = shapes(dtype=torch.float32)
     mask = torch.arange(40) % 4 > 0
-    examples = Examples(data.train.inputs, torch.where(mask, data.train.labels, -100), mask=mask)
+    examples = Split(data.train.inputs, torch.where(mask, data.train.labels, -100), mask=mask)
     masked = Dataset(examples, examples)
     runs = [Run(masked, lambda: perceptron(4, 5, 3), lengths=(10,), batch_size=8, seed=seed) for seed in range(2)]
     assert study(runs)["loss"].notna().all()

@@ -7,7 +7,7 @@ import torchvision
 from torch import nn
 
 from kdlearn import airbench, count_macs, count_parameters, perceptron, resnet18, small_convnet, weights_hash, whiten
-from kdlearn.data.dataset import Dataset, Examples, Normalise
+from kdlearn.data.dataset import Dataset, Normalise, Split
 from kdlearn.networks.airbench import whitened_airbench, whitening_filters, whitening_images
 from kdlearn.networks.basic import seeded
 from kdlearn.networks.costs import latency
@@ -159,7 +159,7 @@ def sorted_by_class(per_class: int = 3000) -> Dataset:
     pixels = torch.full((3 * per_class, 3, 9, 9), 128, dtype=torch.uint8)
     for label, part in enumerate(pixels.split(per_class)):
         part[:, label] = torch.randint(256, (per_class, 9, 9), dtype=torch.uint8)
-    examples = Examples(pixels, torch.arange(3).repeat_interleave(per_class))
+    examples = Split(pixels, torch.arange(3).repeat_interleave(per_class))
     return Dataset(examples, examples.take(slice(0, 3)), normalise=Normalise((0.5,) * 3, (0.17,) * 3))
 
 

@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from small import shapes, with_batch_norm, with_dropout
 from torch import nn
 
-from kdlearn import Dataset, Examples, Views, perceptron, seeded
+from kdlearn import Dataset, Split, Views, perceptron, seeded
 from kdlearn.training.answers import (
     LiveAnswers,
     StoredAnswers,
@@ -138,7 +138,7 @@ def test_what_does_not_answer_is_refused_with_what_does():
 def test_asked_about_all_rows_at_once_or_by_parts_it_says_the_same():
     teacher = seeded(lambda: perceptron(4, 8, 3), 0)
     large = torch.randn(2300, 4)
-    data = Dataset(Examples(large), Examples(large))
+    data = Dataset(Split(large), Split(large))
     with torch.no_grad():
         expected = teacher(large + 3)
     torch.testing.assert_close(ask(teacher, data, lambda epoch, rows: large[rows] + epoch, 3), expected)
@@ -184,7 +184,7 @@ def test_an_answer_that_is_no_logits_is_refused(answer, error, words):
 
 def test_views_are_answered_as_the_student_sees_them():
     images = torch.rand(10, 1, 5, 5)
-    data = Dataset(Examples(images), Examples(images))
+    data = Dataset(Split(images), Split(images))
     views, teacher = Views(pixels=1).of(data), nn.Flatten()
     assert torch.equal(ask(teacher, data, views, 3), views(3, torch.arange(10)).flatten(1))
 
@@ -195,7 +195,7 @@ def test_float16_that_overflows_is_refused():
     assert isinstance(teacher_of(StoredTeacher({}), DATA, 3), StoredTeacher)
 
 
-NUMBERS = Examples(torch.randn(30, 3), torch.randn(30, 2))
+NUMBERS = Split(torch.randn(30, 3), torch.randn(30, 2))
 
 
 def test_an_estimator_of_numbers_and_stored_numbers_are_teachers():

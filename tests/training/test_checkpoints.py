@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from small import same_weights
 from torch import nn
 
-from kdlearn import Adam, Batch, Examples, GroundTruth, NesterovSGD, SoftLabels, Stream, seeded, train
+from kdlearn import Adam, Batch, GroundTruth, NesterovSGD, SoftLabels, Split, Stream, seeded, train
 from kdlearn.training.checkpoints import Checkpoint, read_state, write_state
 
 # Any state
@@ -252,7 +252,7 @@ def test_a_checkpoint_of_another_network_or_optimiser_is_refused(checkpoint):
 @pytest.mark.parametrize("other", ["rate", "strategy", "rows", "order", "network", "settings"])
 def test_a_training_by_anything_else_is_refused_without_being_told(tmp_path, other):
     """The settings that nobody passes are the ones that differ."""
-    rows = Examples(torch.arange(41 * 16).view(41, 16) % 7 - 3.0, torch.arange(41) % 3)
+    rows = Split(torch.arange(41 * 16).view(41, 16) % 7 - 3.0, torch.arange(41) % 3)
     stream = functools.partial(Stream, rows.take(torch.arange(40)), 20, seed=0)
     given = {"network": network(), "batches": stream(), "strategy": GroundTruth(), "optimizer": Adam(0.01)}
     changed = {

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import multiprocessing, nn
 
-from kdlearn import Dataset, Examples, GroundTruth, Machine, NesterovSGD, Stream, Views, seeded, train
+from kdlearn import Dataset, GroundTruth, Machine, NesterovSGD, Split, Stream, Views, seeded, train
 from kdlearn.networks.weights import load_weights, save_weights
 from kdlearn.training.processes import joined, rows_of_this_process
 
@@ -19,7 +19,7 @@ def build() -> nn.Module:
 def trained(machine: Machine) -> nn.Module:
     """Without BatchNorm; three epochs of three batches, which straddle them."""
     images = torch.randint(256, (22, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    examples = Examples(images, torch.arange(22) % 3)
+    examples = Split(images, torch.arange(22) % 3)
     views = Views(pixels=1).of(Dataset(examples, examples, normalise=lambda pixels: pixels.float() / 128 - 1))
     batches = Stream(examples, 8, seed=1, inputs=views, share=rows_of_this_process())
     model = seeded(build, 0)

@@ -12,10 +12,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from kdlearn import (
     Adam,
     Batch,
-    Examples,
     GroundTruth,
     NesterovSGD,
     SoftLabels,
+    Split,
     Strategy,
     Stream,
     TeachersHardLabels,
@@ -30,9 +30,9 @@ from kdlearn.training.machine import Machine
 from kdlearn.training.outputs import captured_outputs, eval_mode, layer_of
 
 
-def task(size: int = 40) -> Examples:
+def task(size: int = 40) -> Split:
     inputs = torch.randn(size, 4, generator=torch.Generator().manual_seed(0))
-    return Examples(inputs, (inputs.sum(dim=1) > 0).long())
+    return Split(inputs, (inputs.sum(dim=1) > 0).long())
 
 
 def student(seed: int = 0) -> nn.Module:
@@ -131,7 +131,7 @@ def test_an_optimiser_of_another_network_is_refused():
 
 @pytest.mark.parametrize("build", [with_dropout, with_batch_norm], ids=lambda build: build.__name__)
 def test_a_seed_gives_the_same_bits_whatever_torchs_numbers_are(build):
-    examples = Examples(torch.randn(30, 64), torch.arange(30) % 10)
+    examples = Split(torch.randn(30, 64), torch.arange(30) % 10)
     models = [seeded(build, 0) for _ in range(3)]
     for place, model in enumerate(models):
         torch.manual_seed(place)
@@ -169,7 +169,7 @@ def test_a_loss_that_is_not_finite_stops_with_advice(value, after):
 def test_trap_a_student_learns_in_train_mode_after_every_evaluation():
     model, modes = seeded(with_dropout, 0), []
     model[3].register_forward_hook(lambda module, inputs, output: modes.append(module.training))
-    batches = Stream(Examples(torch.randn(30, 64), torch.arange(30) % 10), 15, seed=1)
+    batches = Stream(Split(torch.randn(30, 64), torch.arange(30) % 10), 15, seed=1)
     fitted(model, batches, GroundTruth(), num_epochs=2, evaluate=lambda one: one.eval() and {})
     assert modes == [True] * 4 and model.training and all(module.training for module in model.modules())
 

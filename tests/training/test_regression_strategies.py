@@ -12,9 +12,9 @@ from kdlearn import (
     Batch,
     BoundedByTeacher,
     Dataset,
-    Examples,
     GroundTruth,
     Run,
+    Split,
     TeachersValues,
     TrueValues,
     mean_squared_error,
@@ -27,9 +27,9 @@ OUTPUTS, TOLD, LABELS = torch.randn(3, 6, 2, generator=GENERATOR, dtype=torch.fl
 BATCH = Batch(torch.zeros(6, 1), LABELS, TOLD)
 
 
-def surface(size: int) -> Examples:
+def surface(size: int) -> Split:
     inputs = torch.randn(size, 4, generator=GENERATOR)
-    return Examples(inputs, (inputs.prod(dim=1, keepdim=True) + inputs[:, :1]))
+    return Split(inputs, (inputs.prod(dim=1, keepdim=True) + inputs[:, :1]))
 
 
 DATA = Dataset(surface(80), surface(60), surface(40), name="a surface")

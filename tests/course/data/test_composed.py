@@ -7,7 +7,7 @@ import torch
 from small import digits
 
 from kdcourse import compose_pictures
-from kdlearn import Dataset, Examples, load_digits
+from kdlearn import Dataset, Split, load_digits
 
 DIGITS = load_digits()
 SIZES = {"train": 60, "validation": 20, "test": 30}
@@ -52,7 +52,7 @@ def test_the_seed_decides_and_splits_are_independent():
 
 
 def test_pixels_stay_pixels():
-    pixels = Examples(torch.randint(256, (30, 3, 4, 5), dtype=torch.uint8), torch.arange(30) % 3)
+    pixels = Split(torch.randint(256, (30, 3, 4, 5), dtype=torch.uint8), torch.arange(30) % 3)
     made = compose_pictures(Dataset(pixels, pixels), {"train": 6, "test": 2}, held=(1,))
     assert made.train.inputs.dtype == torch.uint8 and made.train.inputs.shape == (6, 3, 8, 10)
     assert bool((made.train.labels.sum(dim=1) == 1).all()) and made.validation is None

@@ -7,7 +7,7 @@ from torch import nn
 
 from kdcourse import NgramNetwork, codes_of, ngram_vectors
 from kdlearn import Machine, Run, count_parameters
-from kdlearn.data.dataset import Dataset, Examples
+from kdlearn.data.dataset import Dataset, Split
 from kdlearn.engine.checks import Checks
 
 CODES = codes_of(["to be", "or not to be", "né", ""], 12)
@@ -42,7 +42,7 @@ def test_of_an_empty_text_it_says_its_bias():
 
 
 def test_many_are_trained_as_one():
-    texts = Examples(CODES, torch.tensor([0, 1, 2, 0]))
+    texts = Split(CODES, torch.tensor([0, 1, 2, 0]))
     assert Checks(Machine()).can_be_stacked(Run(Dataset(texts, texts), partial(NgramNetwork, 3)))
 
 

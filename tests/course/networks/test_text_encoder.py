@@ -8,7 +8,7 @@ from torch import nn
 
 from kdcourse import TextEncoder, codes_of
 from kdlearn import Machine, Run, count_parameters, seeded
-from kdlearn.data.dataset import Dataset, Examples
+from kdlearn.data.dataset import Dataset, Split
 from kdlearn.engine.checks import Checks
 
 CODES = codes_of(["to be", "or not to be", "né", ""], 12)
@@ -65,7 +65,7 @@ def test_further_code_points_are_one_character(network):
 
 
 def test_many_are_trained_as_one():
-    texts = Examples(CODES, torch.tensor([0, 1, 2, 0]))
+    texts = Split(CODES, torch.tensor([0, 1, 2, 0]))
     small = partial(TextEncoder, 3, width=8, heads=2, length=12)
     assert Checks(Machine()).can_be_stacked(Run(Dataset(texts, texts), small))
 

@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from kdlearn import Dataset, Split, Stream, Views
+from kdlearn import BatchStream, Dataset, Split, Views
 from kdlearn.data.dataset import Normalise
 
 MEAN, DEVIATION, BATCH_SIZE, NUM_IMAGES = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26), 500, 10_000
@@ -55,7 +55,7 @@ def main() -> None:
         for workers in (0, 2)
     }
     data = Dataset(Split(images), test=Split(images[:1]), normalise=Normalise(MEAN, DEVIATION))
-    ours = Stream(data.train, BATCH_SIZE, seed=0, inputs=Views().of(data))
+    ours = BatchStream(data.train, BATCH_SIZE, seed=0, inputs=Views().of(data))
     rates = {name: [] for name in (*loaders, "kdlearn")}
     for _ in range(5):
         for name, batches in {**loaders, "kdlearn": ours}.items():

@@ -14,11 +14,11 @@ from time import perf_counter
 from torch import nn
 
 from kdlearn import (
+    BatchStream,
     GroundTruth,
     Machine,
     Run,
     SoftLabels,
-    Stream,
     load_digits,
     perceptron,
     seeded,
@@ -59,7 +59,7 @@ def one_after_another(runs: list[Run], machine: Machine) -> float:
     answers = StoredAnswers([ask(runs[1].teacher, data, lambda epoch, rows: data.inputs("train", rows), 0)])
     start = perf_counter()
     for run in runs:
-        batches = Stream(data.train, run.batch_size, seed=run.own_seed, rows=run.rows, answers=answers)
+        batches = BatchStream(data.train, run.batch_size, seed=run.own_seed, rows=run.rows, answers=answers)
         train(run.build(), batches, run.strategy, num_epochs=NUM_UPDATES, machine=machine, progress=False)
     return NUM_UPDATES * len(runs) / (perf_counter() - start)
 

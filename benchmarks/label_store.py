@@ -12,7 +12,7 @@ from time import perf_counter
 
 import torch
 
-from kdlearn import Dataset, GroundTruth, SoftLabels, Split, Stream, Views, train
+from kdlearn import BatchStream, Dataset, GroundTruth, SoftLabels, Split, Views, train
 from kdlearn.commands.presets import PRESETS, network_named
 from kdlearn.data.dataset import Normalise
 from kdlearn.networks.basic import seeded
@@ -48,7 +48,7 @@ def main() -> None:
         return ask(teacher, data, views, 0, machine=machine)
 
     def epoch(strategy, answers=None) -> None:
-        batches = Stream(data.train, BATCH_SIZE, seed=0, inputs=views, answers=answers)
+        batches = BatchStream(data.train, BATCH_SIZE, seed=0, inputs=views, answers=answers)
         train(student, batches, strategy, num_epochs=1, machine=machine, progress=False)
 
     stored, live = StoredAnswers([labels()]), LiveAnswers(teacher, views, [], machine)

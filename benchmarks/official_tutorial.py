@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from kdcourse.records import provenance
-from kdlearn import Adam, Dataset, GroundTruth, SoftLabels, SoftLabelsAndGroundTruth, Stream, Views, predict
+from kdlearn import Adam, BatchStream, Dataset, GroundTruth, SoftLabels, SoftLabelsAndGroundTruth, Views, predict
 from kdlearn.commands.presets import PRESETS, Preset, TrainingSchedule, network_named
 from kdlearn.data.batches import Batch
 from kdlearn.data.dataset import Split
@@ -127,7 +127,7 @@ def engine(
     def work(
         model: nn.Module, schedule: TrainingSchedule, strategy: Strategy, answers: StoredAnswers | None = None
     ) -> Work:
-        batches = Stream(data.train, schedule.batch_size, seed=0, inputs=views, answers=answers)
+        batches = BatchStream(data.train, schedule.batch_size, seed=0, inputs=views, answers=answers)
         return stepping(deepcopy(model), batches, strategy, schedule.optimizer, machine)
 
     return {

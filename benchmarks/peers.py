@@ -33,7 +33,7 @@ from torchdistill.losses import mid_level as _mid_level  # noqa: F401
 from torchvision.transforms import v2
 
 import kdlearn
-from kdlearn import Adam, Dataset, GroundTruth, Machine, SoftLabels, Stream, Views
+from kdlearn import Adam, BatchStream, Dataset, GroundTruth, Machine, SoftLabels, Views
 from kdlearn.commands.presets import network_named
 from kdlearn.data.dataset import stratified_sample
 from kdlearn.networks.basic import seeded
@@ -99,7 +99,7 @@ def by_kdlearn(teacher: nn.Module, student: nn.Module, data: Dataset, num_epochs
 
 def trained_teacher(data: Dataset, num_epochs: int, machine: Machine) -> nn.Module:
     network = machine.place(seeded(network_named(TEACHER, data), 1))
-    batches = Stream(data.train, BATCH_SIZE, seed=1, inputs=Views(seed=1).of(data))
+    batches = BatchStream(data.train, BATCH_SIZE, seed=1, inputs=Views(seed=1).of(data))
     kdlearn.train(network, batches, GroundTruth(), num_epochs=num_epochs, optimizer=Adam(RATE), progress=False)
     return network
 

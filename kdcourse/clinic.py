@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kdlearn.data.batches import Stream
+from kdlearn.data.batches import BatchStream
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.digits import load_digits
 from kdlearn.formulas.labels import entropy, soft_labels
@@ -173,7 +173,7 @@ def perceptron_with_dropout() -> nn.Module:
 def taught(seed: int) -> nn.Module:
     """A teacher with dropout and batch statistics, 15 epochs on all 1,200 images."""
     teacher = seeded(perceptron_with_dropout, seed)
-    stream = Stream(data_of(seed).train, BATCH_SIZE, seed=seed)
+    stream = BatchStream(data_of(seed).train, BATCH_SIZE, seed=seed)
     train(teacher, stream, GroundTruth(), num_epochs=15, optimizer=Adam(1e-3), seed=seed, progress=False)
     return teacher.eval()
 

@@ -3,7 +3,7 @@ from .comparing.comparison import Comparison as Comparison
 from .comparing.distill import distill as distill
 from .comparing.tuning import Choice as Choice
 from .data.batches import Batch as Batch
-from .data.batches import Stream as Stream
+from .data.batches import BatchStream as BatchStream
 from .data.dataset import Dataset as Dataset
 from .data.dataset import Split as Split
 from .data.digits import load_digits as load_digits

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from kdlearn.comparing.doubts import about_order
-from kdlearn.data.batches import Answers, Inputs, Stream
+from kdlearn.data.batches import Answers, BatchStream, Inputs
 from kdlearn.data.convert import batch_size_of, dataset_of
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.views import Views
@@ -88,11 +88,11 @@ def trained_on(data: Any) -> Dataset:
     return dataset_of({**data, "test": data["train"]} if alone else data)
 
 
-def stream_of(run: Run, machine: Machine) -> Stream:
+def stream_of(run: Run, machine: Machine) -> BatchStream:
     data, views = run.data.to(machine.device), run.views
     inputs = views.of(data) if views else lambda epoch, rows: data.inputs("train", rows)
     answers = answers_for(run, inputs, machine)
-    return Stream(data.train, run.batch_size, seed=run.seed, rows=run.rows, inputs=inputs, answers=answers)
+    return BatchStream(data.train, run.batch_size, seed=run.seed, rows=run.rows, inputs=inputs, answers=answers)
 
 
 def check_network(name: str, network: Any) -> None:

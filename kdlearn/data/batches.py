@@ -59,7 +59,7 @@ class Order:
         return keys.argsort(dim=1, stable=True).flatten()
 
 
-class Stream:
+class BatchStream:
     """`stream(update)`: the batch of an update; iterated, the batches of the next epoch, so that `train` takes it.
 
     Every batch has `batch_size` rows, taken from consecutive permutations, none short: an epoch is the number of
@@ -74,7 +74,7 @@ class Stream:
         share: the rows of each batch that are made here, where processes share it.
 
     >>> from kdlearn import Split
-    >>> stream = Stream(Split(torch.randn(10, 64), torch.arange(10)), batch_size=4, seed=0)
+    >>> stream = BatchStream(Split(torch.randn(10, 64), torch.arange(10)), batch_size=4, seed=0)
     >>> [len(batch.labels) for batch in stream]  # an epoch; stream(2) is the first batch of the next
     [4, 4]
     """

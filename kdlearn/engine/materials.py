@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from kdlearn.data.batches import Answers, Inputs, Stream
+from kdlearn.data.batches import Answers, BatchStream, Inputs
 from kdlearn.data.dataset import Dataset, Split
 from kdlearn.data.files import read_tensors
 from kdlearn.engine.once import Once
@@ -36,10 +36,10 @@ class Materials:
 
         return self.once(("examples", id(run.data), run.views), placed)
 
-    def stream(self, run: Run, answers: Answers | None) -> Stream:
+    def stream(self, run: Run, answers: Answers | None) -> BatchStream:
         examples, inputs = self.examples(run)
         options = {"rows": run.rows, "inputs": inputs, "answers": answers, "share": rows_of_this_process()}
-        return Stream(examples, run.batch_size, seed=run.own_seed, **options)
+        return BatchStream(examples, run.batch_size, seed=run.own_seed, **options)
 
     def answers(self, place: int) -> Answers | None:
         """What the teacher of a run says of its training rows, stored or asked live."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from kdlearn.data.batches import Batch, Stream, Stretches
+from kdlearn.data.batches import Batch, BatchStream, Stretches
 from kdlearn.networks.weights import are_finite
 from kdlearn.training.checkpoints import Checkpoint
 from kdlearn.training.machine import Machine
@@ -48,8 +48,8 @@ def train(
     """Train a teacher or a student on what the strategy says, in place; it is left in `train()` mode.
 
     Args:
-        batches: iterated once an epoch: a `Stream`, or any iterable of `Batch` or of `(inputs, labels)`; its order
-            comes back after an interruption if it is a function of its attribute `epoch`, as a `Stream`'s is.
+        batches: iterated once an epoch: a `BatchStream`, or any iterable of `Batch` or of `(inputs, labels)`; its order
+            comes back after an interruption if it is a function of its attribute `epoch`, as a `BatchStream`'s is.
         optimizer: `Adam()`, `NesterovSGD()`, or torch's: a function of the parameters, such as
             `functools.partial(torch.optim.AdamW, lr=1e-3)`.
         machine: on which device, and in which precision; network and batches must be there already.
@@ -57,7 +57,7 @@ def train(
         checkpoint: a file that is written after each epoch; where it is there, the training goes on from it and ends as
             if it had never stopped. The caller deletes it.
         settings: plain values that a checkpoint must share beside network, strategy, optimiser, lengths, seed and
-            machine, such as which data these are; of a `Stream` the data are known.
+            machine, such as which data these are; of a `BatchStream` the data are known.
         seed: of dropout and of what the strategy prepares; None takes torch's own random numbers as they stand.
         progress: whether to show a bar with the time left.
 
@@ -117,8 +117,8 @@ class Epochs:
         return (epoch + (min(done / self.length, 1) if self.length else 0)) / self.num_epochs
 
     def about(self) -> dict[str, Any]:
-        """What is known of the data: of a `Stream` all, of another iterable its length."""
-        return {"batches": self.length} | (self.iterable.about() if isinstance(self.iterable, Stream) else {})
+        """What is known of the data: of a `BatchStream` all, of another iterable its length."""
+        return {"batches": self.length} | (self.iterable.about() if isinstance(self.iterable, BatchStream) else {})
 
 
 def as_batch(found: Any) -> Batch:
@@ -202,7 +202,7 @@ def mean_of(losses: list[Tensor], epoch: int, recipe: Recipe) -> Any:
     if not losses:
         raise ValueError(
             f"batches must give at least one batch an epoch; epoch {epoch} has none. A generator is used up after one "
-            "epoch: give a list, a DataLoader or a Stream"
+            "epoch: give a list, a DataLoader or a BatchStream"
         )
     found = torch.stack(losses).cpu()
     if not found.isfinite().all(dim=0).any():  # of a stack the others go on

@@ -99,7 +99,7 @@ def select_fields(strategy: Strategy, batch: Batch) -> Batch:
     if missing:
         raise ValueError(
             f"strategy {strategy.name!r} reads {', '.join(missing)}, which the batch lacks. What a teacher says comes "
-            "with answers=... of a Stream, and with kdlearn.distill and kdlearn.compare"
+            "with answers=... of a BatchStream, and with kdlearn.distill and kdlearn.compare"
         )
     return batch._replace(**{name: None for name in HIDDEN if name not in strategy.reads})
 

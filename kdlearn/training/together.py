@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from kdlearn.data.batches import Batch, Stream
+from kdlearn.data.batches import Batch, BatchStream
 from kdlearn.data.dataset import Split
 from kdlearn.training.loop import OneNetwork, update
 from kdlearn.training.machine import Machine
@@ -163,7 +163,7 @@ def alike(one: nn.Module, other: nn.Module) -> bool:
 
 
 def streams_of(
-    streams: Sequence[Stream], groups: Sequence[Group], answers: Sequence[Any], made: bool
+    streams: Sequence[BatchStream], groups: Sequence[Group], answers: Sequence[Any], made: bool
 ) -> Callable[[int], StackedBatch]:
     """The batches of several students by their update, as a stack wants them.
 
@@ -173,7 +173,7 @@ def streams_of(
     return partial(stacked, streams, groups) if made else Table(streams, groups, answers)
 
 
-def stacked(streams: Sequence[Stream], groups: Sequence[Group], update: int) -> StackedBatch:
+def stacked(streams: Sequence[BatchStream], groups: Sequence[Group], update: int) -> StackedBatch:
     batches = [stream(update) for stream in streams]
     fields = [stacked_fields(batches[group.place], group) for group in groups]
     return StackedBatch(torch.stack([batch.inputs for batch in batches]), fields)
@@ -188,7 +188,7 @@ def stacked_fields(batches: Sequence[Batch], group: Group) -> dict[str, Tensor]:
 class Table:
     """`table(update)`: rows of one table a field, in which each student's own data begin at its start."""
 
-    def __init__(self, streams: Sequence[Stream], groups: Sequence[Group], answers: Sequence[Any]) -> None:
+    def __init__(self, streams: Sequence[BatchStream], groups: Sequence[Group], answers: Sequence[Any]) -> None:
         self.streams, self.groups = streams, groups
         parts = {name: [getattr(stream.examples, name) for stream in streams] for name in Split._fields}
         parts["teacher_logits"] = [None if one is None else one.epochs[0] for one in answers]

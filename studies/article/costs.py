@@ -57,7 +57,7 @@ def learners(data: kdlearn.Dataset, teacher: torch.nn.Module, logits: Tensor) ->
     }
 
     def learning(strategy: kdlearn.Strategy, answers: object) -> Callable[[], object]:
-        stream = kdlearn.Stream(data.train, BATCH_SIZE, seed=0, answers=answers)
+        stream = kdlearn.BatchStream(data.train, BATCH_SIZE, seed=0, answers=answers)
         return lambda: kdlearn.train(STUDENT(), stream, strategy, num_epochs=EPOCHS, progress=False)
 
     return {name: learning(*kind) for name, kind in kinds.items()}

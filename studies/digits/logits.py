@@ -22,8 +22,8 @@ VIEWS = kdlearn.Views(pixels=1, flip=False, border="darkest")
 def trained_networks(data: Dataset) -> dict[str, nn.Module]:
     """By name: 10 epochs on shifted images; 300 updates on the teacher's soft labels; 3,000 on ground truth."""
     teacher, student, long = (kdlearn.seeded(build, 0) for build in (kdlearn.small_convnet, STUDENT, STUDENT))
-    shifted = kdlearn.Stream(data.train, BATCH_SIZE, seed=0, inputs=VIEWS.of(data))
-    plain, quiet = kdlearn.Stream(data.train, BATCH_SIZE, seed=0), {"progress": False}
+    shifted = kdlearn.BatchStream(data.train, BATCH_SIZE, seed=0, inputs=VIEWS.of(data))
+    plain, quiet = kdlearn.BatchStream(data.train, BATCH_SIZE, seed=0), {"progress": False}
     kdlearn.train(teacher, shifted, kdlearn.GroundTruth(), num_epochs=10, optimizer=kdlearn.Adam(1e-3), **quiet)
     options = {"num_epochs": 15, "batch_size": BATCH_SIZE, **quiet}
     kdlearn.distill(teacher, student, data, strategy=kdlearn.SoftLabels(2.0), **options)

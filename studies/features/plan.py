@@ -58,7 +58,7 @@ from kdlearn import (
     SoftLabels,
     Strategy,
 )
-from kdlearn.data.batches import Stream
+from kdlearn.data.batches import BatchStream
 from kdlearn.data.files import write_json
 from kdlearn.formulas.intervals import Interval
 from kdlearn.training.answers import LiveAnswers, StoredAnswers
@@ -162,7 +162,7 @@ def seconds_of_update(strategy: Strategy, repeats: int) -> float:
     """The median of so many updates of one student, on one thread."""
     data, machine = digits(0), Machine(threads=1)
     answers = answers_for(strategy, untrained(0, data), data)
-    stream, times = Stream(data.train, BATCH_SIZE, seed=0, answers=answers), []
+    stream, times = BatchStream(data.train, BATCH_SIZE, seed=0, answers=answers), []
     learner = OneNetwork(kdlearn.seeded(STUDENT, 0), strategy, machine, lambda: stream(0))
     stepper = kdlearn.Adam().optimizer(learner.whole)
     with machine.threading():

@@ -90,7 +90,7 @@ from kdlearn import (
     predict,
     sampled_text,
 )
-from kdlearn.data.batches import Stream
+from kdlearn.data.batches import BatchStream
 from kdlearn.data.dataset import Dataset, Split
 from kdlearn.data.files import read_table, read_tensors, write_table, write_tensors
 from kdlearn.engine.study import the_executor
@@ -271,7 +271,7 @@ def last_quarter(replicate: int, chosen: Choices, folder: Path) -> pd.DataFrame:
     """A student of soft labels goes on with each of `LAST`."""
     material, rate = Material(replicate, chosen[SMALL_TEACHER].length, folder), chosen[SOFT].rate
     data = material.texts[PIECE]
-    epoch = len(Stream(data.train, BATCH_SIZE, seed=replicate))
+    epoch = len(BatchStream(data.train, BATCH_SIZE, seed=replicate))
     begun = (LONGEST - LAST_EPOCHS * epoch,)
     [student] = kdlearn.trained_networks(
         [material.run(SOFT, ARMS[SOFT], rate, begun, LAST_PART)], material.folder, machine=ONE_CORE
@@ -298,10 +298,10 @@ def own_text(student: nn.Module, material: Material, epoch: int) -> OnPolicy:
     return OnPolicy(student, material.teacher, prompts, **options)
 
 
-def stored_batches(material: Material) -> Stream:
+def stored_batches(material: Material) -> BatchStream:
     train = material.texts[PIECE].train
     answers = StoredAnswers([predict(material.teacher, train.inputs)])
-    return Stream(train, BATCH_SIZE, seed=material.replicate, answers=answers)
+    return BatchStream(train, BATCH_SIZE, seed=material.replicate, answers=answers)
 
 
 def whole_text(replicate: int, chosen: Choices, folder: Path) -> pd.DataFrame:

@@ -94,7 +94,7 @@ def test_a_run_is_trained_first():
     run = Run(DATA, TEACHER, lengths=(30,), batch_size=30)
     table = compare(teacher=run).table
     trained = seeded(TEACHER, 0)
-    stream = kdlearn.Stream(DATA.train, 30, seed=0)
+    stream = kdlearn.BatchStream(DATA.train, 30, seed=0)
     kdlearn.train(trained, [stream(k) for k in range(30)], GroundTruth(), num_epochs=1, seed=0, progress=False)
     assert table.loc[2, "teacher_accuracy"] == accuracy(predict(trained, DATA.test.inputs), DATA.test.labels)
 

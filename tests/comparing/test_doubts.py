@@ -51,7 +51,7 @@ def test_a_builder_that_seeds_itself():
 @pytest.fixture(scope="module")
 def logits():
     data, network = digits(), seeded(TEACHER, 0)
-    train(network, kdlearn.Stream(data.train, 30, seed=0), kdlearn.GroundTruth(), num_epochs=20, progress=False)
+    train(network, kdlearn.BatchStream(data.train, 30, seed=0), kdlearn.GroundTruth(), num_epochs=20, progress=False)
     return predict(network, data.train.inputs)
 
 

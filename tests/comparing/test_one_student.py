@@ -9,7 +9,7 @@ from small import STUDENT, TEACHER, digits, same_weights
 from torch import nn
 
 import kdlearn
-from kdlearn import Dataset, GroundTruth, SoftLabels, Stream, Views, distill, predict, seeded, train
+from kdlearn import BatchStream, Dataset, GroundTruth, SoftLabels, Views, distill, predict, seeded, train
 
 DATA = digits()
 
@@ -23,7 +23,7 @@ def taught(teacher, data=DATA, **options) -> nn.Module:
 def test_it_is_training_on_the_teachers_answers():
     teacher, by_hand = seeded(TEACHER, 1), seeded(STUDENT, 0)
     logits = predict(teacher, DATA.inputs("train"))
-    stream = Stream(DATA.train, 30, seed=0, answers=lambda epoch, rows: {"teacher_logits": logits[rows]})
+    stream = BatchStream(DATA.train, 30, seed=0, answers=lambda epoch, rows: {"teacher_logits": logits[rows]})
     train(by_hand, stream, SoftLabels(2.0), num_epochs=2, seed=0, progress=False)
     before = copy.deepcopy(teacher.train())
     assert same_weights(taught(teacher), by_hand)
@@ -48,7 +48,7 @@ def test_views_are_asked_as_they_are_seen():
     views = Views(pixels=1, flip=False, border="darkest")
     seen = views.of(DATA)
     told = {"inputs": seen, "answers": lambda epoch, rows: {"teacher_logits": predict(teacher, seen(epoch, rows))}}
-    stream = Stream(DATA.train, 30, seed=0, **told)
+    stream = BatchStream(DATA.train, 30, seed=0, **told)
     train(by_hand, stream, SoftLabels(2.0), num_epochs=2, seed=0, progress=False)
     assert same_weights(taught(teacher, views=views), by_hand)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kdcourse.data.stand_in import stand_in
-from kdlearn import Batch, Comparison, Dataset, Machine, Split, Stream, entropy, soft_labels
+from kdlearn import Batch, BatchStream, Comparison, Dataset, Machine, Split, entropy, soft_labels
 from kdlearn.commands.presets import PRESETS, network_named
 from kdlearn.data.files import read_json
 from kdlearn.engine.plan import Plan
@@ -58,7 +58,7 @@ def pair(plan, setting, chosen, number: int = 0):
 
 def first_batch(run) -> torch.Tensor:
     inputs = run.views.of(run.data)
-    return Stream(run.data.train, run.batch_size, seed=run.own_seed, rows=run.rows, inputs=inputs)(0).inputs
+    return BatchStream(run.data.train, run.batch_size, seed=run.own_seed, rows=run.rows, inputs=inputs)(0).inputs
 
 
 def same_weights(one, other) -> bool:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdlearn import Batch, Dataset, Split, Stream, Views
+from kdlearn import Batch, BatchStream, Dataset, Split, Views
 from kdlearn.data.batches import BLOCK, Order, Stretches
 
 sizes, seeds = st.integers(1, 50), st.integers(0, 2**32 - 1)
@@ -45,7 +45,7 @@ def test_every_place_is_as_likely_for_every_row():
 
 @given(size=sizes, batch_size=st.integers(1, 120), seed=seeds, update=st.integers(0, 500))
 def test_a_batch_is_whole_and_a_function_of_seed_and_update(size, batch_size, seed, update):
-    stream, other = (Stream(examples(size), batch_size, seed=seed) for _ in range(2))
+    stream, other = (BatchStream(examples(size), batch_size, seed=seed) for _ in range(2))
     other(update + 1), other(0)
     batch = stream(update)
     assert batch.inputs.shape == batch.labels.shape == (batch_size,)
@@ -57,7 +57,7 @@ def test_a_batch_is_whole_and_a_function_of_seed_and_update(size, batch_size, se
 @given(size=sizes, batch_size=st.integers(1, 120), seed=seeds, update=st.integers(0, 60))
 def test_views_and_answers_are_those_of_each_rows_own_epoch(size, batch_size, seed, update):
     """Where a batch straddles epochs, each row shows the view of its own."""
-    stream = Stream(
+    stream = BatchStream(
         examples(size),
         batch_size,
         seed=seed,
@@ -78,14 +78,14 @@ def test_views_and_answers_are_those_of_each_rows_own_epoch(size, batch_size, se
 @given(size=sizes, batch_size=st.integers(1, 60), data=st.data())
 def test_only_the_rows_that_are_given_are_seen_each_as_often(size, batch_size, data):
     rows = torch.tensor(data.draw(st.lists(st.integers(0, size - 1), min_size=1, unique=True)))
-    stream = Stream(examples(size), batch_size, seed=1, rows=rows)
+    stream = BatchStream(examples(size), batch_size, seed=1, rows=rows)
     seen = torch.cat([stream(update).inputs for update in range(len(rows))])
     assert seen.unique().tolist() == rows.sort().values.tolist()
     assert (seen.bincount(minlength=size)[rows] == batch_size).all()
 
 
 def test_iterated_it_goes_on_where_the_last_epoch_ended():
-    stream, again = (Stream(examples(10), 4, seed=2) for _ in range(2))
+    stream, again = (BatchStream(examples(10), 4, seed=2) for _ in range(2))
     assert len(stream) == 2
     seen = [batch.inputs for _ in range(3) for batch in stream]
     assert all(torch.equal(rows, again(update).inputs) for update, rows in enumerate(seen))
@@ -96,7 +96,7 @@ def test_iterated_it_goes_on_where_the_last_epoch_ended():
 def test_all_that_is_known_about_a_row_comes_with_it():
     labels = torch.arange(40).view(10, 4)
     known, mask = torch.arange(10) % 2 == 0, labels % 3 > 0
-    batch = Stream(Split(torch.arange(10), labels, known, mask), 5, seed=0)(1)
+    batch = BatchStream(Split(torch.arange(10), labels, known, mask), 5, seed=0)(1)
     rows = batch.inputs
     assert isinstance(batch, Batch) and batch.teacher_logits is batch.student_features is batch.trained is None
     assert torch.equal(batch.labels, labels[rows]) and torch.equal(batch.known, known[rows])
@@ -107,14 +107,14 @@ def test_students_of_one_seed_see_the_same_views_in_the_same_order_as_their_teac
     images = torch.randint(256, (9, 1, 6, 6), dtype=torch.uint8)
     views = Views(pixels=1, seed=4).of(Dataset(Split(images), Split(images)))
     told = {"answers": lambda epoch, rows: {"teacher_logits": views(epoch, rows).flatten(1)}}
-    batch = Stream(Split(images), 6, seed=1, inputs=views, **told)(4)
+    batch = BatchStream(Split(images), 6, seed=1, inputs=views, **told)(4)
     assert torch.equal(batch.inputs.flatten(1), batch.teacher_logits)
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_shares_of_processes_are_the_batch(processes):
-    whole = Stream(examples(7), 6, seed=0)
-    parts = [Stream(examples(7), 6, seed=0, share=slice(rank, None, processes)) for rank in range(processes)]
+    whole = BatchStream(examples(7), 6, seed=0)
+    parts = [BatchStream(examples(7), 6, seed=0, share=slice(rank, None, processes)) for rank in range(processes)]
     for update in range(6):
         seen = torch.cat([part(update).inputs for part in parts])
         assert seen.sort().values.tolist() == whole(update).inputs.sort().values.tolist()
@@ -137,7 +137,7 @@ def test_shares_of_processes_are_the_batch(processes):
 )
 def test_what_gives_no_batches_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
-        Stream(**{"examples": examples(10), "batch_size": 4, "seed": 0, **options})
+        BatchStream(**{"examples": examples(10), "batch_size": 4, "seed": 0, **options})
 
 
 @given(ends=st.lists(st.integers(1, 60), min_size=1, max_size=5, unique=True).map(sorted), data=st.data())

@@ -7,9 +7,9 @@ import torch
 from small import SAME, STUDENT, TEACHER, FitNets, digits, same_weights, with_batch_norm, with_dropout
 
 from kdlearn import (
+    BatchStream,
     GroundTruth,
     SoftLabels,
-    Stream,
     TruthWhereKnown,
     Views,
     accuracy,
@@ -86,12 +86,12 @@ def test_a_studys_row_is_the_training_by_hand(build, sample):
     run = Run(DATA, build, SoftLabels(2.0), teacher, (10, 30), seed=1, batch_size=30, sample=sample)
     table = study([run, replace(run, seed=3)])
     asked = seeded(TEACHER, 2)
-    by_hand(asked, Stream(DATA.train, 30, seed=2), GroundTruth(), 40, seed=2)
+    by_hand(asked, BatchStream(DATA.train, 30, seed=2), GroundTruth(), 40, seed=2)
     logits = predict(asked, DATA.train.inputs)
     for length, row in zip((10, 30), table.to_dict("records"), strict=False):
         student = seeded(build, 1)
         told = {"answers": lambda epoch, rows: {"teacher_logits": logits[rows]}, "rows": run.rows}
-        by_hand(student, Stream(DATA.train, 30, seed=1, **told), SoftLabels(2.0), length, seed=1)
+        by_hand(student, BatchStream(DATA.train, 30, seed=1, **told), SoftLabels(2.0), length, seed=1)
         said = predict(student, DATA.test.inputs)
         loss = torch.nn.functional.cross_entropy(said, DATA.test.labels).item()
         assert row["length"] == length and row["rows"] == (sample or 120)
@@ -101,7 +101,7 @@ def test_a_studys_row_is_the_training_by_hand(build, sample):
         assert row["teacher_accuracy"] == accuracy(predict(asked, DATA.test.inputs), DATA.test.labels)
 
 
-def by_hand(network, stream: Stream, strategy, updates: int, seed: int) -> None:
+def by_hand(network, stream: BatchStream, strategy, updates: int, seed: int) -> None:
     batches = [stream(update) for update in range(updates)]
     train(network, batches, strategy, num_epochs=1, seed=seed, progress=False)
 

@@ -7,14 +7,14 @@ import torch
 from small import SAME, STUDENT, TEACHER, digits
 
 import kdlearn
-from kdlearn import Run, SoftLabels, Stream, predict, seeded, train
+from kdlearn import BatchStream, Run, SoftLabels, predict, seeded, train
 
 
 def test_they_are_those_of_the_network_trained_by_hand():
     data = digits()
     [found] = kdlearn.trained_logits([Run(data, TEACHER, lengths=(20,), seed=3, batch_size=30)])
     network = seeded(TEACHER, 3)
-    train(network, Stream(data.train, 30, seed=3), kdlearn.GroundTruth(), num_epochs=5, progress=False)
+    train(network, BatchStream(data.train, 30, seed=3), kdlearn.GroundTruth(), num_epochs=5, progress=False)
     assert set(found) == {"train", "validation", "test"}
     for split, logits in found.items():
         torch.testing.assert_close(logits, predict(network, data.inputs(split)), rtol=1e-4, atol=1e-4)

@@ -26,7 +26,7 @@ def with_dropout():
 def taught():
     data = digits(train=600, test=120)
     teacher = kdlearn.seeded(functools.partial(kdlearn.perceptron, 64, 32, 10), 0)
-    batches = kdlearn.Stream(data.train, 40, seed=0)
+    batches = kdlearn.BatchStream(data.train, 40, seed=0)
     kdlearn.train(teacher, batches, kdlearn.GroundTruth(), num_epochs=12, progress=False)
     return data.test, teacher
 

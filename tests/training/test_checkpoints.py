@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from small import same_weights
 from torch import nn
 
-from kdlearn import Adam, Batch, GroundTruth, NesterovSGD, SoftLabels, Split, Stream, seeded, train
+from kdlearn import Adam, Batch, BatchStream, GroundTruth, NesterovSGD, SoftLabels, Split, seeded, train
 from kdlearn.training.checkpoints import Checkpoint, read_state, write_state
 
 # Any state
@@ -253,12 +253,12 @@ def test_a_checkpoint_of_another_network_or_optimiser_is_refused(checkpoint):
 def test_a_training_by_anything_else_is_refused_without_being_told(tmp_path, other):
     """The settings that nobody passes are the ones that differ."""
     rows = Split(torch.arange(41 * 16).view(41, 16) % 7 - 3.0, torch.arange(41) % 3)
-    stream = functools.partial(Stream, rows.take(torch.arange(40)), 20, seed=0)
+    stream = functools.partial(BatchStream, rows.take(torch.arange(40)), 20, seed=0)
     given = {"network": network(), "batches": stream(), "strategy": GroundTruth(), "optimizer": Adam(0.01)}
     changed = {
         "rate": {"optimizer": Adam(0.010001)},
         "strategy": {"strategy": SoftLabels(2.0)},
-        "rows": {"batches": Stream(rows.take(torch.arange(1, 41)), 20, seed=0)},
+        "rows": {"batches": BatchStream(rows.take(torch.arange(1, 41)), 20, seed=0)},
         "order": {"batches": stream(seed=1)},
         "network": {"network": nn.Sequential(network(), nn.Identity())},
         "settings": {"settings": "those"},

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import multiprocessing, nn
 
-from kdlearn import Dataset, GroundTruth, Machine, NesterovSGD, Split, Stream, Views, seeded, train
+from kdlearn import BatchStream, Dataset, GroundTruth, Machine, NesterovSGD, Split, Views, seeded, train
 from kdlearn.networks.weights import load_weights, save_weights
 from kdlearn.training.processes import joined, rows_of_this_process
 
@@ -21,7 +21,7 @@ def trained(machine: Machine) -> nn.Module:
     images = torch.randint(256, (22, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     examples = Split(images, torch.arange(22) % 3)
     views = Views(pixels=1).of(Dataset(examples, examples, normalise=lambda pixels: pixels.float() / 128 - 1))
-    batches = Stream(examples, 8, seed=1, inputs=views, share=rows_of_this_process())
+    batches = BatchStream(examples, 8, seed=1, inputs=views, share=rows_of_this_process())
     model = seeded(build, 0)
     train(model, batches, GroundTruth(), num_epochs=3, optimizer=NesterovSGD(0.05), machine=machine, progress=False)
     return model

@@ -12,12 +12,12 @@ from torch.utils.data import DataLoader, TensorDataset
 from kdlearn import (
     Adam,
     Batch,
+    BatchStream,
     GroundTruth,
     NesterovSGD,
     SoftLabels,
     Split,
     Strategy,
-    Stream,
     TeachersHardLabels,
     perceptron,
     predict,
@@ -39,8 +39,8 @@ def student(seed: int = 0) -> nn.Module:
     return seeded(lambda: perceptron(4, 8, 2), seed)
 
 
-def stream(batch_size: int = 10, seed: int = 0, **options) -> Stream:
-    return Stream(task(), batch_size, seed=seed, **options)
+def stream(batch_size: int = 10, seed: int = 0, **options) -> BatchStream:
+    return BatchStream(task(), batch_size, seed=seed, **options)
 
 
 fitted = partial(train, progress=False)
@@ -136,7 +136,7 @@ def test_a_seed_gives_the_same_bits_whatever_torchs_numbers_are(build):
     for place, model in enumerate(models):
         torch.manual_seed(place)
         before = torch.get_rng_state()
-        fitted(model, Stream(examples, 10, seed=1), GroundTruth(), num_epochs=3, seed=place // 2)
+        fitted(model, BatchStream(examples, 10, seed=1), GroundTruth(), num_epochs=3, seed=place // 2)
         assert torch.equal(before, torch.get_rng_state()), "torch's own numbers are left alone"
     assert same_weights(models[0], models[1])
     assert same_weights(models[0], models[2]) == (build is with_batch_norm)
@@ -169,7 +169,7 @@ def test_a_loss_that_is_not_finite_stops_with_advice(value, after):
 def test_trap_a_student_learns_in_train_mode_after_every_evaluation():
     model, modes = seeded(with_dropout, 0), []
     model[3].register_forward_hook(lambda module, inputs, output: modes.append(module.training))
-    batches = Stream(Split(torch.randn(30, 64), torch.arange(30) % 10), 15, seed=1)
+    batches = BatchStream(Split(torch.randn(30, 64), torch.arange(30) % 10), 15, seed=1)
     fitted(model, batches, GroundTruth(), num_epochs=2, evaluate=lambda one: one.eval() and {})
     assert modes == [True] * 4 and model.training and all(module.training for module in model.modules())
 

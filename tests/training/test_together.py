@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 from kdlearn import (
     Adam,
     Batch,
+    BatchStream,
     Dataset,
     DecoupledLabels,
     EvenlySpread,
@@ -23,7 +24,6 @@ from kdlearn import (
     SoftLabels,
     SoftLabelsAndGroundTruth,
     StandardisedSoftLabels,
-    Stream,
     TeachersHardLabels,
     TruthWhereKnown,
     Views,
@@ -79,7 +79,7 @@ def double_answers(data: Dataset, seed: int) -> StoredAnswers:
     return StoredAnswers([3 * predict(seeded(in_float64, seed), data.train.inputs).float()])
 
 
-def students_of(strategies: list[Strategy]) -> tuple[list[Stream], list[StoredAnswers]]:
+def students_of(strategies: list[Strategy]) -> tuple[list[BatchStream], list[StoredAnswers]]:
     """Each with a seed, sample and teacher of its own; two data sets, as replicates have."""
     known = torch.arange(40) % 3 > 0
     data = [shapes(seed=seed) for seed in range(2)]
@@ -88,7 +88,7 @@ def students_of(strategies: list[Strategy]) -> tuple[list[Stream], list[StoredAn
     answers = [told[place % 2, place % 3] for place in range(len(strategies))]
     rows = [torch.randperm(40, generator=torch.Generator().manual_seed(place))[:23] for place in range(len(strategies))]
     return [
-        Stream(data[place % 2].train, SIZE, seed=place, rows=rows[place], answers=answers[place])
+        BatchStream(data[place % 2].train, SIZE, seed=place, rows=rows[place], answers=answers[place])
         for place in range(len(strategies))
     ], answers
 
@@ -101,7 +101,7 @@ def together(networks: list[nn.Module], strategies: list[Strategy], streams, ans
     return curve
 
 
-def alone(network: nn.Module, strategy: Strategy, stream: Stream, recipe) -> list:
+def alone(network: nn.Module, strategy: Strategy, stream: BatchStream, recipe) -> list:
     class Updates:
         def __len__(self) -> int:
             return UPDATES
@@ -171,7 +171,7 @@ def test_views_are_made_for_each_and_their_teachers_answer_for_them():
     teacher = seeded(convolutions, 9)
     rows = torch.arange(20)
     answers = [StoredAnswers([predict(teacher, view(epoch, rows)).float() for epoch in range(120)]) for view in views]
-    streams = [Stream(data.train, SIZE, seed=seed, inputs=views[seed], answers=answers[seed]) for seed in range(3)]
+    streams = [BatchStream(data.train, SIZE, seed=seed, inputs=views[seed], answers=answers[seed]) for seed in range(3)]
     networks = [seeded(convolutions, seed) for seed in range(3)]
     together(networks, strategies, streams, answers, Adam(), made=True)
     for seed, strategy in enumerate(strategies):

@@ -19,7 +19,7 @@ class Batch(NamedTuple):
     """What a strategy can read, a row an example; what is not there is None.
 
     `inputs` `(N, …)` · `labels` `(N,)` or `(N, time)` int64, ground truth, or numbers `(N, D)` floating ·
-    `teacher_logits`, the labels' shape and C, of numbers their shape · `known` `(N,)` bool, whose labels are ground
+    `teacher_logits`, the labels' shape and C, of numbers their shape · `labelled` `(N,)` bool, whose labels are ground
     truth · `mask`, of the labels' shape, False where one does not count ·
     `student_features`, `teacher_features`: tuples, one entry a pair of `layers` · `trained`: what `prepare` made.
     The types say Any, since a strategy reads what it has said that it `reads`, and that is there.
@@ -33,7 +33,7 @@ class Batch(NamedTuple):
     inputs: Tensor
     labels: Any = None
     teacher_logits: Any = None
-    known: Any = None
+    labelled: Any = None
     mask: Any = None
     student_features: Any = None
     teacher_features: Any = None

@@ -156,10 +156,10 @@ def with_unlabelled(train: Split, inputs: Tensor) -> Split:
     if train.labels is None:
         raise ValueError("unlabelled goes beside labelled rows; train has no labels itself")
     labels = train.labels.new_full((len(inputs), *train.labels.shape[1:]), UNKNOWN)
-    known = torch.ones(len(train.labels), dtype=torch.bool) if train.known is None else train.known
+    known = torch.ones(len(train.labels), dtype=torch.bool) if train.labelled is None else train.labelled
     mask = None if train.mask is None else torch.ones_like(labels, dtype=torch.bool)
     added = Split(inputs.to(train.inputs.dtype), labels, known.new_zeros(len(inputs)), mask)
-    return Split(*(join([*pair]) for pair in zip(train._replace(known=known), added, strict=True)))
+    return Split(*(join([*pair]) for pair in zip(train._replace(labelled=known), added, strict=True)))
 
 
 def check_alike(examples: Mapping[str, Split]) -> None:

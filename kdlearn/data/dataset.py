@@ -17,7 +17,7 @@ class Split(NamedTuple):
     """Inputs `(N, …)` and what is known about them; what is not there is None.
 
     `labels` are ground truth, `(N,)` or `(N, time)` int64, or numbers that are to be estimated, `(N, D)` floating;
-    `known` `(N,)` bool says which rows' labels may be read (None: all); `mask`, of the labels' shape (of numbers
+    `labelled` `(N,)` bool says which rows' labels may be read (None: all); `mask`, of the labels' shape (of numbers
     `(N,)`), is False where a label does not count, such as padding.
 
     >>> examples = Split(torch.randn(4, 8), torch.tensor([0, 1, 0, 1]))
@@ -27,7 +27,7 @@ class Split(NamedTuple):
 
     inputs: Tensor
     labels: Any = None
-    known: Any = None
+    labelled: Any = None
     mask: Any = None
 
     def take(self, rows: Tensor) -> "Split":
@@ -87,7 +87,7 @@ class Dataset:
         """The same data set on a device."""
         return replace(self, **{name: part.to(device) for name, part in self.splits()})
 
-    def with_known(self, share: float, seed: int = 0) -> "Dataset":
+    def with_labelled(self, share: float, seed: int = 0) -> "Dataset":
         """The same data set, of which only a share of the training labels may be read, drawn by the seed in each class.
 
         What may not be read is not there: those labels become -1. A share that leaves a class without a label, or
@@ -95,7 +95,7 @@ class Dataset:
         """
         labels = self.train.labels
         known = stratified_mask("share", labels, share * len(labels), seed).to(labels.device)
-        return replace(self, train=self.train._replace(labels=torch.where(known, labels, UNKNOWN), known=known))
+        return replace(self, train=self.train._replace(labels=torch.where(known, labels, UNKNOWN), labelled=known))
 
     def splits(self) -> Iterator[tuple[str, Split]]:
         """The name and examples of each split that is there."""

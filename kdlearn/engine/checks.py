@@ -137,8 +137,8 @@ def check_data(run: Run) -> None:
 
 def check_sample(run: Run) -> None:
     train, strategy = run.data.train, run.strategy
-    reads_every_label = "labels" in strategy.reads and "known" not in strategy.reads and run.asks_teacher
-    if reads_every_label and train.known is not None and not bool(train.known.all()):
+    reads_every_label = "labels" in strategy.reads and "labelled" not in strategy.reads and run.asks_teacher
+    if reads_every_label and train.labelled is not None and not bool(train.labelled.all()):
         raise ValueError(
             f"strategy {strategy.name!r} reads the ground truth of every row, which is not known: wrap another one in "
             "TruthWhereKnown(...)"
@@ -147,7 +147,7 @@ def check_sample(run: Run) -> None:
         return
     if train.labels is None or estimates_numbers(run):
         raise ValueError("sample draws by classes, and labels are none: give a Dataset of fewer training rows")
-    there = train.labels if train.known is None or run.asks_teacher else train.labels[train.known]
+    there = train.labels if train.labelled is None or run.asks_teacher else train.labels[train.labelled]
     classes = len(there.unique())
     if not classes <= run.sample <= len(there):
         raise ValueError(f"sample must lie in {classes} … {len(there)}, a row a class at least; got {run.sample}")
@@ -168,7 +168,7 @@ def check_metric(run: Run, classes: int) -> None:
 
 def labels_of(part: Split) -> Tensor:
     """Those that are known and that a mask does not leave out."""
-    known = part if part.known is None else part.take(part.known)
+    known = part if part.labelled is None else part.take(part.labelled)
     return known.labels if known.mask is None else known.labels[known.mask]
 
 

@@ -103,7 +103,7 @@ class Run:
     def rows(self) -> Tensor:
         """The training rows that it sees: all, those whose ground truth it may read, or a sample of them."""
         train = self.data.train
-        known = None if self.asks_teacher else train.known
+        known = None if self.asks_teacher else train.labelled
         rows = torch.arange(len(train.inputs)) if known is None else known.cpu().nonzero().flatten()
         if self.sample is None or self.sample == len(rows):
             return rows

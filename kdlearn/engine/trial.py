@@ -117,7 +117,7 @@ def first_batch(run: Run, classes: int, machine: Machine) -> Batch:
     drawn = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(inputs.device)
     answers = features(run, inputs, machine) if run.strategy.layers else {}
     features_of_teacher = answers.get("teacher_features")
-    return Batch(inputs, train.labels, drawn, train.known, train.mask, teacher_features=features_of_teacher)
+    return Batch(inputs, train.labels, drawn, train.labelled, train.mask, teacher_features=features_of_teacher)
 
 
 def features(run: Run, inputs: Tensor, machine: Machine) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from kdlearn.training.strategy import Strategy
 
 @dataclass(frozen=True)
 class TruthWhereKnown(Strategy):
-    """Cross-entropy with ground truth where `batch.known` says that there is one, another strategy elsewhere.
+    """Cross-entropy with ground truth where `batch.labelled` says that there is one, another strategy elsewhere.
 
     A known label enters at temperature 1. Softened like the others, it would ask the student for logits T times as far
     apart, and T² would multiply its gradient.
@@ -30,7 +30,7 @@ class TruthWhereKnown(Strategy):
     def __post_init__(self) -> None:
         if self.otherwise.layers:
             raise TypeError("otherwise must have no layers: Hint(..., beside=TruthWhereKnown(...)) has both")
-        reads = tuple(dict.fromkeys(("labels", "known", *self.otherwise.reads)))
+        reads = tuple(dict.fromkeys(("labels", "labelled", *self.otherwise.reads)))
         vars(self).update(name=f"{self.otherwise.name}, ground truth where known", reads=reads)
 
     @property
@@ -39,19 +39,19 @@ class TruthWhereKnown(Strategy):
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
         truth = loss_where_known(student_logits, batch)
-        if batch.known is None:
+        if batch.labelled is None:
             return truth
         return torch.where(known_labels(batch), truth, self.otherwise(student_logits, batch))
 
 
 def loss_where_known(student_logits: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy with ground truth, and 0 where there is none."""
-    if batch.known is None:
+    if batch.labelled is None:
         return hard_label_loss(student_logits, batch.labels, reduction="none")
     known = known_labels(batch)
     return torch.where(known, hard_label_loss(student_logits, torch.where(known, batch.labels, 0), reduction="none"), 0)
 
 
 def known_labels(batch: Batch) -> Tensor:
-    """`batch.known` in the labels' dimensions: a row is known with all of its time."""
-    return batch.known.reshape(-1, *[1] * (batch.labels.ndim - 1))
+    """`batch.labelled` in the labels' dimensions: a row is known with all of its time."""
+    return batch.labelled.reshape(-1, *[1] * (batch.labels.ndim - 1))

@@ -86,7 +86,7 @@ class SoftLabels(Softened):
 class SoftLabelsAndGroundTruth(Softened):
     """The teacher's probabilities at a temperature, and the data set's class indices.
 
-    Where `batch.known` says that there is no ground truth, its term is left out, and the other keeps its weight.
+    Where `batch.labelled` says that there is no ground truth, its term is left out, and the other keeps its weight.
 
     >>> batch = Batch(torch.zeros(1, 64), torch.tensor([1]), teacher_logits=torch.tensor([[2.0, -1.0]]))
     >>> SoftLabelsAndGroundTruth(2.0, soft_weight=0.0)(torch.tensor([[0.0, 0.0]]), batch)  # ground truth alone
@@ -96,7 +96,7 @@ class SoftLabelsAndGroundTruth(Softened):
     soft_weight: float = 0.9
     name = "soft labels + ground truth"
     cli_name = "both"
-    reads = ("teacher_logits", "labels", "known")
+    reads = ("teacher_logits", "labels", "labelled")
 
     def __post_init__(self) -> None:
         check_weight("soft_weight", self.soft_weight)

@@ -10,7 +10,7 @@ from kdlearn.data.batches import Batch
 from kdlearn.formulas.arguments import check_mask
 from kdlearn.formulas.labels import DEFAULT_TEMPERATURE, full_precision
 
-HIDDEN = ("labels", "teacher_logits", "known")  # fields that only a strategy which reads them gets
+HIDDEN = ("labels", "teacher_logits", "labelled")  # fields that only a strategy which reads them gets
 
 
 class Strategy:
@@ -95,7 +95,7 @@ def mean_loss(strategy: Strategy, student_logits: Tensor, batch: Batch) -> Tenso
 
 def select_fields(strategy: Strategy, batch: Batch) -> Batch:
     """The batch with what the strategy `reads`; what it has not named is None, so that it cannot be read unnoticed."""
-    missing = [name for name in strategy.reads if name != "known" and getattr(batch, name) is None]
+    missing = [name for name in strategy.reads if name != "labelled" and getattr(batch, name) is None]
     if missing:
         raise ValueError(
             f"strategy {strategy.name!r} reads {', '.join(missing)}, which the batch lacks. What a teacher says comes "

@@ -209,7 +209,7 @@ def runs_beside(
 
 @cache
 def partly_labelled(replicate: int) -> Dataset:
-    return snippets_of(ALL, replicate).with_known(FEW / SNIPPETS, seed=replicate)
+    return snippets_of(ALL, replicate).with_labelled(FEW / SNIPPETS, seed=replicate)
 
 
 def of_choice(data: Dataset, student: Network, name: str, one: Candidate, taught: Any, **options: Any) -> Run:

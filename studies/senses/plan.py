@@ -60,7 +60,7 @@ def spoken(replicate: int) -> Dataset:
 def partly_labelled(replicate: int) -> Dataset:
     """The same, of which 50 recordings have a label that may be read."""
     data = spoken(replicate)
-    return data.with_known(LABELLED / len(data.train.labels), seed=replicate)
+    return data.with_labelled(LABELLED / len(data.train.labels), seed=replicate)
 
 
 pictures = cache(kdlearn.load_digits)

@@ -99,7 +99,7 @@ def test_all_that_is_known_about_a_row_comes_with_it():
     batch = BatchStream(Split(torch.arange(10), labels, known, mask), 5, seed=0)(1)
     rows = batch.inputs
     assert isinstance(batch, Batch) and batch.teacher_logits is batch.student_features is batch.trained is None
-    assert torch.equal(batch.labels, labels[rows]) and torch.equal(batch.known, known[rows])
+    assert torch.equal(batch.labels, labels[rows]) and torch.equal(batch.labelled, known[rows])
     assert torch.equal(batch.mask, mask[rows])
 
 

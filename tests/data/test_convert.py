@@ -105,7 +105,7 @@ def test_numbered_names_are_read_back(names):
 
 def test_unlabelled_rows_go_behind_the_labelled():
     data = dataset_of({"train": (INPUTS, LABELS), "test": (INPUTS, LABELS), "unlabelled": 2 * INPUTS[:5]})
-    assert data.train.known.tolist() == [True] * 12 + [False] * 5
+    assert data.train.labelled.tolist() == [True] * 12 + [False] * 5
     torch.testing.assert_close(data.train.inputs[12:], torch.tensor(2 * INPUTS[:5]).float())
     assert data.train.labels[:12].tolist() == LABELS.tolist() and len(data.train.labels) == 17
 
@@ -179,8 +179,8 @@ def test_examples_in_a_mapping_keep_what_they_say_of_their_rows():
     known, mask = torch.arange(12) < 7, torch.arange(12) % 2 == 0
     part = Split(torch.tensor(INPUTS).float(), torch.tensor(LABELS), known, mask)
     data = dataset_of({"train": part, "test": part, "unlabelled": INPUTS[:3]})
-    assert torch.equal(data.test.known, known) and torch.equal(data.test.mask, mask)
-    assert data.train.known.tolist() == [*known.tolist(), False, False, False]
+    assert torch.equal(data.test.labelled, known) and torch.equal(data.test.mask, mask)
+    assert data.train.labelled.tolist() == [*known.tolist(), False, False, False]
     assert data.train.mask.tolist() == [*mask.tolist(), True, True, True]
 
 

@@ -68,7 +68,7 @@ def test_inputs_are_normalised_rows_of_a_split(small):
 
 def test_the_key_sees_all_that_decides_and_neither_name_nor_device(small, device):
     changed = small.train._replace(inputs=small.train.inputs.flip(0))
-    masked = small.train._replace(known=torch.tensor([True, False]))
+    masked = small.train._replace(labelled=torch.tensor([True, False]))
     others = [
         replace(small, train=changed),
         replace(small, train=masked),
@@ -83,18 +83,18 @@ def test_the_key_sees_all_that_decides_and_neither_name_nor_device(small, device
 
 def test_of_a_data_set_whose_labels_are_few_the_others_are_gone():
     data = load_digits()
-    few = data.with_known(0.1)
-    known, labels = few.train.known, data.train.labels
+    few = data.with_labelled(0.1)
+    known, labels = few.train.labelled, data.train.labels
     assert known.sum() == 120 and len(labels[known].unique()) == 10
     assert torch.equal(few.train.labels[known], labels[known]) and few.train.labels[~known].eq(-1).all()
     assert torch.equal(few.train.inputs, data.train.inputs) and few.key != data.key
-    assert not torch.equal(known, data.with_known(0.1, seed=1).train.known)
+    assert not torch.equal(known, data.with_labelled(0.1, seed=1).train.labelled)
 
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 0.001, 0.999, 1.0, float("nan")])
 def test_a_share_that_leaves_a_class_without_labels_is_refused(share):
     with pytest.raises(ValueError, match="share must give each class a row on both sides"):
-        load_digits().with_known(share)
+        load_digits().with_labelled(share)
 
 
 @pytest.mark.parametrize("rows", [slice(None), slice(0, 3), torch.arange(3)])

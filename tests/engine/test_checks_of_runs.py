@@ -48,7 +48,7 @@ REFUSED = {
         "labels of test to measure on; they are None",
     ),
     "labels of no row known": (
-        {"data": replace(DATA, train=DATA.train._replace(known=torch.zeros(120, dtype=torch.bool)))},
+        {"data": replace(DATA, train=DATA.train._replace(labelled=torch.zeros(120, dtype=torch.bool)))},
         "labels of train must hold at least one that is known",
     ),
 }
@@ -104,7 +104,7 @@ def test_a_trial_leaves_no_trace():
 
 def test_a_row_that_is_not_known_may_carry_any_label():
     known = torch.arange(120) < 60
-    data = replace(DATA, train=DATA.train._replace(labels=torch.where(known, DATA.train.labels, -1), known=known))
+    data = replace(DATA, train=DATA.train._replace(labels=torch.where(known, DATA.train.labels, -1), labelled=known))
     for strategy in (GroundTruth(), SoftLabels(), TruthWhereKnown(SoftLabels())):
         Plan([run(data=data, strategy=strategy, teacher=taught())], Machine())
     with pytest.raises(ValueError, match="wrap another"):

@@ -49,7 +49,7 @@ def test_a_sample_keeps_the_shares_of_the_classes_and_depends_on_the_seed():
 
 def test_ground_truth_sees_only_rows_whose_labels_are_known():
     known = torch.arange(120) < 70
-    data = replace(DATA, train=DATA.train._replace(known=known))
+    data = replace(DATA, train=DATA.train._replace(labelled=known))
     assert Run(data, STUDENT).rows.tolist() == list(range(70))
     assert len(Run(data, STUDENT, SoftLabels(), torch.zeros(120, 10)).rows) == 120
 
@@ -112,7 +112,7 @@ def test_truth_where_known_reads_no_label_that_is_not_known():
     tables = []
     for filling in (0, 7):
         labels = torch.where(known, DATA.train.labels, filling)
-        data = replace(DATA, train=DATA.train._replace(labels=labels, known=known))
+        data = replace(DATA, train=DATA.train._replace(labels=labels, labelled=known))
         strategy = TruthWhereKnown(SoftLabels(2.0))
         runs = [Run(data, STUDENT, strategy, seeded(TEACHER, 1), (40,), seed=seed) for seed in range(2)]
         tables.append(study(runs))

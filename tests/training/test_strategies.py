@@ -133,7 +133,7 @@ EVERY = [*EXPECTED, *(kind(*NEEDED.get(kind, ())) for kind in FOUND if kind not 
 
 @pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
 def test_a_strategy_reads_what_it_says_and_nothing_else(strategy):
-    batch = BATCH._replace(known=torch.arange(6) < 3)
+    batch = BATCH._replace(labelled=torch.arange(6) < 3)
     declared = Batch(None, **{name: getattr(batch, name) for name in strategy.reads})
     assert torch.equal(strategy(STUDENT, batch), strategy(STUDENT, declared))
 
@@ -168,7 +168,7 @@ def test_many_students_at_once_are_each_by_itself(strategy):
 def test_known_labels_enter_at_temperature_1_whatever_the_others_do(known):
     known = torch.tensor(known)
     labels = torch.where(known, LABELS, -1)  # what is not known is not read
-    batch = BATCH._replace(labels=labels, known=known)
+    batch = BATCH._replace(labels=labels, labelled=known)
     expected = torch.where(known, HARD, soft(4.0))
     torch.testing.assert_close(TruthWhereKnown(SoftLabels(4.0))(STUDENT, batch), expected, rtol=1e-6, atol=1e-7)
 

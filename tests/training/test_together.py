@@ -83,7 +83,7 @@ def students_of(strategies: list[Strategy]) -> tuple[list[BatchStream], list[Sto
     """Each with a seed, sample and teacher of its own; two data sets, as replicates have."""
     known = torch.arange(40) % 3 > 0
     data = [shapes(seed=seed) for seed in range(2)]
-    data = [replace(one, train=one.train._replace(known=known)) for one in data]
+    data = [replace(one, train=one.train._replace(labelled=known)) for one in data]
     told = {(which, seed): double_answers(data[which], seed) for which in range(2) for seed in range(3)}
     answers = [told[place % 2, place % 3] for place in range(len(strategies))]
     rows = [torch.randperm(40, generator=torch.Generator().manual_seed(place))[:23] for place in range(len(strategies))]
@@ -288,7 +288,7 @@ APART = [
     (TruthWhereKnown(SoftLabels(2.0)), TruthWhereKnown(SoftLabels(2.0000001))),
     (Weighted([0.4, 1.0, 1.0]), Weighted([0.40001, 1.0, 1.0])),
     (powers_of(1.0)(1.0), powers_of(2.0)(1.0)),
-    (Reading("labels"), Reading("known")),
+    (Reading("labels"), Reading("labelled")),
 ]
 
 

@@ -66,9 +66,9 @@ def demo(replicates: int = 10, seeds: int = 10, *, progress: bool = False, **whe
     runs = [run for replicate in range(replicates) for run in runs_of(replicate, seeds)]
     # Two processes would start more slowly than they train: one, on all cores.
     table = study(runs, machine=where.pop("machine", Machine()), progress=progress, **where)
-    comparison = Comparison(table.drop(columns=["rows", "learning_rate"]), against=GroundTruth.name)
+    comparison = Comparison(table.drop(columns=["rows", "learning_rate"]), baseline=GroundTruth.name)
     notes = [note for note in notes_of(comparison) if "teacher" not in note]
-    return Comparison(comparison.table, against=GroundTruth.name, notes=tuple(notes))
+    return Comparison(comparison.table, baseline=GroundTruth.name, notes=tuple(notes))
 
 
 def finding(comparison: Comparison) -> str:

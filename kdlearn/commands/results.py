@@ -38,7 +38,7 @@ def comparison_in(folder: Path) -> "Comparison":
 def combined(found: Sequence["Comparison"]) -> "Comparison":
     """Several comparisons as one; a ValueError for other data, another measure, or runs that are there twice."""
     first, table = found[0], joined(found)
-    if any((one.metric, one.against) != (first.metric, first.against) for one in found):
+    if any((one.metric, one.baseline) != (first.metric, first.baseline) for one in found):
         raise ValueError("the folders must hold the same measure, compared with the same strategy; they do not")
     twice = table[table.duplicated(identity(first, table))]
     if len(twice):
@@ -75,7 +75,7 @@ def in_parts(comparison: "Comparison") -> str:
 
 
 def differing(comparison: "Comparison") -> list[str]:
-    rows = comparison.table[comparison.table["strategy"] == comparison.against]
+    rows = comparison.table[comparison.table["strategy"] == comparison.baseline]
     names = [one for one in comparison.settings if one not in FOLLOWS and rows[one].nunique(dropna=False) > 1]
     lacking = set(comparison.lengths) - set(rows["length"])  # where there is nothing to compare with
     return [*names, "length"] if lacking and len(rows) else names

@@ -30,7 +30,7 @@ def compare(
     seeds: Iterable[int] = range(10),
     lengths: Sequence[int] = (300,),
     replicates: int | Iterable[int] | None = None,
-    against: str = "ground truth",
+    baseline: str = "ground truth",
     choose: Choice | Mapping[str, Sequence[Strategy]] | None = None,
     metric: Metric = accuracy,
     optimizer: Optimizer = Adam(),
@@ -57,7 +57,7 @@ def compare(
         seeds: of the students. Runs of one teacher, seed and length are paired: the same first weights, the same order.
         lengths: numbers of updates at which each student is measured.
         replicates: how often all is repeated, each time with a teacher (and a split) of its own.
-        against: the strategy that others are compared with.
+        baseline: the strategy that others are compared with.
         choose: candidates for each arm, scored on validation with other seeds than the reported ones.
         metric: `metric(logits, labels)`, a float; with an attribute `share = True` it is shown in points. With `choose`
             it must be a share or have an attribute `smaller_is_better`, True or False.
@@ -86,14 +86,14 @@ def compare(
     if not isinstance(lengths, Iterable):
         raise TypeError(f"lengths must be several numbers of updates, such as ({lengths},); got {lengths!r}")
     question = Question(
-        student, strategies, data, teacher, seeds, whole(lengths), replicates, against, metric, optimizer,
+        student, strategies, data, teacher, seeds, whole(lengths), replicates, baseline, metric, optimizer,
         batch_size, sample, views, answers,
     )  # fmt: skip
     where = {"machine": machine, "executor": executor, "workers": workers, "progress": progress}
     choice = choose if isinstance(choose, Choice | None) else Choice(choose)
     chosen, scores = choose_settings(question, choice, folder, where) if choice else (None, None)
     table = study(list(question.runs(chosen)), folder, **where)
-    comparison = Comparison(table, question.metric_name, getattr(metric, "share", False), against, scores=scores)
+    comparison = Comparison(table, question.metric_name, getattr(metric, "share", False), baseline, scores=scores)
     first, arms = question.replicates[0], [one for some in question.strategies.values() for one in some]
     asked = question.teachers(first) if any(one.asks_teacher for one in arms) else {}
     notes = [

@@ -29,7 +29,7 @@ class Comparison:
             column `metric` on.
         metric: the column that differences are about.
         share: whether the metric is a share, which is shown in points.
-        against: the strategy that others are compared with.
+        baseline: the strategy that others are compared with.
         notes: what a reader needs to know and would not ask.
         scores: of each candidate on validation, where something was chosen.
 
@@ -45,7 +45,7 @@ class Comparison:
     table: pd.DataFrame
     metric: str = "accuracy"
     share: bool = True
-    against: str = "ground truth"
+    baseline: str = "ground truth"
     notes: tuple[str, ...] = ()
     scores: pd.DataFrame | None = field(default=None)
 
@@ -73,7 +73,7 @@ class Comparison:
 
         Args:
             a, b: the name of a strategy, or columns and their values, such as `{"strategy": "soft labels",
-                "temperature": 2.0}`; `b` is `against` if it is not said.
+                "temperature": 2.0}`; `b` is `baseline` if it is not said.
             length: number of updates; the longest unless told.
             where: further columns, for both sides where they have them.
 
@@ -84,7 +84,7 @@ class Comparison:
         if missing := int(pairs["value"].isna().sum()):
             raise ValueError(
                 f"{self.metric} must be a number in every run; in {missing} of {len(pairs)} pairs of {a} and "
-                f"{self.against if b is None else b} it is NaN. Leave such runs out of the table, and say so, or let "
+                f"{self.baseline if b is None else b} it is NaN. Leave such runs out of the table, and say so, or let "
                 "the metric say what 0 / 0 is"
             )
         return interval_of(pairs)
@@ -97,7 +97,7 @@ class Comparison:
         return means_of(self.differences(a, b, length, where))
 
     def differences(self, a: Arm, b: Arm | None, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
-        pairs = self.pairs(a, self.against if b is None else b, length, where)
+        pairs = self.pairs(a, self.baseline if b is None else b, length, where)
         return pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"]))
 
     @property
@@ -161,7 +161,7 @@ class Comparison:
         return names
 
     def summary(self, length: int | None = None) -> pd.DataFrame:
-        """A row an arm: `arm`, `value` and `difference` to `against` as intervals, and how many of what."""
+        """A row an arm: `arm`, `value` and `difference` to `baseline` as intervals, and how many of what."""
         return pd.DataFrame(self.arms(length))
 
     def arms(self, length: int | None = None) -> list[dict[str, Any]]:
@@ -182,7 +182,7 @@ class Comparison:
     def pairs_with_reference(self, arm: str, length: int) -> pd.DataFrame | None:
         """None for the reference itself, and where there is no single one."""
         at_length = self.table["length"] == length
-        reference = self.labels[at_length & (self.table["strategy"] == self.against)].unique()
+        reference = self.labels[at_length & (self.table["strategy"] == self.baseline)].unique()
         if len(reference) != 1 or arm == reference[0]:
             return None
         return self.differences(arm, reference[0], length, {})
@@ -213,7 +213,7 @@ class Comparison:
 
     def save(self, path: str | Path) -> None:
         """One Parquet file, whole or not there."""
-        about = {"metric": self.metric, "share": self.share, "against": self.against, "notes": " | ".join(self.notes)}
+        about = {"metric": self.metric, "share": self.share, "baseline": self.baseline, "notes": " | ".join(self.notes)}
         columns: dict[str, Any] = {f"about_{name}": value for name, value in about.items()}
         if self.scores is not None:  # in the first row alone: long texts would be decoded once for every row
             scores = self.scores.to_json(orient="split", double_precision=15)
@@ -224,11 +224,12 @@ class Comparison:
     def load(cls, path: str | Path) -> "Comparison":
         """What `save` wrote; a damaged file is a ValueError."""
         table = read_table(Path(path), "comparison")
-        about = {name: table.pop(f"about_{name}").iloc[0] for name in ("metric", "share", "against", "notes", "scores")}
+        named = ("metric", "share", "baseline", "notes", "scores")
+        about = {name: table.pop(f"about_{name}").iloc[0] for name in named}
         notes = tuple(filter(None, about["notes"].split(" | ")))
         as_written: dict[str, Any] = {"orient": "split", "dtype": False, "convert_axes": False}
         scores = pd.read_json(StringIO(about["scores"]), **as_written) if about["scores"] else None
-        return cls(table, about["metric"], bool(about["share"]), about["against"], notes, scores)
+        return cls(table, about["metric"], bool(about["share"]), about["baseline"], notes, scores)
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -271,7 +272,7 @@ class Comparison:
     def heading(self) -> str:
         unit = f"{self.metric} in %" if self.share else self.metric
         points = "in points, " if self.share else ""
-        return f"{unit}; difference to {self.against} {points}paired; ± 95 % interval over {self.over()}"
+        return f"{unit}; difference to {self.baseline} {points}paired; ± 95 % interval over {self.over()}"
 
     def over(self) -> str:
         """What the intervals cover."""

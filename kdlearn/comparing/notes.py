@@ -81,10 +81,10 @@ def about_teachers(comparison: Comparison, sign: int | None) -> Iterator[str]:
         return
     yield f"the teacher's own {comparison.metric}: {own:.{comparison.digits}f}."
     last = at_the_end(comparison)
-    alone = comparison.scale * last.loc[last["strategy"] == comparison.against, comparison.metric].mean()
+    alone = comparison.scale * last.loc[last["strategy"] == comparison.baseline, comparison.metric].mean()
     if sign is not None and sign * own <= sign * alone:
         yield (
-            f"the teacher ({own:.{comparison.digits}f}) is no better than the student by {comparison.against} "
+            f"the teacher ({own:.{comparison.digits}f}) is no better than the student by {comparison.baseline} "
             f"({alone:.{comparison.digits}f})."
         )
 
@@ -95,12 +95,12 @@ def about_labels(comparison: Comparison) -> Iterator[str]:
         gain = row["difference"]
         if gain is not None and gain.mean == gain.half_width == 0 and same_loss(comparison, row["arm"]):
             same = "on these rows, with these settings, they are the same labels"
-            yield f"{row['arm']} and {comparison.against} never differ: {same}."
+            yield f"{row['arm']} and {comparison.baseline} never differ: {same}."
 
 
 def same_loss(comparison: Comparison, arm: str) -> bool:
     """Whether the losses of an arm and of the reference are equal in every pair, but for rounding."""
-    rows, others = (comparison.rows_of(one, None, {}) for one in (arm, comparison.against))
+    rows, others = (comparison.rows_of(one, None, {}) for one in (arm, comparison.baseline))
     pairs = paired(rows, others, "loss")
     return bool((pairs["value_a"] - pairs["value_b"]).abs().max() < ROUNDING)
 
@@ -120,13 +120,13 @@ def about_seeds(comparison: Comparison) -> Iterator[str]:
 def about_length(comparison: Comparison) -> Iterator[str]:
     """Whether the reference has been trained for long enough to be compared with."""
     last = comparison.lengths[-1]
-    rows = comparison.table[comparison.table["strategy"] == comparison.against]
+    rows = comparison.table[comparison.table["strategy"] == comparison.baseline]
     means = rows.groupby("length")[comparison.metric].mean() * comparison.scale
     half = [length for length in comparison.lengths if length <= last / 2]
     if half and comparison.share and means[last] - means[half[-1]] >= STILL_RISING:
         gain = means[last] - means[half[-1]]
         yield (
-            f"{comparison.against} still gained {gain:.1f} points between {half[-1]:,} and {last:,} updates: what is "
+            f"{comparison.baseline} still gained {gain:.1f} points between {half[-1]:,} and {last:,} updates: what is "
             f"found holds up to {last:,} updates."
         )
     elif not half and last < SHORT_TRAINING:

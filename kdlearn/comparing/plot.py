@@ -46,6 +46,6 @@ def gains(comparison: Any, ax: Axes, length: int | None = None) -> Axes:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.axvline(0, color="grey", linestyle="--", linewidth=1)
     unit = f"points of {comparison.metric}" if comparison.share else comparison.metric
-    ax.set_xlabel(f"{unit} above {comparison.against}, 95 % interval over {comparison.over()}")
+    ax.set_xlabel(f"{unit} above {comparison.baseline}, 95 % interval over {comparison.over()}")
     ax.grid(axis="x", alpha=0.3)
     return ax

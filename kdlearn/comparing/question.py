@@ -27,7 +27,7 @@ class Question:
     given_seeds: Iterable[int]
     lengths: tuple[int, ...]
     given_replicates: int | Iterable[int] | None
-    against: str
+    baseline: str
     metric: Metric
     optimizer: Optimizer
     given_batch_size: int | None
@@ -44,11 +44,11 @@ class Question:
             check_strategy(name, one)
             if any(name == other and repr(one.settings) == repr(two.settings) for other, two in pairs[:place]):
                 raise ValueError(f"two strategies named {name!r} have the same settings: give a mapping of names")
-        if self.against == GroundTruth.name and self.against not in [name for name, _ in pairs]:
+        if self.baseline == GroundTruth.name and self.baseline not in [name for name, _ in pairs]:
             pairs.insert(0, (GroundTruth.name, GroundTruth()))
-        if self.against not in [name for name, _ in pairs]:
+        if self.baseline not in [name for name, _ in pairs]:
             raise ValueError(
-                f"against must name one of the strategies, {[name for name, _ in pairs]}; got {self.against!r}"
+                f"baseline must name one of the strategies, {[name for name, _ in pairs]}; got {self.baseline!r}"
             )
         found: dict[str, list[Strategy]] = {}
         for name, one in pairs:

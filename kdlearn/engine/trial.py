@@ -164,7 +164,7 @@ def way_out(run: Run) -> str:
 def way_for_numbers(run: Run) -> str:
     return estimates_numbers(run) * (
         "Labels are numbers: TrueValues, TeachersValues and BoundedByTeacher take them, with "
-        "metric=kdlearn.mean_squared_error and, in compare, against='true values'"
+        "metric=kdlearn.mean_squared_error and, in compare, baseline='true values'"
     )
 
 

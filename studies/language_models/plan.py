@@ -346,7 +346,7 @@ def keep(record: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """The record with the rows of a further unit of work, written whole."""
     columns = [found.reindex(columns=KEPT)] if record.empty else [record, found.reindex(columns=KEPT)]
     table = pd.concat(columns, ignore_index=True)
-    Comparison(table, "loss", share=False, against=TRUTH).save(RECORD)
+    Comparison(table, "loss", share=False, baseline=TRUTH).save(RECORD)
     return table
 
 

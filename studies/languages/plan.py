@@ -177,7 +177,7 @@ def question_of(size: int, replicates: Sequence[int], seeds: Iterable[int], num_
         given_seeds=seeds,
         lengths=(num_updates,),
         given_replicates=replicates,
-        against=TRUTH,
+        baseline=TRUTH,
         metric=kdlearn.accuracy,
         optimizer=kdlearn.Adam(),
         given_batch_size=BATCH_SIZE,

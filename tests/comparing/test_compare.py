@@ -182,11 +182,11 @@ def test_strategies_may_be_a_list_a_mapping_or_one_and_ground_truth_is_added():
 
 def test_against_another_strategy_ground_truth_is_not_added():
     hard = TeachersHardLabels()
-    comparison = compare(strategies=[hard, SoftLabels()], against=hard.name)
+    comparison = compare(strategies=[hard, SoftLabels()], baseline=hard.name)
     assert comparison.table["strategy"].unique().tolist() == [hard.name, "soft labels"]
     assert comparison.summary().loc[0, "difference"] is None
-    with pytest.raises(ValueError, match=r"against must name one of the strategies, \['soft labels'\]; got 'none'"):
-        compare(against="none")
+    with pytest.raises(ValueError, match=r"baseline must name one of the strategies, \['soft labels'\]; got 'none'"):
+        compare(baseline="none")
 
 
 def test_own_strategies_of_every_kind_beside_each_other():
@@ -485,7 +485,7 @@ def test_teachers_may_be_named_by_numbers():
 def test_a_training_that_diverges_stops_nothing_but_itself(student):
     """Of two students one is taught by a teacher whose numbers are too large for it."""
     strategies = {"wild": Raised(3000.0), "tame": Raised(0.1)}
-    comparison = compare(student, strategies, lengths=(1, 40), optimizer=NesterovSGD(0.1), against="tame")
+    comparison = compare(student, strategies, lengths=(1, 40), optimizer=NesterovSGD(0.1), baseline="tame")
     lost = comparison.table.groupby("strategy")["loss"].apply(lambda found: found.isna().any())
     assert lost["wild"] and not lost["tame"]
     assert comparison.table.loc[comparison.table["strategy"] == "tame", "accuracy"].notna().all()

@@ -206,7 +206,7 @@ def test_a_comparison_comes_back_whole_from_its_file(tmp_path, share):
     before.save(tmp_path / "a.parquet")
     after = Comparison.load(tmp_path / "a.parquet")
     pd.testing.assert_frame_equal(before.table, after.table)
-    assert (after.metric, after.share, after.against, after.notes) == ("accuracy", share, HARD, before.notes)
+    assert (after.metric, after.share, after.baseline, after.notes) == ("accuracy", share, HARD, before.notes)
     assert str(after) == str(before) and after.difference(SOFT_2) == before.difference(SOFT_2)
     content = bytearray((tmp_path / "a.parquet").read_bytes())
     content[len(content) // 2] ^= 1
@@ -246,7 +246,7 @@ def test_large_numbers_do_not_touch():
     shared = {"teacher": "", "replicate": 0, "seed": [0, 1, 2], "length": 5}
     values = {"one": [971_585.1, 972_000.2, 973_000.5], "other": [71_585.1, 72_000.2, 73_900.5]}
     rows = [pd.DataFrame({"strategy": name, **shared, "error": found}) for name, found in values.items()]
-    lines = str(Comparison(pd.concat(rows), "error", share=False, against="one")).splitlines()
+    lines = str(Comparison(pd.concat(rows), "error", share=False, baseline="one")).splitlines()
     assert any(re.search(r"other +\S+ ± \S+ +\S+ ± \S+$", line) for line in lines)
 
 

@@ -34,7 +34,7 @@ def surface(size: int) -> Split:
 
 DATA = Dataset(surface(80), surface(60), surface(40), name="a surface")
 STUDENT, BIG = partial(perceptron, 4, 5, 1), partial(perceptron, 4, 32, 1)
-OPTIONS = {"against": "true values", "metric": mean_squared_error, "seeds": range(2), "lengths": (20,)}
+OPTIONS = {"baseline": "true values", "metric": mean_squared_error, "seeds": range(2), "lengths": (20,)}
 
 
 def test_each_strategy_by_its_formula():
@@ -68,7 +68,7 @@ def test_a_teacher_that_only_answers_is_asked_for_numbers():
 @pytest.mark.parametrize(
     ("data", "strategy", "said"),
     [
-        (DATA, GroundTruth(), "Labels are numbers: TrueValues.*against=.true values"),
+        (DATA, GroundTruth(), "Labels are numbers: TrueValues.*baseline=.true values"),
         (replace(DATA, train=DATA.train._replace(labels=DATA.train.labels[:, 0])), TrueValues(), r"unsqueeze\(1\)"),
         (replace(DATA, train=DATA.train._replace(labels=DATA.train.labels / 0)), TrueValues(), "finite numbers"),
     ],

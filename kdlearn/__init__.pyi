@@ -43,21 +43,11 @@ from .formulas.losses import kl_divergence as kl_divergence
 from .formulas.losses import logit_matching_loss as logit_matching_loss
 from .formulas.losses import reverse_kl_loss as reverse_kl_loss
 from .formulas.losses import soft_label_loss as soft_label_loss
-from .formulas.many_labels import binary_distillation_loss as binary_distillation_loss
-from .formulas.many_labels import label_f1 as label_f1
-from .formulas.many_labels import mean_average_precision as mean_average_precision
-from .formulas.many_labels import mean_label_f1 as mean_label_f1
-from .formulas.many_labels import yes_or_no as yes_or_no
 from .formulas.metrics import accuracy as accuracy
 from .formulas.metrics import agreement as agreement
 from .formulas.metrics import expected_calibration_error as expected_calibration_error
 from .formulas.metrics import macro_f1 as macro_f1
 from .formulas.metrics import macro_recall as macro_recall
-from .formulas.regression import mean_squared_error as mean_squared_error
-from .formulas.regression import regression_distillation_loss as regression_distillation_loss
-from .formulas.token_losses import skewed_kl_loss as skewed_kl_loss
-from .formulas.token_losses import skewed_reverse_kl_loss as skewed_reverse_kl_loss
-from .formulas.token_losses import top_k_loss as top_k_loss
 from .networks.airbench import airbench as airbench
 from .networks.airbench import whiten as whiten
 from .networks.basic import YesOrNo as YesOrNo
@@ -84,11 +74,6 @@ from .training.machine import best_machine as best_machine
 from .training.optimizers import Adam as Adam
 from .training.optimizers import NesterovSGD as NesterovSGD
 from .training.outputs import predict as predict
-from .training.regression_strategies import BoundedByTeacher as BoundedByTeacher
-from .training.regression_strategies import TeachersValues as TeachersValues
-from .training.regression_strategies import TrueValues as TrueValues
-from .training.sampled_text import OnPolicy as OnPolicy
-from .training.sampled_text import sampled_text as sampled_text
 from .training.strategies import DecoupledLabels as DecoupledLabels
 from .training.strategies import EvenlySpread as EvenlySpread
 from .training.strategies import GroundTruth as GroundTruth
@@ -101,10 +86,6 @@ from .training.strategies import SoftLabelsAndGroundTruth as SoftLabelsAndGround
 from .training.strategies import StandardisedSoftLabels as StandardisedSoftLabels
 from .training.strategies import TeachersHardLabels as TeachersHardLabels
 from .training.strategy import Strategy as Strategy
-from .training.token_strategies import SkewedDivergence as SkewedDivergence
-from .training.token_strategies import SkewedReverseDivergence as SkewedReverseDivergence
-from .training.token_strategies import TeachersSampledLabels as TeachersSampledLabels
-from .training.token_strategies import TopK as TopK
 
 __version__: str
 ENGINE: int

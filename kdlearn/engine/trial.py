@@ -163,8 +163,8 @@ def way_out(run: Run) -> str:
 
 def way_for_numbers(run: Run) -> str:
     return estimates_numbers(run) * (
-        "Labels are numbers: TrueValues, TeachersValues and BoundedByTeacher take them, with "
-        "metric=kdlearn.mean_squared_error and, in compare, baseline='true values'"
+        "Labels are numbers: the strategies of kdlearn.training.regression_strategies take them, with "
+        "metric=kdlearn.formulas.regression.mean_squared_error and, in compare, baseline='true values'"
     )
 
 

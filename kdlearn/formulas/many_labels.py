@@ -13,6 +13,8 @@ from kdlearn.formulas.losses import distillation_loss
 from kdlearn.formulas.metrics import share
 from kdlearn.formulas.preparation import Reduction
 
+__all__ = ["binary_distillation_loss", "label_f1", "mean_average_precision", "mean_label_f1", "yes_or_no"]
+
 
 def yes_or_no(logits: Tensor) -> Tensor:
     """The logits z of questions, `(…)`, as logits of two classes: (0, z).

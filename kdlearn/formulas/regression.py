@@ -15,6 +15,8 @@ from kdlearn.formulas.labels import full_precision
 from kdlearn.formulas.metrics import smaller_is_better
 from kdlearn.formulas.preparation import Reduction, reduced
 
+__all__ = ["mean_squared_error", "regression_distillation_loss"]
+
 
 def regression_distillation_loss(
     student_outputs: Tensor,

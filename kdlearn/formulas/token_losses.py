@@ -19,6 +19,8 @@ from kdlearn.formulas.arguments import check_logits, check_weight
 from kdlearn.formulas.divergences import bucketed, kl, log_mixture, log_softmax, scaled
 from kdlearn.formulas.preparation import Reduction, comparable, reduced
 
+__all__ = ["skewed_kl_loss", "skewed_reverse_kl_loss", "top_k_loss"]
+
 Tail = Literal["bucket", "nothing", "sampled"]
 
 

@@ -11,6 +11,8 @@ from kdlearn.formulas.losses import Reduction
 from kdlearn.formulas.regression import regression_distillation_loss
 from kdlearn.training.strategy import Strategy
 
+__all__ = ["BoundedByTeacher", "TeachersValues", "TrueValues"]
+
 
 def huber_loss(outputs: Tensor, values: Tensor, *, reduction: Reduction) -> Tensor:
     """The distance of outputs from values, ground truth or a teacher's, which is no bound here."""

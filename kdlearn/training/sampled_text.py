@@ -13,6 +13,8 @@ from kdlearn.formulas.labels import soft_labels
 from kdlearn.training.machine import Machine
 from kdlearn.training.outputs import predict
 
+__all__ = ["OnPolicy", "sampled_text"]
+
 Model = Callable[[Tensor], Tensor]
 
 

@@ -11,6 +11,8 @@ from kdlearn.formulas.losses import hard_label_loss
 from kdlearn.formulas.token_losses import Tail, skewed_kl_loss, skewed_reverse_kl_loss, top_k_loss
 from kdlearn.training.strategy import Softened, Strategy
 
+__all__ = ["SkewedDivergence", "SkewedReverseDivergence", "TeachersSampledLabels", "TopK"]
+
 
 @dataclass(frozen=True)
 class SkewedDivergence(Softened):

@@ -76,19 +76,13 @@ from kdlearn import (
     GroundTruth,
     JensenShannon,
     Machine,
-    OnPolicy,
     ReverseDivergence,
     Run,
-    SkewedDivergence,
-    SkewedReverseDivergence,
     SoftLabels,
     Strategy,
     TeachersHardLabels,
-    TeachersSampledLabels,
-    TopK,
     hard_label_loss,
     predict,
-    sampled_text,
 )
 from kdlearn.data.batches import BatchStream
 from kdlearn.data.dataset import Dataset, Split
@@ -96,6 +90,8 @@ from kdlearn.data.files import read_table, read_tensors, write_table, write_tens
 from kdlearn.engine.study import the_executor
 from kdlearn.formulas.intervals import Interval, interval
 from kdlearn.training.answers import StoredAnswers
+from kdlearn.training.sampled_text import OnPolicy, sampled_text
+from kdlearn.training.token_strategies import SkewedDivergence, SkewedReverseDivergence, TeachersSampledLabels, TopK
 
 RECORD, TUNING = (Path(__file__).with_name(name) for name in ("comparison.parquet", "tuning.parquet"))
 REPLICATES, TUNED_ON = range(6000, 6005), range(6006, 6007)

@@ -37,9 +37,10 @@ from torch import Tensor, nn
 
 import kdcourse
 import kdlearn
-from kdlearn import Dataset, GroundTruth, Run, SoftLabels, TeachersHardLabels, YesOrNo, mean_average_precision
+from kdlearn import Dataset, GroundTruth, Run, SoftLabels, TeachersHardLabels, YesOrNo
 from kdlearn.data.dataset import generator_of
 from kdlearn.formulas.intervals import Interval, interval
+from kdlearn.formulas.many_labels import mean_average_precision, yes_or_no
 
 RECORD = Path(__file__).with_name("comparison.parquet")
 REPLICATES, SEEDS, LENGTHS, PICTURES, BATCH_SIZE, RATE = range(5000, 5016), range(4), (300, 1000, 3000), 120, 60, 3e-3
@@ -92,7 +93,7 @@ def shuffled(logits: Tensor, seed: int) -> Tensor:
     said = (score > 0).to(keys.dtype)
     places = (said + keys).argsort(dim=1)  # first all places of no, in an order that is drawn, then those of yes
     sources = (said + torch.rand(score.shape, generator=generator_of(seed, 10))).argsort(dim=1)
-    return kdlearn.yes_or_no(torch.zeros_like(score).scatter(1, places, score.gather(1, sources)))
+    return yes_or_no(torch.zeros_like(score).scatter(1, places, score.gather(1, sources)))
 
 
 def runs_of(

@@ -10,7 +10,8 @@ from torch import nn
 
 import kdcourse
 import kdlearn
-from kdlearn import Run, SoftLabelsAndGroundTruth, YesOrNo, mean_average_precision
+from kdlearn import Run, SoftLabelsAndGroundTruth, YesOrNo
+from kdlearn.formulas.many_labels import mean_average_precision
 
 DATA = kdcourse.compose_pictures(digits(), {"train": 60, "validation": 20, "test": 40})
 

@@ -10,6 +10,7 @@ from torch import nn
 
 import kdlearn
 from kdlearn import BatchStream, Dataset, GroundTruth, SoftLabels, Views, distill, predict, seeded, train
+from kdlearn.training.regression_strategies import TeachersValues
 
 DATA = digits()
 
@@ -84,7 +85,7 @@ def test_numbers_are_distilled():
     inputs = torch.randn(40, 3)
     examples = kdlearn.Split(inputs, inputs.sum(dim=1, keepdim=True))
     student = seeded(lambda: kdlearn.perceptron(3, 8, 1), 0)
-    options = {"strategy": kdlearn.TeachersValues(), "num_epochs": 100, "batch_size": 10, "progress": False}
+    options = {"strategy": TeachersValues(), "num_epochs": 100, "batch_size": 10, "progress": False}
     curve = distill(lambda inputs: 2 * inputs.sum(dim=1, keepdim=True), student, Dataset(examples, examples), **options)
     assert curve[-1]["loss"] < 0.1 * curve[0]["loss"]
     assert (predict(student, inputs) - 2 * examples.labels).abs().mean() < 0.5

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdlearn import hard_labels, load_digits, yes_or_no
+from kdlearn import hard_labels, load_digits
+from kdlearn.formulas.many_labels import yes_or_no
 
 
 def test_shuffled_answers_keep_hard_labels_and_the_doubt_of_each_picture(script_of):

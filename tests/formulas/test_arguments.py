@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 import torch
+from public import PUBLIC
 from torch.func import grad, vmap
 
 import kdlearn
@@ -22,8 +23,7 @@ MODULES = ("labels", "losses", "token_losses", "metrics")
 def taking(*names: str) -> dict[str, Callable]:
     """The public functions on logits and labels that take arguments of these names; all they need is given."""
     found = {}
-    for name in kdlearn.__all__:
-        function = getattr(kdlearn, name)
+    for name, function in PUBLIC.items():
         if function.__module__ in [f"kdlearn.formulas.{module}" for module in MODULES]:
             takes = inspect.signature(function).parameters
             if takes.keys() >= set(names):

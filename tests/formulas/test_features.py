@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from public import PUBLIC
 from torch import Tensor
 
-import kdlearn
 from kdlearn import (
     attention_maps,
     attention_transfer_loss,
@@ -23,8 +23,8 @@ from kdlearn import (
 GENERATOR = torch.Generator().manual_seed(3)
 STUDENT, TEACHER = torch.randn(2, 5, 4, 2, 3, generator=GENERATOR, dtype=torch.float64)
 WIDE = torch.randn(5, 9, generator=GENERATOR, dtype=torch.float64)
-PUBLIC = [getattr(kdlearn, name) for name in kdlearn.__all__ if name.endswith("_loss")]
-LOSSES = [loss for loss in PUBLIC if "student_features" in inspect.signature(loss).parameters]
+EVERY = [loss for name, loss in PUBLIC.items() if name.endswith("_loss")]
+LOSSES = [loss for loss in EVERY if "student_features" in inspect.signature(loss).parameters]
 each_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
 pairs_of_rows = [(i, j) for i in range(5) for j in range(5) if i != j]
 

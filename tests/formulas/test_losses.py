@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from public import PUBLIC
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, grad_and_value, jacfwd, vmap
 
-import kdlearn
 from kdlearn import (
     decoupled_loss,
     distillation_loss,
@@ -29,6 +29,7 @@ from kdlearn import (
     soft_label_loss,
 )
 from kdlearn.formulas.arguments import LooksLikeProbabilities
+from kdlearn.formulas.many_labels import binary_distillation_loss
 
 SETTINGS = {"soft_weight": 0.7, "teacher_share": 0.3, "share": 0.3, "k": 1}  # others than the defaults
 
@@ -45,9 +46,9 @@ def called_alike(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return called
 
 
-PUBLIC = [getattr(kdlearn, name) for name in kdlearn.__all__ if name.endswith("_loss")]
-ON_LOGITS = [loss for loss in PUBLIC if {"student_logits", "mask"} <= set(inspect.signature(loss).parameters)]
-LOSSES = {loss.__name__: called_alike(loss) for loss in ON_LOGITS if loss is not kdlearn.binary_distillation_loss}
+EVERY = [loss for name, loss in PUBLIC.items() if name.endswith("_loss")]
+ON_LOGITS = [loss for loss in EVERY if {"student_logits", "mask"} <= set(inspect.signature(loss).parameters)]
+LOSSES = {loss.__name__: called_alike(loss) for loss in ON_LOGITS if loss is not binary_distillation_loss}
 LOSSES["top_k_loss without a tail"] = functools.partial(LOSSES["top_k_loss"], tail="nothing")
 each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 TEMPERATURES = (0.5, 1.0, 4.0, 20.0)

@@ -7,11 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from kdlearn import (
-    Batch,
-    GroundTruth,
-    SoftLabels,
-    SoftLabelsAndGroundTruth,
+from kdlearn import Batch, GroundTruth, SoftLabels, SoftLabelsAndGroundTruth
+from kdlearn.formulas.many_labels import (
     binary_distillation_loss,
     label_f1,
     mean_average_precision,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from kdlearn import mean_squared_error, regression_distillation_loss
+from kdlearn.formulas.regression import mean_squared_error, regression_distillation_loss
 
 GENERATOR = torch.Generator().manual_seed(9)
 STUDENT, TEACHER, LABELS = 1.5 * torch.randn(3, 12, 2, generator=GENERATOR, dtype=torch.float64)

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from kdlearn import kl_divergence, skewed_kl_loss, skewed_reverse_kl_loss, top_k_loss
+from kdlearn import kl_divergence
+from kdlearn.formulas.token_losses import skewed_kl_loss, skewed_reverse_kl_loss, top_k_loss
 
 LOSSES = {
     "skewed": lambda s, t, T=3.0, **how: skewed_kl_loss(s, t, T, 0.3, **how),

@@ -8,18 +8,9 @@ import torch
 import torch.nn.functional as F
 
 import kdlearn
-from kdlearn import (
-    Batch,
-    BoundedByTeacher,
-    Dataset,
-    GroundTruth,
-    Run,
-    Split,
-    TeachersValues,
-    TrueValues,
-    mean_squared_error,
-    perceptron,
-)
+from kdlearn import Batch, Dataset, GroundTruth, Run, Split, perceptron
+from kdlearn.formulas.regression import mean_squared_error
+from kdlearn.training.regression_strategies import BoundedByTeacher, TeachersValues, TrueValues
 from kdlearn.training.strategy import mean_loss
 
 GENERATOR = torch.Generator().manual_seed(2)
@@ -68,7 +59,7 @@ def test_a_teacher_that_only_answers_is_asked_for_numbers():
 @pytest.mark.parametrize(
     ("data", "strategy", "said"),
     [
-        (DATA, GroundTruth(), "Labels are numbers: TrueValues.*baseline=.true values"),
+        (DATA, GroundTruth(), "Labels are numbers:.*regression_strategies.*baseline=.true values"),
         (replace(DATA, train=DATA.train._replace(labels=DATA.train.labels[:, 0])), TrueValues(), r"unsqueeze\(1\)"),
         (replace(DATA, train=DATA.train._replace(labels=DATA.train.labels / 0)), TrueValues(), "finite numbers"),
     ],

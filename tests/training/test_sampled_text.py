@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from kdlearn import GroundTruth, OnPolicy, ReverseDivergence, kl_divergence, sampled_text, train
+from kdlearn import GroundTruth, ReverseDivergence, kl_divergence, train
+from kdlearn.training.sampled_text import OnPolicy, sampled_text
 
 CHANCES = torch.tensor([[0.1, 0.2, 0.7], [0.5, 0.25, 0.25], [0.3, 0.3, 0.4]])
 

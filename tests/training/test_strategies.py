@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from public import PUBLIC
 from torch import Tensor
 
 import kdlearn
@@ -27,6 +28,7 @@ from kdlearn import (
 )
 from kdlearn.training.strategies import strategies_by_cli_name
 from kdlearn.training.strategy import mean_loss, subclasses
+from kdlearn.training.token_strategies import TeachersSampledLabels, TopK
 
 GENERATOR = torch.Generator().manual_seed(1)
 STUDENT, TEACHER = torch.randn(2, 6, 4, generator=GENERATOR, dtype=torch.float64) * torch.tensor([[[1.0]], [[3.0]]])
@@ -124,9 +126,9 @@ def test_jensen_shannon_is_zero_for_the_teacher_and_the_same_from_both_sides():
 
 # What has layers, has numbers as labels, or draws, is tested beside its own like.
 ELSEWHERE = ("kdlearn.training.feature_strategies", "kdlearn.training.regression_strategies")
-SEEN = {Strategy, kdlearn.TeachersSampledLabels, *map(type, EXPECTED)}
-NEEDED = {kdlearn.TopK: (2.0, 2), TruthWhereKnown: (SoftLabels(2.0),)}
-KINDS = [kind for name in kdlearn.__all__ if isinstance(kind := getattr(kdlearn, name), type)]
+SEEN = {Strategy, TeachersSampledLabels, *map(type, EXPECTED)}
+NEEDED = {TopK: (2.0, 2), TruthWhereKnown: (SoftLabels(2.0),)}
+KINDS = [kind for kind in PUBLIC.values() if isinstance(kind, type)]
 FOUND = [kind for kind in KINDS if issubclass(kind, Strategy) and kind.__module__ not in ELSEWHERE]
 EVERY = [*EXPECTED, *(kind(*NEEDED.get(kind, ())) for kind in FOUND if kind not in SEEN)]
 

@@ -5,24 +5,11 @@ import torch
 from small import STUDENT, digits, taught
 from torch.testing import assert_close
 
-from kdlearn import (
-    Adam,
-    Batch,
-    Run,
-    SkewedDivergence,
-    SkewedReverseDivergence,
-    TeachersSampledLabels,
-    TopK,
-    hard_label_loss,
-    seeded,
-    skewed_kl_loss,
-    skewed_reverse_kl_loss,
-    soft_labels,
-    study,
-    top_k_loss,
-)
+from kdlearn import Adam, Batch, Run, hard_label_loss, seeded, soft_labels, study
+from kdlearn.formulas.token_losses import skewed_kl_loss, skewed_reverse_kl_loss, top_k_loss
 from kdlearn.training.strategy import mean_loss
 from kdlearn.training.together import can_be_stacked
+from kdlearn.training.token_strategies import SkewedDivergence, SkewedReverseDivergence, TeachersSampledLabels, TopK
 
 STUDENT_LOGITS, TEACHER_LOGITS = torch.randn(2, 6, 4, 5, generator=torch.Generator().manual_seed(1))
 MASK = torch.arange(24).view(6, 4) % 5 > 0

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from kdlearn.comparing.comparison import Arm, Comparison
+from kdlearn.comparing.arms import Arm
+from kdlearn.comparing.comparison import Comparison
 from kdlearn.comparing.notes import notes_of
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.digits import load_digits

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kdlearn.comparing.comparison import SHORT
+from kdlearn.comparing.arms import SHORT
 from kdlearn.training.optimizers import Optimizer, recipe_of
 from kdlearn.training.strategies import Strategy
 

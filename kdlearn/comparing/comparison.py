@@ -1,27 +1,24 @@
 """What a comparison found: a table, and differences with their intervals."""
 
-import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from kdlearn.comparing.arms import Arm, ArmTable
 from kdlearn.comparing.pairing import REPEATED, interval_of, means_of, paired
+from kdlearn.comparing.printed import html_of, lines_of
 from kdlearn.data.files import read_table, write_table
 from kdlearn.formulas.intervals import Interval, holm
 
 FEW = 5  # replicates; fewer are shown as dots
 
-Arm = str | Mapping[str, Any]
-
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(ArmTable):
     """A row for each run and length, and what can be asked of it.
 
     Args:
@@ -42,27 +39,10 @@ class Comparison:
     +4.3 ± 1.4
     """
 
-    table: pd.DataFrame
-    metric: str = "accuracy"
     share: bool = True
     baseline: str = "ground truth"
     notes: tuple[str, ...] = ()
     scores: pd.DataFrame | None = field(default=None)
-
-    def __post_init__(self) -> None:
-        """Rows are found by their index: that of tables that were put together without `ignore_index` repeats."""
-        if not self.table.index.is_unique:
-            object.__setattr__(self, "table", self.table.reset_index(drop=True))
-
-    @property
-    def settings(self) -> list[str]:
-        """The columns that tell arms apart: all before the metric that a difference does not average over."""
-        columns = list(self.table.columns)
-        return [name for name in columns[: columns.index(self.metric)] if name not in (*REPEATED, "length")]
-
-    @property
-    def lengths(self) -> list[int]:
-        return sorted(int(length) for length in self.table["length"].unique())
 
     def difference(self, a: Arm, b: Arm | None = None, *, length: int | None = None, **where: Any) -> Interval:
         """Mean of a - b with its 95 % interval, in points where the metric is a share.
@@ -112,54 +92,6 @@ class Comparison:
             raise ValueError(f"{a} and {b} must share replicates and seeds to be paired; they share none")
         return found
 
-    def rows_of(self, arm: Arm, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
-        """The rows of one arm at one length."""
-        rows = self.named(arm)
-        for name, value in where.items():
-            if name not in self.table:
-                raise ValueError(f"where must name columns of the table, {', '.join(self.settings)}; got {name}")
-            rows = rows[(rows[name] == value) | rows[name].isna() | (rows[name] == "")]
-        wanted = max(self.lengths) if length is None else length
-        if wanted not in self.lengths:
-            raise ValueError(f"length must be one of {self.lengths}; got {wanted}")
-        rows = rows[rows["length"] == wanted]
-        if rows.empty:
-            raise ValueError(f"nothing in the table is {arm!r} with {dict(where)} at length {wanted}")
-        self.refuse_several(rows, arm)
-        return rows
-
-    def named(self, arm: Arm) -> pd.DataFrame:
-        if isinstance(arm, str):
-            if arm in set(self.table["strategy"]):
-                return self.table[self.table["strategy"] == arm]
-            if arm in set(self.labels):
-                return self.table[self.labels == arm]
-            names = ", ".join(map(repr, dict.fromkeys([*self.table["strategy"], *self.labels])))
-            raise ValueError(f"{arm!r} is no strategy of the table; there are {names}")
-        rows = self.table
-        for name, value in arm.items():
-            if name not in rows:
-                raise ValueError(f"{name!r} is no column of the table, {', '.join(self.settings)}")
-            rows = rows[rows[name] == value]
-        return rows
-
-    def refuse_several(self, rows: pd.DataFrame, arm: Arm) -> None:
-        for name in self.settings:
-            values = sorted(rows[name].unique(), key=str)
-            if len(values) > 1:
-                told = " and ".join(shown(value) for value in values)
-                raise ValueError(f"{arm!r} fits several arms: {name} takes {told}: say which, {name}={values[0]!r}")
-
-    @cached_property
-    def labels(self) -> pd.Series:
-        """For each row the name of its arm: its strategy, and the settings in which strategies of its name differ."""
-        names = self.table["strategy"].astype(str).copy()
-        for _, rows in self.table.groupby("strategy", sort=False):
-            telling = [name for name in self.settings if name != "strategy" and rows[name].nunique(dropna=False) > 1]
-            for name in telling:
-                names[rows.index] += [f", {SHORT.get(name, name)} = {shown(value)}" for value in rows[name]]
-        return names
-
     def summary(self, length: int | None = None) -> pd.DataFrame:
         """A row an arm: `arm`, `value` and `difference` to `baseline` as intervals, and how many of what."""
         return pd.DataFrame(self.arms(length))
@@ -197,19 +129,9 @@ class Comparison:
             for name, claim in claims.items()
         }
         corrected = holm({name: one.p_value for name, one in found.items()})
-        return pd.DataFrame(
-            [
-                {
-                    "claim": name,
-                    "mean": one.mean,
-                    "low": one.low,
-                    "high": one.high,
-                    "p": one.p_value,
-                    "holm": corrected[name],
-                }
-                for name, one in found.items()
-            ]
-        )
+        columns = ["claim", "mean", "low", "high", "p", "holm"]
+        rows = [(name, one.mean, one.low, one.high, one.p_value, corrected[name]) for name, one in found.items()]
+        return pd.DataFrame(rows, columns=columns)
 
     def save(self, path: str | Path) -> None:
         """One Parquet file, whole or not there."""
@@ -232,19 +154,12 @@ class Comparison:
         return cls(table, about["metric"], bool(about["share"]), about["baseline"], notes, scores)
 
     def __str__(self) -> str:
-        return "\n".join(self.lines())
+        return "\n".join(lines_of(self))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """The printed table for Jupyter, with headings that a screen reader says."""
-        parts = [f"<p>{html.escape(self.heading())}</p>"]
-        for length in self.lengths:
-            shown = pd.DataFrame(cells(self.arms(length), self.digits), columns=["", self.metric, "difference"])
-            caption = f"<caption>after {length:,} updates</caption><thead>"
-            parts.append(shown.to_html(index=False, border=0).replace("<thead>", caption, 1))
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
-        return "\n".join([*parts, f"<ul>{notes}</ul>" if notes else ""])
+        return html_of(self)
 
     def plot(self, ax: Any = None, *, length: int | None = None) -> Any:
         """Differences to the reference: dots of replicates, teachers or seeds, and the interval; returns the `ax`."""
@@ -256,24 +171,6 @@ class Comparison:
     def digits(self) -> int:
         return 1 if self.share else 3
 
-    def lines(self) -> Iterator[str]:
-        """The printed table: a line an arm, for each length, then the notes."""
-        yield self.heading()
-        for length in self.lengths:
-            yield f"\nafter {length:,} updates"
-            rows = cells(self.arms(length), self.digits)
-            width, wide, wider = (max(map(len, column)) + 2 for column in zip(*rows, strict=True))
-            line = f"  {{:{width}}}{{:>{max(wide, 14)}}}{{:>{max(wider, 18)}}}"
-            yield from (line.format(*row).rstrip() for row in rows)
-        if self.notes:
-            yield ""
-            yield from (f"Note: {note}" for note in self.notes)
-
-    def heading(self) -> str:
-        unit = f"{self.metric} in %" if self.share else self.metric
-        points = "in points, " if self.share else ""
-        return f"{unit}; difference to {self.baseline} {points}paired; ± 95 % interval over {self.over()}"
-
     def over(self) -> str:
         """What the intervals cover."""
         counts = {name: self.table.loc[self.table[name] != "", name].nunique() for name in REPEATED}
@@ -283,22 +180,3 @@ class Comparison:
         if counts["teacher"] > 1:
             return f"{counts['teacher']} teachers × {seeds}"
         return f"{seeds}, of this teacher" if counts["teacher"] else seeds
-
-
-SHORT = {"temperature": "T", "soft_weight": "weight", "learning_rate": "rate"}
-
-
-def shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
-
-
-def cells(arms: Sequence[Mapping[str, Any]], digits: int) -> list[tuple[str, str, str]]:
-    """Name, value and difference of each arm, as text."""
-    return [
-        (
-            row["arm"],
-            f"{row['value']:.{digits}f}",
-            "" if row["difference"] is None else f"{row['difference']:+.{digits}f}",
-        )
-        for row in arms
-    ]

@@ -31,7 +31,7 @@ def distill(
     strategies: Annotated[
         str, Option(metavar="NAMES", help="separated by commas; an unknown name lists all; or module:name of your own")
     ] = USUAL,
-    temperature: Annotated[float, Option(metavar="T", help="of the soft labels")] = 2.0,
+    temperature: Annotated[float, Option(metavar="T", help="of the soft labels")] = 4.0,
     seeds: Annotated[int, Option(min=1, max=1000, metavar="N", help="how many students of each strategy")] = 5,
     resize: Annotated[
         int | None, Option(min=1, max=10_000, metavar="N", help="stretch a folder's images to N × N pixels")

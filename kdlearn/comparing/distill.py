@@ -30,7 +30,7 @@ def distill(
     student: nn.Module,
     data: Any,
     *,
-    strategy: Strategy = SoftLabels(2.0),
+    strategy: Strategy = SoftLabels(),
     num_epochs: int = 1,
     optimizer: Optimizer = Adam(),
     batch_size: int | None = None,

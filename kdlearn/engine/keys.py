@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 import kdlearn
-from kdlearn.engine.digests import digest, sources
+from kdlearn.data.digests import digest, sources
 from kdlearn.engine.once import Once
 from kdlearn.engine.run import Run
 from kdlearn.networks.weights import weights_hash

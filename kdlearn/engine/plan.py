@@ -11,8 +11,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from kdlearn.data.digests import digest
 from kdlearn.engine.checks import Checks
-from kdlearn.engine.digests import digest
 from kdlearn.engine.keys import Keys, query_key
 from kdlearn.engine.queries import Query, check_answers, check_steady, keep_answers, query_of
 from kdlearn.engine.run import Run

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch, Order
 from kdlearn.data.dataset import Dataset, logits_shape
-from kdlearn.engine.digests import digest
+from kdlearn.data.digests import digest
 from kdlearn.engine.run import Run
 from kdlearn.formulas.arguments import are_distributions
 from kdlearn.networks.basic import seeded

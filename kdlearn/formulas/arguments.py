@@ -107,7 +107,7 @@ def warn_of_probabilities(teacher_logits: Tensor, mask: Tensor | None) -> None:
 
 
 def are_distributions(rows: Tensor) -> bool:
-    return bool(rows.amin() >= 0) and bool((rows.float().sum(dim=-1) - 1).abs().amax() < 1e-2)
+    return len(rows) > 0 and bool(rows.amin() >= 0) and bool((rows.float().sum(dim=-1) - 1).abs().amax() < 1e-2)
 
 
 def check_labels(labels: Tensor, num_classes: int, shape: Sequence[int] | None = None) -> None:
@@ -128,14 +128,12 @@ def check_labels(labels: Tensor, num_classes: int, shape: Sequence[int] | None =
 
 
 def check_mask(mask: Tensor, shape: Sequence[int]) -> None:
-    """Refuse what is no boolean tensor of the labels' shape that keeps at least one of them."""
+    """Refuse what is no boolean tensor of the labels' shape."""
     check_tensor("mask", mask)
     if mask.dtype != torch.bool:
         raise TypeError(f"mask must be boolean, True for labels that count; got {mask.dtype}. mask.bool() converts it")
     if tuple(mask.shape) != tuple(shape):
         raise ValueError(f"mask must have the labels' shape {tuple(shape)}; got {tuple(mask.shape)}")
-    if values_can_be_read(mask) and not mask.any():
-        raise ValueError("mask must be True for at least one label: there is no mean of none; got all False")
 
 
 def check_reduction(reduction: str) -> None:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+NO_LABEL = torch.iinfo(torch.int64).min  # for torch, which ignores -100 unless told: a wrong label is an error
+
 
 def scaled(logits: Tensor, temperature: float | Tensor) -> Tensor:
     """(z - max z) / T: of logits of 10⁴ at a small T, the quotient z / T would be rounded too much."""
@@ -31,7 +33,8 @@ def kl(log_p: Tensor, log_q: Tensor) -> Tensor:
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """-log q_y at T = 1, `(...)`."""
-    return F.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="none").view(labels.shape)
+    rows, places = logits.flatten(0, -2), labels.flatten()
+    return F.cross_entropy(rows, places, ignore_index=NO_LABEL, reduction="none").view(labels.shape)
 
 
 def log_mixture(log_p: Tensor, log_q: Tensor, share: float | Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from kdlearn.formulas.arguments import (
     check_result,
     check_shapes,
     check_temperature,
+    values_can_be_read,
     warn_of_probabilities,
 )
 from kdlearn.formulas.labels import full_precision
@@ -54,5 +55,7 @@ def reduced(values: Tensor, reduction: Reduction, mask: Tensor | None, **named_l
     check_result(values, **named_logits)
     if mask is None:
         return values.mean() if reduction == "mean" else values
+    if reduction == "mean" and values_can_be_read(mask) and not mask.any():
+        raise ValueError("mask must be True for at least one label: there is no mean of none; got all False")
     values = torch.where(mask, values, 0)
     return values.sum() / mask.sum() if reduction == "mean" else values

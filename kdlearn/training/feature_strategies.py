@@ -30,7 +30,7 @@ class FeatureStrategy(Strategy):
 
     student_layer: str
     teacher_layer: str
-    beside: Strategy = SoftLabels(2.0)
+    beside: Strategy = SoftLabels()
     feature_weight: float = 1.0
     what: ClassVar[str] = "features"
     feature_loss: ClassVar[Callable[..., Tensor]]

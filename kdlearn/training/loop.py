@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from kdlearn.data.batches import Batch, BatchStream, Stretches
+from kdlearn.data.digests import digest
 from kdlearn.networks.weights import are_finite
 from kdlearn.training.checkpoints import Checkpoint
 from kdlearn.training.machine import Machine
@@ -76,8 +77,9 @@ def train(
     source, recipe, decided_by = Epochs(batches, num_epochs), recipe_of(optimizer), {}
     measure = None if evaluate is None else lambda network, epoch: evaluate(network)
     if checkpoint is not None:
-        told = {"strategy": type(strategy).__qualname__, **strategy.settings, **recipe.settings(), "network": network}
-        named = {name: repr(value) for name, value in told.items()}
+        rate = {f"optimizer's {name}": value for name, value in recipe.settings().items()}
+        told = {"strategy": type(strategy).__qualname__, **strategy.settings, **rate, "network": network}
+        named = {name: repr(value) for name, value in told.items()} | {"all of the strategy": digest(strategy)}
         decided_by = {"num_epochs": num_epochs, "seed": seed, **machine.settings(), "settings": settings, **named}
         decided_by |= source.about()
     with seeded_numbers(seed):

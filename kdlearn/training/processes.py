@@ -1,7 +1,8 @@
 """Several processes on one training, as `torchrun` starts them: each computes its share of every batch.
 
-Gradients are averaged by DistributedDataParallel, so that equal shares step as one process would on the whole batch.
-BatchNorm uses each process's own statistics, except on CUDA, where SyncBatchNorm pools them.
+Gradients are averaged by DistributedDataParallel, so that equal shares step as one process would on the whole batch,
+whatever a mask leaves out of either. BatchNorm uses each process's own statistics, except on CUDA, where SyncBatchNorm
+pools them; losses on relations of rows see those of a process.
 """
 
 import os
@@ -38,6 +39,15 @@ def rows_of_this_process() -> slice:
     if not distributed.is_initialized():
         return slice(None)
     return slice(distributed.get_rank(), None, distributed.get_world_size())
+
+
+def labels_a_process(mask: Tensor) -> Tensor:
+    """How many labels count, as a mean over the processes: by it a sum is divided whose gradients will be averaged."""
+    if not distributed.is_initialized():
+        return mask.sum().clamp_min(1)
+    count = mask.sum().float()
+    distributed.all_reduce(count)
+    return count.clamp_min(1) / distributed.get_world_size()
 
 
 def forward_of(model: nn.Module, machine: Machine) -> Callable[[Tensor], Tensor]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from kdlearn.data.batches import Batch
 from kdlearn.formulas.arguments import check_mask
 from kdlearn.formulas.labels import DEFAULT_TEMPERATURE, full_precision
+from kdlearn.training.processes import labels_a_process
 
 HIDDEN = ("labels", "teacher_logits", "labelled")  # fields that only a strategy which reads them gets
 
@@ -83,14 +84,14 @@ def subclasses(kind: type = Strategy) -> list[type[Strategy]]:
 
 
 def mean_loss(strategy: Strategy, student_logits: Tensor, batch: Batch) -> Tensor:
-    """The mean of the strategy's values over the labels that count, in float32 or wider."""
+    """The mean of the strategy's values over the labels that count, in float32 or wider; 0 where none counts."""
     student_logits, batch, mask = full_precision(student_logits), select_fields(strategy, batch), batch.mask
     if mask is None:
         return checked_values(strategy, student_logits, batch).mean()
     check_mask(mask, student_logits.shape[:-1])
     read = {name: filled(getattr(batch, name), mask) for name in ("labels", "teacher_logits")}
     values = checked_values(strategy, filled(student_logits, mask), batch._replace(**read))
-    return filled(values, mask).sum() / mask.sum().clamp_min(1)
+    return filled(values, mask).sum() / labels_a_process(mask)
 
 
 def select_fields(strategy: Strategy, batch: Batch) -> Batch:

@@ -71,12 +71,13 @@ RATES, WEIGHTS = (1e-3, 3e-3, 1e-2), (0.1, 1.0, 10.0)
 STUDENT = partial(kdlearn.small_convnet, 4)
 MAPS, LAST = ("4", "4"), ("7", "7")  # after the ReLU of the last convolution; of the layer before the logits
 ALONE, UNTRAINED, SAME_TEMPERATURE = "hint alone", "untrained hint", "soft labels, T = 2"
+SOFT = SoftLabels(2.0)
 FEATURES = {
-    "hint": Hint(*MAPS),
-    "attention": AttentionTransfer(*MAPS),
-    "relations": Relational(*LAST),
-    "similarities": SimilarityPreserving(*LAST),
-    "contrast": Contrastive(*LAST),
+    "hint": Hint(*MAPS, beside=SOFT),
+    "attention": AttentionTransfer(*MAPS, beside=SOFT),
+    "relations": Relational(*LAST, beside=SOFT),
+    "similarities": SimilarityPreserving(*LAST, beside=SOFT),
+    "contrast": Contrastive(*LAST, beside=SOFT),
 }
 
 digits = cache(kdlearn.load_digits)  # of a replicate: one object, so that its runs share it
@@ -120,7 +121,7 @@ def carried_out(
     tried = candidates()
     arms = {
         "ground truth": GroundTruth(),
-        "soft labels": SoftLabels(2.0),
+        "soft labels": SOFT,
         **FEATURES,
         ALONE: of_truth(FEATURES["hint"]),
     }
@@ -138,7 +139,7 @@ def carried_out(
 
 def at_the_same_temperature(**options: Any) -> pd.DataFrame:
     """Exploratory, added after the record was read: soft labels alone at T = 2, at the rate best for them."""
-    arms = {SAME_TEMPERATURE: SoftLabels(2.0)}
+    arms = {SAME_TEMPERATURE: SOFT}
     options |= {"seeds": SEEDS, "lengths": LENGTHS, "replicates": list(REPLICATES), "optimizer": kdlearn.Adam(1e-3)}
     options |= {"batch_size": BATCH_SIZE, "sample": IMAGES}
     table = kdlearn.compare(STUDENT, arms, digits, teacher=teacher, **options).table
@@ -175,7 +176,7 @@ def seconds_of_update(strategy: Strategy, repeats: int) -> float:
 
 def costs(repeats: int = 200) -> dict[str, float]:
     """The time of an update by each arm over that by soft labels."""
-    arms = {"soft labels": SoftLabels(2.0), **FEATURES}
+    arms = {"soft labels": SOFT, **FEATURES}
     seconds = {name: seconds_of_update(strategy, repeats) for name, strategy in arms.items()}
     return {name: one / seconds["soft labels"] for name, one in seconds.items()}
 

@@ -25,7 +25,7 @@ def test_it_is_training_on_the_teachers_answers():
     teacher, by_hand = seeded(TEACHER, 1), seeded(STUDENT, 0)
     logits = predict(teacher, DATA.inputs("train"))
     stream = BatchStream(DATA.train, 30, seed=0, answers=lambda epoch, rows: {"teacher_logits": logits[rows]})
-    train(by_hand, stream, SoftLabels(2.0), num_epochs=2, seed=0, progress=False)
+    train(by_hand, stream, SoftLabels(), num_epochs=2, seed=0, progress=False)
     before = copy.deepcopy(teacher.train())
     assert same_weights(taught(teacher), by_hand)
     assert same_weights(teacher, before) and teacher.training
@@ -50,7 +50,7 @@ def test_views_are_asked_as_they_are_seen():
     seen = views.of(DATA)
     told = {"inputs": seen, "answers": lambda epoch, rows: {"teacher_logits": predict(teacher, seen(epoch, rows))}}
     stream = BatchStream(DATA.train, 30, seed=0, **told)
-    train(by_hand, stream, SoftLabels(2.0), num_epochs=2, seed=0, progress=False)
+    train(by_hand, stream, SoftLabels(), num_epochs=2, seed=0, progress=False)
     assert same_weights(taught(teacher, views=views), by_hand)
 
 

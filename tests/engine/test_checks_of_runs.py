@@ -120,6 +120,15 @@ def test_a_masked_label_may_be_anything():
     assert study(runs)["loss"].notna().all()
 
 
+def test_a_batch_of_which_no_label_counts_teaches_nothing_alone_and_in_a_stack():
+    data, mask = shapes(dtype=torch.float32), torch.arange(40) < 3
+    masked = Dataset(data.train._replace(mask=mask), data.test)
+    runs = [Run(masked, lambda: perceptron(4, 5, 3), lengths=(10,), batch_size=2, seed=seed) for seed in range(2)]
+    together = study(runs)["loss"]
+    alone = [study([one])["loss"].item() for one in runs]
+    assert together.tolist() == pytest.approx(alone, abs=1e-6)
+
+
 def test_the_plan_alone_decides_the_stacks():
     data = digits()
     teacher = Run(data, TEACHER, lengths=(5,))

@@ -18,7 +18,19 @@ from hypothesis import strategies as st
 from small import same_weights
 from torch import nn
 
-from kdlearn import Adam, Batch, BatchStream, GroundTruth, NesterovSGD, SoftLabels, Split, seeded, train
+from kdlearn import (
+    Adam,
+    Batch,
+    BatchStream,
+    GroundTruth,
+    JensenShannon,
+    NesterovSGD,
+    SoftLabels,
+    Split,
+    Strategy,
+    seeded,
+    train,
+)
 from kdlearn.training.checkpoints import Checkpoint, read_state, write_state
 
 # Any state
@@ -249,7 +261,17 @@ def test_a_checkpoint_of_another_network_or_optimiser_is_refused(checkpoint):
     )
 
 
-@pytest.mark.parametrize("other", ["rate", "strategy", "rows", "order", "network", "settings"])
+class Holding(GroundTruth):
+    """A strategy whose settings do not tell what it holds."""
+
+    def __init__(self, otherwise: Strategy, middle: int = 0) -> None:
+        self.otherwise, self.numbers = otherwise, torch.arange(2000)
+        self.numbers[1000] = middle
+
+    settings = property(lambda self: {})
+
+
+@pytest.mark.parametrize("other", ["rate", "strategy", "rows", "order", "network", "settings", "within", "numbers"])
 def test_a_training_by_anything_else_is_refused_without_being_told(tmp_path, other):
     """The settings that nobody passes are the ones that differ."""
     rows = Split(torch.arange(41 * 16).view(41, 16) % 7 - 3.0, torch.arange(41) % 3)
@@ -262,7 +284,11 @@ def test_a_training_by_anything_else_is_refused_without_being_told(tmp_path, oth
         "order": {"batches": stream(seed=1)},
         "network": {"network": nn.Sequential(network(), nn.Identity())},
         "settings": {"settings": "those"},
+        "within": {"strategy": Holding(JensenShannon(2.0))},
+        "numbers": {"strategy": Holding(SoftLabels(2.0), middle=5)},
     }
+    if other in ("within", "numbers"):
+        given["strategy"] = Holding(SoftLabels(2.0))
     kept = {"num_epochs": 1, "checkpoint": tmp_path / "checkpoint", "progress": False}
     train(**given, **kept)
     content = kept["checkpoint"].read_bytes()

@@ -17,9 +17,10 @@ def build() -> nn.Module:
 
 
 def trained(machine: Machine) -> nn.Module:
-    """Without BatchNorm; three epochs of three batches, which straddle them."""
+    """Without BatchNorm; three epochs of three batches, which straddle them; half of each is masked unevenly."""
     images = torch.randint(256, (22, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    examples = Split(images, torch.arange(22) % 3)
+    mask = torch.rand(22, generator=torch.Generator().manual_seed(1)) < 0.5
+    examples = Split(images, torch.arange(22) % 3, mask=mask)
     views = Views(pixels=1).of(Dataset(examples, examples, normalise=lambda pixels: pixels.float() / 128 - 1))
     batches = BatchStream(examples, 8, seed=1, inputs=views, share=rows_of_this_process())
     model = seeded(build, 0)

@@ -61,7 +61,7 @@ def test_of_a_sequence_each_label_gets_its_row_s_value():
     batch = HEARD._replace(
         teacher_logits=told, student_features=(STUDENT_LAYER[:3],), teacher_features=(TEACHER_LAYER[:3],)
     )
-    added = Hint("1", "2")(logits, batch) - SoftLabels(2.0)(logits, batch)
+    added = Hint("1", "2")(logits, batch) - SoftLabels()(logits, batch)
     rows = features.hint_loss(STUDENT_LAYER[:3], TEACHER_LAYER[:3], reduction="none")
     torch.testing.assert_close(added, rows[:, None].expand(3, 2))
 

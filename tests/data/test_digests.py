@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from kdlearn.engine.digests import digest
+from kdlearn.data.digests import digest
 
 HOLDS = {  # name: what makes `value`, which holds {0} somewhere
     "a set": "value = {'a', 'b', 'c', '{0}'}",

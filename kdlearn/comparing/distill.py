@@ -59,6 +59,8 @@ def distill(
     2
     """
     check_network("student", student)
+    if teacher is student:
+        raise ValueError("teacher and student must be two networks; the same one came twice, and would follow itself")
     rows = batch_size if batch_size is not None else batch_size_of(data) or 64
     told = {"seed": seed, "batch_size": rows, "views": views, "answers": answers}
     given = trained_on(data)

@@ -44,6 +44,8 @@ class Question:
             check_strategy(name, one)
             if any(name == other and repr(one.settings) == repr(two.settings) for other, two in pairs[:place]):
                 raise ValueError(f"two strategies named {name!r} have the same settings: give a mapping of names")
+            if name == GroundTruth.name and one.asks_teacher:
+                raise ValueError(f"{name!r} is the name of learning without a teacher; give {one!r} another name")
         if self.baseline == GroundTruth.name and self.baseline not in [name for name, _ in pairs]:
             pairs.insert(0, (GroundTruth.name, GroundTruth()))
         if self.baseline not in [name for name, _ in pairs]:

@@ -132,9 +132,10 @@ def numbered(name: str, labels: Any, names: tuple[str, ...]) -> Tensor | None:
     if labels is None:
         return None
     if names:
+        places = {one: place for place, one in enumerate(names)}
         if odd := sorted({*map(str, labels)} - {*names}):
             raise ValueError(f"labels of {name} must be among those of train, {', '.join(names)}; got {', '.join(odd)}")
-        return torch.from_numpy(np.searchsorted(names, [*map(str, labels)]))
+        return torch.tensor([places[str(one)] for one in labels])
     found = torch.as_tensor(labels if isinstance(labels, Tensor) else np.asarray(labels))
     of_numbers = found.is_floating_point() or found.dtype == torch.bool
     if of_numbers or (found.ndim == 2 and is_one_label(found.long())):

@@ -12,7 +12,7 @@ from kdlearn.data.dataset import Dataset, logits_shape
 from kdlearn.data.files import write_tensors
 from kdlearn.data.views import Views
 from kdlearn.engine.run import Run
-from kdlearn.engine.tasks import Task, answers_file, trained_network, training_inputs
+from kdlearn.engine.tasks import ONE_AT_A_TIME, Task, answers_file, trained_network, training_inputs
 from kdlearn.training.answers import answers_on, ask
 from kdlearn.training.machine import Machine
 from kdlearn.training.outputs import predict
@@ -42,9 +42,8 @@ class Query:
             teacher = machine.place(teacher)
         data = self.data.to(machine.device)
         inputs = training_inputs(data, self.views)
-        if self.live:  # known by what it says of some training rows
-            rows = torch.arange(min(len(data.train.inputs), 1000), device=data.train.inputs.device)
-            yield PROBE, predict(teacher, inputs(0, rows), machine=machine).cpu()
+        if self.live:  # known by what it says of all training rows: another teacher may differ on a few alone
+            yield PROBE, ask(teacher, data, inputs, 0, machine=machine).cpu()
         for epoch in self.epochs:
             yield str(epoch), ask(teacher, data, inputs, epoch, self.dtype, machine).cpu()
         for split in self.splits:
@@ -73,7 +72,7 @@ def ask_network(query: Query, run: Run, weights: str, task: Task) -> None:
     """What a worker does between teachers and students: ask a trained network."""
     if all(answers_file(task.folder, query.name, what).exists() for what in query.wanted):
         return
-    with task.machine.threading():
+    with ONE_AT_A_TIME, task.machine.threading():
         network = trained_network(run, task.folder, weights)
         keep_answers(task.folder, query.name, query.answers(network, task.machine))
 
@@ -96,11 +95,10 @@ def check_steady(teacher: Any, data: Dataset, machine: Machine) -> None:
 
 def check_answers(what: str, logits: Tensor, data: Dataset, num_classes: int) -> None:
     """Every teacher that is no run answers for each label, in the student's classes, with finite numbers."""
-    if what == PROBE:
-        return
-    part = getattr(data, "train" if what.isdecimal() else what)
+    of_train = what.isdecimal() or what == PROBE
+    part = data.train if of_train else getattr(data, what)
     expected = (len(part.inputs), num_classes) if part.labels is None else logits_shape(part.labels, num_classes)
-    where = f"views of epoch {what}" if what.isdecimal() else what
+    where = "views of the training rows" if of_train else what
     if tuple(logits.shape) != expected:
         raise ValueError(
             f"teacher must give logits {expected} of {where}, one for each of the student's outputs; "

@@ -23,6 +23,7 @@ from kdlearn.engine.plan import Plan
 from kdlearn.engine.queries import ask_network
 from kdlearn.engine.run import Run
 from kdlearn.engine.task_runner import execute
+from kdlearn.engine.tasks import ONE_AT_A_TIME
 from kdlearn.training.machine import Machine
 
 
@@ -48,7 +49,7 @@ def study(
             other machines all must see it.
         machine: where to compute. On workers each computes on one thread.
         workers: so many local processes; the table is the same for any number of them.
-        executor: any executor of processes, such as Dask's `Client.get_executor()`.
+        executor: any executor, such as Dask's `Client.get_executor()`; threads of one process take turns.
         progress: whether to show a bar.
 
     Returns:
@@ -77,7 +78,8 @@ def machine_of_study(machine: Machine, workers: int | None, executor: Executor |
 def plan_of(runs: Sequence[Run], machine: Machine) -> Plan:
     if not runs:
         raise ValueError("runs must hold at least one run; it is empty")
-    return Plan(runs, machine)
+    with ONE_AT_A_TIME:
+        return Plan(runs, machine)
 
 
 @contextmanager

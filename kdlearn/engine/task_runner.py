@@ -14,7 +14,7 @@ from kdlearn.data.files import read_table, write_table
 from kdlearn.engine.materials import Materials
 from kdlearn.engine.once import Once
 from kdlearn.engine.run import Run
-from kdlearn.engine.tasks import Task, weights_file
+from kdlearn.engine.tasks import ONE_AT_A_TIME, Task, weights_file
 from kdlearn.formulas.metrics import agreement
 from kdlearn.networks.costs import count_parameters
 from kdlearn.networks.weights import are_finite, save_weights
@@ -30,7 +30,7 @@ def execute(task: Task) -> pd.DataFrame:
     """A row for each run and length; what is kept already is read."""
     if task.rows_file.exists() and all(weights_file(task.folder, name).exists() for name in task.kept.values()):
         return read_table(task.rows_file, task.key)
-    with task.machine.threading():
+    with ONE_AT_A_TIME, task.machine.threading():
         table = pd.DataFrame(TaskRunner(task).rows())
     write_table(task.rows_file, table, task.key)
     task.checkpoint.unlink(missing_ok=True)

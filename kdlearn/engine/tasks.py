@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import RLock
 
 import torch
 from torch import nn
@@ -14,6 +15,8 @@ from kdlearn.engine.run import Run
 from kdlearn.networks.basic import seeded
 from kdlearn.networks.weights import load_weights, set_weights
 from kdlearn.training.machine import Machine
+
+ONE_AT_A_TIME = RLock()  # torch's random numbers belong to the process: a second thread would draw from the first's
 
 
 @dataclass(frozen=True, eq=False)

@@ -99,6 +99,7 @@ class SoftLabelsAndGroundTruth(Softened):
     reads = ("teacher_logits", "labels", "labelled")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_weight("soft_weight", self.soft_weight)
 
     def __call__(self, student_logits: Tensor, batch: Batch) -> Tensor:
@@ -125,6 +126,7 @@ class EvenlySpread(Softened):
     cli_name = "evenly"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.temperature > HOTTEST:
             raise ValueError(f"temperature must be at most {HOTTEST:g}; got {self.temperature}")
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
-from kdlearn.formulas.arguments import check_mask
+from kdlearn.formulas.arguments import check_mask, check_temperature
 from kdlearn.formulas.labels import DEFAULT_TEMPERATURE, full_precision
 from kdlearn.training.processes import labels_a_process
 
@@ -77,6 +77,9 @@ class Softened(Strategy):
 
     temperature: float = DEFAULT_TEMPERATURE
     reads = ("teacher_logits",)
+
+    def __post_init__(self) -> None:
+        check_temperature(self.temperature)
 
 
 def subclasses(kind: type = Strategy) -> list[type[Strategy]]:

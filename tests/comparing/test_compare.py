@@ -33,6 +33,7 @@ from kdlearn import (
     seeded,
 )
 from kdlearn.engine.run import Run
+from kdlearn.training.strategy import Softened, subclasses
 
 DATA = digits()
 NETWORK = taught()
@@ -365,6 +366,15 @@ class Mean(Constant):
 
 
 ONE = STUDENT()
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, 1e300, float("nan")])
+def test_a_temperature_that_is_none_is_refused_where_it_is_written(temperature):
+    for kind in subclasses(Softened):
+        with pytest.raises(ValueError, match="above 0 and finite"):
+            kind(temperature)
+
+
 REFUSED = {
     "a network for a student": ({"student": ONE}, TypeError, "a callable that builds it"),
     "always the same network": ({"student": lambda: ONE}, ValueError, "must build a new network each time"),
@@ -395,7 +405,11 @@ REFUSED = {
     "a negative label": ({"data": labelled("test", -1)}, ValueError, "labels of test"),
     "NaN": ({"data": spoiled(float("nan"))}, ValueError, "inputs of train must be finite"),
     "infinity": ({"data": spoiled(float("inf"))}, ValueError, "inputs of train must be finite"),
-    "a temperature without end": ({"strategies": [SoftLabels(1e300)]}, ValueError, "above 0 and finite"),
+    "a teacher behind the reference's name": (
+        {"strategies": {"ground truth": SoftLabels()}},
+        ValueError,
+        "another name",
+    ),
     "a sample too small": ({"sample": 9}, ValueError, r"sample must lie in 10 … 120"),
     "a sample too large": ({"sample": 121}, ValueError, r"sample must lie in 10 … 120"),
     "augmented data": ({"data": {**PLAIN, "train": Varying(*PLAIN["train"])}}, ValueError, "views=kdlearn.Views"),

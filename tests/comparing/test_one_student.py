@@ -74,6 +74,12 @@ def test_what_cannot_teach_is_refused(teacher, options, words):
         taught(teacher, **options)
 
 
+def test_a_network_does_not_follow_itself():
+    network = STUDENT()
+    with pytest.raises(ValueError, match="two networks"):
+        distill(network, network, DATA)
+
+
 def test_a_loader_alone_is_the_training_split():
     teacher = seeded(TEACHER, 1)
     rows = torch.utils.data.TensorDataset(DATA.inputs("train"), DATA.train.labels)

@@ -89,6 +89,13 @@ def test_names_are_numbered_in_their_order(kind):
     assert data.train.labels.tolist() == [1, 0, 2, 0] and data.test.labels.tolist() == [2, 1]
 
 
+def test_whole_numbers_among_objects_are_names_in_their_own_order():
+    train, test = (np.array(one, dtype=object) for one in ([10, 9, 2, 10], [2, 10]))
+    data = dataset_of({"train": (INPUTS[:4], train), "test": (INPUTS[:2], test)})
+    assert [data.class_names[label] for label in data.train.labels] == ["10", "9", "2", "10"]
+    assert [data.class_names[label] for label in data.test.labels] == ["2", "10"]
+
+
 def test_names_from_a_loader_too():
     items = Items(torch.zeros(4, 2), ["b", "a", "b", "c"])
     data = dataset_of({"train": DataLoader(items, batch_size=2), "test": items})

@@ -56,6 +56,17 @@ def ask(inputs):
     return NETWORK(inputs)
 
 
+def test_live_teachers_that_differ_on_one_row_are_two():
+    data = kdlearn.load_digits()
+    last = data.inputs("train", slice(-1, None)).flatten(1)
+
+    def but_for_the_last(inputs):
+        return NETWORK(inputs) + (inputs.flatten(1) == last).all(dim=1, keepdim=True)
+
+    one, other = (key(run(data=data, teacher=teacher, answers="live")) for teacher in (ask, but_for_the_last))
+    assert one != other
+
+
 def within(inner, of=lambda batch: batch):
     class Within(Power):
         name = "within"

@@ -4,7 +4,7 @@ import os
 import random
 import signal
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -79,6 +79,15 @@ def test_a_foreign_executor_gives_the_same_table(finished):
     with ProcessPoolExecutor(2, mp_context=server()) as executor:
         table = decided(study(small_study(), executor=executor))
     assert table.equals(finished[1])
+
+
+@BITS
+def test_threads_of_one_process_give_the_same_table(finished):
+    """As an executor, and as several studies at once; networks with dropout draw from torch's random numbers."""
+    with ThreadPoolExecutor(4) as executor:
+        assert decided(study(small_study(), executor=executor)).equals(finished[1])
+        several = [executor.submit(study, small_study()) for _ in range(3)]
+        assert all(decided(one.result()).equals(finished[1]) for one in several)
 
 
 @pytest.mark.release

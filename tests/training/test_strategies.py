@@ -211,8 +211,8 @@ def test_one_of_ones_own_sees_nothing_of_what_is_masked():
         assert torch.equal(seen[mask], whole[mask]) and not seen[~mask].any()
 
 
-@pytest.mark.parametrize("mask", [torch.ones(6), torch.ones(6, 4, dtype=torch.bool), torch.zeros(6, dtype=torch.bool)])
-def test_a_mask_that_leaves_nothing_or_does_not_fit_is_refused(mask):
+@pytest.mark.parametrize("mask", [torch.ones(6), torch.ones(6, 4, dtype=torch.bool)])
+def test_a_mask_that_does_not_fit_is_refused(mask):
     with pytest.raises((ValueError, TypeError), match="mask must"):
         mean_loss(Seeing(), STUDENT, BATCH._replace(mask=mask))
 

@@ -1,5 +1,6 @@
 """One experiment, one call: does distillation help this student, on these data, and by how much?"""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -8,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kdlearn.comparing.comparison import Comparison
-from kdlearn.comparing.doubts import doubts_about
 from kdlearn.comparing.notes import notes_of
 from kdlearn.comparing.question import Question
+from kdlearn.comparing.question_warnings import warnings_about
 from kdlearn.comparing.tuning import Choice, choose_settings
 from kdlearn.data.views import Views
 from kdlearn.engine.run import Metric, Network
@@ -89,18 +90,16 @@ def compare(
         student, strategies, data, teacher, seeds, whole(lengths), replicates, baseline, metric, optimizer,
         batch_size, sample, views, answers,
     )  # fmt: skip
+    warned = list(warnings_about(question.data(question.replicates[0]), student, question.teachers_asked))
+    for sentence in warned:
+        warnings.warn(sentence, stacklevel=2)
     where = {"machine": machine, "executor": executor, "workers": workers, "progress": progress}
     choice = choose if isinstance(choose, Choice | None) else Choice(choose)
     chosen, scores = choose_settings(question, choice, folder, where) if choice else (None, None)
     table = study(list(question.runs(chosen)), folder, **where)
     comparison = Comparison(table, question.metric_name, getattr(metric, "share", False), baseline, scores=scores)
-    first, arms = question.replicates[0], [one for some in question.strategies.values() for one in some]
-    asked = question.teachers(first) if any(one.asks_teacher for one in arms) else {}
-    notes = [
-        *doubts_about(question.data(first), student, asked),
-        *notes_of(comparison, chosen, direction_of(metric), question.one_answer),
-    ]
-    return replace(comparison, notes=tuple(notes))
+    notes = notes_of(comparison, chosen, direction_of(metric), question.one_answer)
+    return replace(comparison, notes=(*warned, *notes))
 
 
 def whole(lengths: Iterable[Any]) -> tuple[Any, ...]:

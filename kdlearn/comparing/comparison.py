@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from kdlearn.comparing.arms import Arm, ArmTable
-from kdlearn.comparing.pairing import REPEATED, interval_of, means_of, paired
+from kdlearn.comparing.pairing import REPEATED, interval_of, means_of, paired, repetitions_of
 from kdlearn.comparing.printed import html_of, lines_of
 from kdlearn.data.files import read_table, write_table
 from kdlearn.formulas.intervals import Interval, holm
@@ -100,24 +100,7 @@ class Comparison(ArmTable):
         """`summary` as dictionaries, with the means of replicates, teachers or seeds as `dots`."""
         length = max(self.lengths) if length is None else length
         arms = dict.fromkeys(self.labels[self.table["length"] == length])
-        return [self.summary_row(arm, length) for arm in arms]
-
-    def summary_row(self, arm: str, length: int) -> dict[str, Any]:
-        rows = self.table[(self.labels == arm) & (self.table["length"] == length)]
-        value = interval_of(rows.assign(value=self.scale * rows[self.metric]))
-        counts = {f"{name}s": rows[name].nunique() for name in REPEATED}
-        pairs = self.pairs_with_reference(arm, length)
-        difference = None if pairs is None else interval_of(pairs)
-        dots = [] if pairs is None else means_of(pairs).tolist()
-        return {"arm": arm, "value": value, "difference": difference, "dots": dots, **counts}
-
-    def pairs_with_reference(self, arm: str, length: int) -> pd.DataFrame | None:
-        """None for the reference itself, and where there is no single one."""
-        at_length = self.table["length"] == length
-        reference = self.labels[at_length & (self.table["strategy"] == self.baseline)].unique()
-        if len(reference) != 1 or arm == reference[0]:
-            return None
-        return self.differences(arm, reference[0], length, {})
+        return [summary_row(self, arm, length) for arm in arms]
 
     def planned(self, claims: Mapping[str, tuple[Arm, Arm] | Interval], **options: Any) -> pd.DataFrame:
         """Planned differences as one family: interval, p value, and p value corrected by Holm's procedure.
@@ -135,23 +118,12 @@ class Comparison(ArmTable):
 
     def save(self, path: str | Path) -> None:
         """One Parquet file, whole or not there."""
-        about = {"metric": self.metric, "share": self.share, "baseline": self.baseline, "notes": " | ".join(self.notes)}
-        columns: dict[str, Any] = {f"about_{name}": value for name, value in about.items()}
-        if self.scores is not None:  # in the first row alone: long texts would be decoded once for every row
-            scores = self.scores.to_json(orient="split", double_precision=15)
-            columns["about_scores"] = [scores, *[""] * (len(self.table) - 1)]
-        write_table(Path(path), self.table.assign(**{"about_scores": "", **columns}), "comparison")
+        write_table(Path(path), with_columns_about(self), "comparison")
 
     @classmethod
     def load(cls, path: str | Path) -> "Comparison":
         """What `save` wrote; a damaged file is a ValueError."""
-        table = read_table(Path(path), "comparison")
-        named = ("metric", "share", "baseline", "notes", "scores")
-        about = {name: table.pop(f"about_{name}").iloc[0] for name in named}
-        notes = tuple(filter(None, about["notes"].split(" | ")))
-        as_written: dict[str, Any] = {"orient": "split", "dtype": False, "convert_axes": False}
-        scores = pd.read_json(StringIO(about["scores"]), **as_written) if about["scores"] else None
-        return cls(table, about["metric"], bool(about["share"]), about["baseline"], notes, scores)
+        return cls(**split_by_columns(read_table(Path(path), "comparison")))
 
     def __str__(self) -> str:
         return "\n".join(lines_of(self))
@@ -173,10 +145,40 @@ class Comparison(ArmTable):
 
     def over(self) -> str:
         """What the intervals cover."""
-        counts = {name: self.table.loc[self.table[name] != "", name].nunique() for name in REPEATED}
-        seeds = f"{counts['seed']} seeds" if counts["seed"] > 1 else "1 seed"
-        if counts["replicate"] > 1:
-            return f"{counts['replicate']} replicates, each with {seeds}"
-        if counts["teacher"] > 1:
-            return f"{counts['teacher']} teachers × {seeds}"
-        return f"{seeds}, of this teacher" if counts["teacher"] else seeds
+        return repetitions_of(self.table)
+
+
+def summary_row(comparison: Comparison, arm: str, length: int) -> dict[str, Any]:
+    rows = comparison.table[(comparison.labels == arm) & (comparison.table["length"] == length)]
+    value = interval_of(rows.assign(value=comparison.scale * rows[comparison.metric]))
+    counts = {f"{name}s": rows[name].nunique() for name in REPEATED}
+    pairs = pairs_with_reference(comparison, arm, length)
+    difference = None if pairs is None else interval_of(pairs)
+    dots = [] if pairs is None else means_of(pairs).tolist()
+    return {"arm": arm, "value": value, "difference": difference, "dots": dots, **counts}
+
+
+def pairs_with_reference(comparison: Comparison, arm: str, length: int) -> pd.DataFrame | None:
+    """None for the reference itself, and where there is no single one."""
+    of_baseline = comparison.table["strategy"] == comparison.baseline
+    reference = comparison.labels[of_baseline & (comparison.table["length"] == length)].unique()
+    if len(reference) != 1 or arm == reference[0]:
+        return None
+    return comparison.differences(arm, reference[0], length, {})
+
+
+def with_columns_about(comparison: Comparison) -> pd.DataFrame:
+    """The table with columns of what is no table: of one value each, and of scores in the first row alone."""
+    scores = "" if comparison.scores is None else comparison.scores.to_json(orient="split", double_precision=15)
+    about = {name: getattr(comparison, name) for name in ("metric", "share", "baseline")}
+    about |= {"notes": " | ".join(comparison.notes), "scores": [scores, *[""] * (len(comparison.table) - 1)]}
+    return comparison.table.assign(**{f"about_{name}": value for name, value in about.items()})
+
+
+def split_by_columns(table: pd.DataFrame) -> dict[str, Any]:
+    """A comparison's arguments of what `with_columns_about` made."""
+    about = {name: table.pop(f"about_{name}").iloc[0] for name in ("metric", "share", "baseline", "notes", "scores")}
+    as_written: dict[str, Any] = {"orient": "split", "dtype": False, "convert_axes": False}
+    scores = pd.read_json(StringIO(about["scores"]), **as_written) if about["scores"] else None
+    notes = tuple(filter(None, about["notes"].split(" | ")))
+    return {**about, "table": table, "share": bool(about["share"]), "notes": notes, "scores": scores}

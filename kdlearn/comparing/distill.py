@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from kdlearn.comparing.doubts import about_order
+from kdlearn.comparing.question_warnings import about_order
 from kdlearn.data.batches import Answers, BatchStream, Inputs
 from kdlearn.data.convert import batch_size_of, dataset_of
 from kdlearn.data.dataset import Dataset
@@ -78,9 +78,8 @@ def distill(
 def warn_of_order(teacher: Any, data: Dataset) -> None:
     """Stored logits that name the training rows' classes hardly better than shuffled ones, or by other columns."""
     if data.train.labels is not None and data.train.labels.ndim == 1:
-        told = list(about_order("teacher", teacher, data))
-        if len(told) > 1:  # not only the share that is right
-            warnings.warn(" ".join(told), stacklevel=3)
+        for sentence in about_order("teacher", teacher, data):
+            warnings.warn(sentence, stacklevel=3)
 
 
 def trained_on(data: Any) -> Dataset:

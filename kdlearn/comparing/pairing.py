@@ -52,3 +52,14 @@ def means_of(values: pd.DataFrame) -> pd.Series:
     """The means over what the interval of `interval_of` is about."""
     several = [name for name in ("replicate", "teacher") if name in values and values[name].nunique() > 1]
     return values.groupby(several[0] if several else "seed")["value"].mean()
+
+
+def repetitions_of(table: pd.DataFrame) -> str:
+    """What an interval of such rows covers, in words."""
+    counts = {name: table.loc[table[name] != "", name].nunique() for name in REPEATED}
+    seeds = f"{counts['seed']} seeds" if counts["seed"] > 1 else "1 seed"
+    if counts["replicate"] > 1:
+        return f"{counts['replicate']} replicates, each with {seeds}"
+    if counts["teacher"] > 1:
+        return f"{counts['teacher']} teachers × {seeds}"
+    return f"{seeds}, of this teacher" if counts["teacher"] else seeds

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from numbers import Integral
 from typing import Any
 
@@ -86,22 +87,13 @@ class Question:
 
     def teachers(self, replicate: int) -> dict[str, Any]:
         """The teachers of a replicate, by name."""
-        return self.once(("teachers", replicate), lambda: self.make_teachers(replicate))
+        return self.once(("teachers", replicate), lambda: teachers_of(self, replicate))
 
-    def make_teachers(self, replicate: int) -> dict[str, Any]:
-        if self.given_replicates is not None and self.teacher is not None:
-            if not callable(self.teacher) or hasattr(self.teacher, "parameters"):
-                raise TypeError(
-                    "with replicates, teacher must be a function teacher(replicate, data), so that each has its own; "
-                    f"got {type(self.teacher).__name__}"
-                )
-            return {"of the replicate": self.teacher(replicate, self.data(replicate))}
-        stored = isinstance(self.teacher, Mapping) and all(hasattr(one, "shape") for one in self.teacher.values())
-        if isinstance(self.teacher, Mapping) and not stored:
-            return {str(name): one for name, one in self.teacher.items()}
-        if isinstance(self.teacher, list):
-            return {f"teacher {place}": one for place, one in enumerate(self.teacher)}
-        return {} if self.teacher is None else {"teacher": self.teacher}
+    @property
+    def teachers_asked(self) -> dict[str, Any]:
+        """Those of the first replicate, if any strategy reads a teacher's answers."""
+        asks = any(one.asks_teacher for some in self.strategies.values() for one in some)
+        return self.teachers(self.replicates[0]) if asks else {}
 
     @property
     def one_answer(self) -> float:
@@ -147,20 +139,29 @@ class Question:
             teachers = self.teachers(replicate) if strategy.asks_teacher else {"": None}
             if not teachers:
                 raise ValueError(f"strategy {name!r} reads a teacher's answers: give a teacher")
-            for who, teacher in teachers.items():
-                for seed in seeds:
-                    for some in lengths:
-                        yield self.run(name, strategy, optimizer, some, replicate, who, teacher, seed, options)
+            for (who, teacher), seed, some in product(teachers.items(), seeds, lengths):
+                yield Run(
+                    self.data(replicate), self.student, strategy, teacher, some, seed, replicate, optimizer,
+                    self.batch_size, self.sample, self.views, None, self.answers, self.metric,
+                    names={"strategy": name, "teacher": who}, **options,
+                )  # fmt: skip
 
-    def run(
-        self, name: str, strategy: Strategy, optimizer: Optimizer, lengths: tuple[int, ...], replicate: int,
-        who: str, teacher: Any, seed: int, options: Mapping[str, Any],
-    ) -> Run:  # fmt: skip
-        return Run(
-            self.data(replicate), self.student, strategy, teacher, lengths, seed, replicate, optimizer,
-            self.batch_size, self.sample, self.views, None, self.answers, self.metric,
-            names={"strategy": name, "teacher": who}, **options,
-        )  # fmt: skip
+
+def teachers_of(question: Question, replicate: int) -> dict[str, Any]:
+    given = question.teacher
+    if question.given_replicates is not None and given is not None:
+        if not callable(given) or hasattr(given, "parameters"):
+            raise TypeError(
+                "with replicates, teacher must be a function teacher(replicate, data), so that each has its own; "
+                f"got {type(given).__name__}"
+            )
+        return {"of the replicate": given(replicate, question.data(replicate))}
+    stored = isinstance(given, Mapping) and all(hasattr(one, "shape") for one in given.values())
+    if isinstance(given, Mapping) and not stored:
+        return {str(name): one for name, one in given.items()}
+    if isinstance(given, list):
+        return {f"teacher {place}": one for place, one in enumerate(given)}
+    return {} if given is None else {"teacher": given}
 
 
 def named(strategies: Any) -> list[tuple[str, Strategy]]:

@@ -19,7 +19,6 @@ def load_images(
     download: bool = False,
     num_validation: int = 0,
     seed: int = 0,
-    device: str | torch.device = "cpu",
     resize: tuple[int, int] | None = None,
     cache: Path | None = None,
     progress: bool = False,
@@ -69,7 +68,7 @@ def load_images(
     if num_validation:
         held = stratified_mask("num_validation", whole.train.labels, num_validation, seed)
         whole = replace(whole, train=whole.train.take(~held), validation=whole.train.take(held))
-    return normalised(whole).to(device)
+    return normalised(whole)
 
 
 def check_resize(resize: object, source: str | Path) -> None:

@@ -47,7 +47,7 @@ def folder(tmp_path) -> Path:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_folder_comes_back_pixel_by_pixel(tmp_path, channels, device):
-    images = load_images(make_folder(tmp_path / "images", channels), device=device)
+    images = load_images(make_folder(tmp_path / "images", channels)).to(device)
     assert images.class_names == CLASSES and images.train.inputs.device.type == device
     assert images.train.inputs.dtype == torch.uint8 and images.train.labels.dtype == torch.int64
     assert images.train.labels.tolist() == [0] * 6 + [1] * 6 + [2] * 6

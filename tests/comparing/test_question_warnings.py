@@ -9,8 +9,8 @@ from small import STUDENT, TEACHER, digits
 
 import kdlearn
 from kdlearn import Comparison, SoftLabels, predict, seeded, train
-from kdlearn.comparing.doubts import doubts_about
 from kdlearn.comparing.notes import notes_of
+from kdlearn.comparing.question_warnings import warnings_about
 from kdlearn.formulas.metrics import direction_of, smaller_is_better
 
 
@@ -20,7 +20,7 @@ def self_seeding():
 
 
 def told(data=None, student=STUDENT, teachers=None) -> str:
-    return " ".join(doubts_about(data or digits(), student, teachers or {}))
+    return " ".join(warnings_about(data or digits(), student, teachers or {}))
 
 
 def test_nothing_odd():
@@ -58,15 +58,24 @@ def logits():
 @pytest.mark.parametrize("wrapped", [lambda one: one, lambda one: {"train": one}, lambda one: one.numpy()])
 def test_stored_logits_in_another_order(logits, wrapped):
     labels = digits().train.labels
-    right = 100 * (logits.argmax(1) == labels).double().mean()
-    assert f"name the ground truth of {right:.1f} %" in told(teachers={"mine": wrapped(logits)})
-    assert "in the order" not in told(teachers={"mine": wrapped(logits)})
-    assert "in the order" in told(teachers={"mine": wrapped(logits.roll(1, 0)[torch.randperm(len(logits))])})
+    shuffled = logits[torch.randperm(len(logits))]
+    right = 100 * (shuffled.argmax(1) == labels).double().mean()
+    found = told(teachers={"mine": wrapped(shuffled)})
+    assert "in the order" in found and f"name the ground truth of {right:.1f} %" in found
+    assert told(teachers={"mine": wrapped(logits)}) == ""
 
 
 def test_compare_says_them(logits):
-    found = kdlearn.compare(STUDENT, [SoftLabels(2.0)], digits(), teacher=logits.flip(0), seeds=range(2), lengths=(2,))
+    options = {"teacher": logits.flip(0), "seeds": range(2), "lengths": (2,)}
+    with pytest.warns(UserWarning, match="in the order of the training rows"):
+        found = kdlearn.compare(STUDENT, [SoftLabels(2.0)], digits(), **options)
     assert "in the order of the training rows" in str(found) and "nan" not in str(found)
+
+
+def test_they_come_before_anything_is_trained(logits, monkeypatch):
+    monkeypatch.setattr("kdlearn.comparing.compare.study", None)
+    with pytest.warns(UserWarning, match="in the order"), pytest.raises(TypeError):
+        kdlearn.compare(STUDENT, [SoftLabels(2.0)], digits(), teacher=logits.flip(0))
 
 
 @pytest.mark.parametrize("sign, said", [(1, True), (-1, False), (None, False)])
@@ -110,8 +119,8 @@ def test_stored_logits_in_another_order_are_found_where_classes_are_unequal():
 def test_stored_logits_with_other_columns_are_found(logits):
     columns = [0, 1, 3, 2, *range(4, 10)]
     said = told(teachers={"mine": logits[:, columns]})
-    assert f"taken for the classes {columns}" in said and "order of the training rows" not in said
-    assert "taken for the classes" not in told(teachers={"mine": logits})
+    assert f"taken for {columns}" in said and "order of the training rows" not in said
+    assert "taken for" not in told(teachers={"mine": logits})
 
 
 def test_rows_that_choices_and_results_share_are_counted():

@@ -1,11 +1,11 @@
-"""What in a question would make its answer mean something else: said beside the result, since it may be meant."""
+"""What would make an answer mean something else: said before anything is trained, since it may be meant."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor
+from torch import Tensor, nn
 
 from kdlearn.data.dataset import Dataset, bytes_of
 from kdlearn.engine.run import Network
@@ -15,15 +15,15 @@ from kdlearn.training.answers import StoredTeacher
 CHANCE = 0.1  # of the way from what shuffled rows would give to all: what an order by accident may reach
 
 
-def doubts_about(data: Dataset, student: Network, teachers: Mapping[str, Any]) -> Iterator[str]:
+def warnings_about(data: Dataset, student: Network, teachers: Mapping[str, Any]) -> Iterator[str]:
     """A sentence each for splits that share rows or lack a class, for equal first weights, and for stored logits."""
     yield from about_rows(data)
-    if data.train.labels.ndim == 1:
-        yield from about_classes(data)
     yield from about_first_weights(student)
+    if data.train.labels is None or data.train.labels.ndim > 1:
+        return
+    yield from about_classes(data)
     for name, teacher in teachers.items():
-        if data.train.labels.ndim == 1:
-            yield from about_order(name, teacher, data)
+        yield from about_order(name, teacher, data)
 
 
 def about_rows(data: Dataset) -> Iterator[str]:
@@ -57,7 +57,8 @@ def about_classes(data: Dataset) -> Iterator[str]:
 
 def about_first_weights(student: Network) -> Iterator[str]:
     """A builder that seeds itself makes every seed the same student."""
-    one, other = (seeded(student, seed).state_dict() for seed in (0, 1))
+    built = [] if isinstance(student, nn.Module) else [seeded(student, seed) for seed in (0, 1)]
+    one, other = [network.state_dict() for network in built if isinstance(network, nn.Module)] or ({}, {})
     if one and all(torch.equal(one[name], other[name]) for name in one):
         yield "every seed starts from the same first weights: the intervals do not cover the luck of first weights."
 
@@ -71,13 +72,13 @@ def about_order(name: str, teacher: Any, data: Dataset) -> Iterator[str]:
     labels, named = data.train.labels[known], torch.as_tensor(logits)[known].argmax(dim=-1)
     together = counted_together(named, labels, logits.shape[-1])
     right, shuffled = float(together.trace()), float(together.sum(dim=0) @ together.sum(dim=1))
-    yield f"stored logits of {name!r} name the ground truth of {100 * right:.1f} % of the training rows."
+    told = f"stored logits of {name!r} name the ground truth of {100 * right:.1f} % of the training rows"
     places, classes = linear_sum_assignment(-together.numpy())
     best = float(together[places, classes].sum())
     if best > right + CHANCE and best > (1 + shuffled) / 2:
-        yield f"with columns taken for the classes {classes.tolist()} it is {100 * best:.1f} %: is that their order?"
+        yield f"{told}, with columns taken for {classes.tolist()} {100 * best:.1f} %: is that their classes' order?"
     elif right < shuffled + CHANCE * (1 - shuffled):
-        yield "that is hardly more than chance: are the stored logits in the order of the training rows?"
+        yield f"{told}, hardly more than chance: are they in the order of the training rows?"
 
 
 def counted_together(named: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -44,7 +44,7 @@ def students(student: float, share: float, alone: float) -> int:
 EXERCISES = {
     "07.1": Formula(
         lambda spread, wanted: first_count(spread, wanted, by_student),
-        [(0.5, 0.1), (2.0, 1.0), (1.0, 0.5), (0.3, 0.4)],
+        [(0.5, 0.1), (2.0, 1.0), (1.0, 0.5), (0.3, 0.4), (0.3, 0.2)],
         {
             "1.96 is too small for few pairs. Take Student's t of the count": lambda spread, wanted: first_count(
                 spread, wanted, lambda s, n: 1.96 * s / sqrt(n)

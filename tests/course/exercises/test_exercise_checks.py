@@ -1,17 +1,16 @@
-"""Every check: the right answer in two other forms passes, the usual wrong ones get a hint each, and `...` is open."""
+"""Every check: a right answer in another form passes, each usual wrong one gets its own hint, and `...` is open."""
 
-import importlib
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from answers_to_formulas import RIGHT
+from answers_with_properties import ANSWERS
 
 from kdcourse.exercises import check, checking
+from kdcourse.exercises.answers import Formula, Number
 from kdcourse.exercises.checking import chapters, exercise_named, exercises_of
 
-ANSWERS = {
-    name: answers
-    for chapter in chapters()
-    for name, answers in importlib.import_module(f"answers_{chapter}").ANSWERS.items()
-}
 NAMES = [name for chapter in chapters() for name in exercises_of(chapter)]
 each_exercise = pytest.mark.parametrize("name", NAMES)
 
@@ -21,31 +20,43 @@ def nothing_checked_yet(monkeypatch):
     monkeypatch.setattr(checking, "outcomes", {})
 
 
-def test_every_exercise_has_answers_here():
-    assert list(ANSWERS) == NAMES
-    assert all(len(answers["right"]) >= 2 and len(answers["wrong"]) >= 3 for answers in ANSWERS.values())
+def right_answers(name: str) -> list[Any]:
+    exercise = exercise_named(name)
+    if isinstance(exercise, Number):
+        return [exercise.low, exercise.high]
+    return [RIGHT[name]] if isinstance(exercise, Formula) else ANSWERS[name].right
+
+
+def wrong_answers(name: str) -> Iterator[tuple[str, Any]]:
+    """Each hint, and an answer that makes the mistake that it is for."""
+    exercise = exercise_named(name)
+    if isinstance(exercise, Number):
+        yield from ((hint, (low + high) / 2) for hint, (low, high) in exercise.hints.items())
+        yield exercise.otherwise, 1e9
+    elif isinstance(exercise, Formula):
+        yield from exercise.hints.items()
+        yield exercise.otherwise, lambda *draw: 987_654.0
+    else:
+        yield from zip(exercise.hints, ANSWERS[name].wrong, strict=True)
 
 
 @each_exercise
-def test_the_right_answer_passes_in_whatever_form(name):
-    for answer in ANSWERS[name]["right"]:
+def test_the_right_answer_passes_in_another_form(name):
+    for answer in right_answers(name):
         assert check(name, answer), check(name, answer)
 
 
 @each_exercise
-def test_usual_wrong_answers_get_a_hint_each(name):
-    verdicts = [check(name, answer) for answer in ANSWERS[name]["wrong"]]
-    assert not any(verdicts) and all(verdict.outcome == "to mend" for verdict in verdicts)
-    assert len({verdict.message for verdict in verdicts}) == len(verdicts), "a hint each"
-    named = [hint for hint in exercise_named(name).hints for verdict in verdicts if hint.rstrip(".") in verdict.message]
-    assert len(named) >= 3, "\n".join(map(str, verdicts))
+def test_each_hint_is_given_to_the_answer_that_it_is_for(name):
+    for hint, answer in wrong_answers(name):
+        verdict = check(name, answer)
+        assert verdict.outcome == "to mend" and hint in verdict.message, f"{hint}: {verdict}"
 
 
 @each_exercise
 def test_what_is_not_answered_is_said_and_raises_nothing(name):
-    for answer in (..., None, lambda *arguments: ..., lambda *arguments: None):
-        if callable(answer) and not callable(ANSWERS[name]["right"][0]):
-            continue
+    functions = [lambda *draw: ..., lambda *draw: None] if callable(right_answers(name)[0]) else []
+    for answer in (..., None, *functions):
         verdict = check(name, answer)
         assert not verdict and verdict.outcome == "open" and "is not answered yet" in repr(verdict)
 

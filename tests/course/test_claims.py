@@ -13,7 +13,6 @@ from jsonschema import Draft202012Validator
 
 from kdcourse.claims import VERDICTS, Factor, count_verdicts, figure, load_claims, load_trial, repetition, shows
 from kdcourse.records import recorded
-from kdlearn import Comparison
 from kdlearn.data.files import read_json
 from kdlearn.formulas.intervals import Interval, interval
 
@@ -134,17 +133,3 @@ def test_figures_are_what_pandas_finds():
         assert [found.mean, found.half_width] == pytest.approx([mine.mean, mine.half_width])
     assert repetition({**asked, "of": arms[0]}) == (len(truth), rows["seed"].nunique())
     assert f"{Factor(0.0, 0.6931471805599453):.2f}" == "1.00 (0.50–2.00)"
-
-
-def test_the_record_is_that_of_its_plan(script_of):
-    plan = script_of("article/plan")
-    record = Comparison.load(recorded("article") / "comparison.parquet")
-    arms = {
-        (run.strategy.name, run.names["data"], run.names["images"], run.names["taught by"], run.seed, run.lengths[0])
-        for run in plan.arms_of(plan.World(0), {plan.CLEAN: None, plan.WRONG: None})
-    }
-    columns = ["strategy", "data", "images", "taught by", "seed", "length"]
-    for replicate, rows in record.table.groupby("replicate"):
-        assert replicate in plan.REPLICATES and set(rows[columns].itertuples(index=False, name=None)) == arms
-    assert record.table["replicate"].nunique() == len(plan.REPLICATES)
-    assert set(plan.planned(record)) == {*record.planned(plan.planned(record))["claim"]}

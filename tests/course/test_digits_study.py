@@ -17,26 +17,6 @@ def record():
     return kdlearn.Comparison.load(recorded("digits") / "comparison.parquet")
 
 
-def test_it_holds_every_run_of_the_plan_once(record, script_of):
-    plan = script_of("digits/plan")
-    columns = ["strategy", "temperature", "images", "teacher saw", "seed", "length"]
-    expected = {
-        (run.strategy.name, run.strategy.settings.get("temperature"), run.sample, run.names["teacher saw"], run.seed, n)
-        for run in plan.runs_of(plan.REPLICATES[0])
-        for n in run.lengths
-    }
-    for replicate, rows in record.table.groupby("replicate"):
-        found = rows[columns].astype(object).where(rows[columns].notna(), None)
-        assert replicate in plan.REPLICATES and len(rows) == len(expected)
-        assert set(found.itertuples(index=False, name=None)) == expected
-    assert record.table["replicate"].nunique() == len(plan.REPLICATES)
-
-
-def test_the_planned_claims_hold_as_one_family(record, script_of):
-    table = record.planned(script_of("digits/plan").planned(record))
-    assert len(table) == 5 and (table["holm"] < 0.01).all() and (table["low"] > 0).all()
-
-
 def test_a_run_of_it_can_be_had_again(record, script_of):
     plan = script_of("digits/plan")
     again = [run for run in plan.runs_of(100, seeds=range(2), lengths=(100,)) if run.strategy.name == "ground truth"]

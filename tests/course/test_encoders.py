@@ -58,30 +58,6 @@ def test_a_small_one_goes_from_the_data_to_the_planned_differences(plan, monkeyp
     assert differences["softness"].mean == pytest.approx(by_hand)
 
 
-def test_every_planned_run_is_there_once_with_a_teacher_of_its_own(plan, record):
-    assert not record.table[["strategy", "length", "replicate", "seed"]].duplicated().any()
-    runs = record.table.groupby(["strategy", "length"])["replicate"].unique()
-    assert {name: sorted(of) for name, of in runs.items()} == {
-        (name, length): list(plan.REPLICATES)
-        for name in (plan.TRUTH, plan.HARD, plan.SOFT, plan.EVENLY)
-        for length in plan.LENGTHS
-    }
-    taught = record.table[record.table["strategy"] != plan.TRUTH].groupby("replicate")["teacher_accuracy"].nunique()
-    assert (taught == 1).all() and record.table["teacher_accuracy"].nunique() >= 4
-    shares = record.table[["accuracy", "agreement", "teacher_accuracy"]]
-    assert (shares.ge(0) & shares.le(1) | shares.isna()).all(axis=None)
-
-
-def test_every_arm_was_tuned_alike_on_other_replicates(plan, record):
-    scores = record.scores
-    assert not set(scores["replicate"]) & set(plan.REPLICATES)
-    rates = scores.groupby("strategy")["learning_rate"].unique()
-    assert len({tuple(sorted(some)) for some in rates}) == 1 and len(rates) == 4
-    candidates = scores.groupby("strategy")["candidate"].nunique()
-    assert (candidates[[plan.SOFT, plan.EVENLY]] == 3 * candidates[plan.TRUTH]).all()
-    assert candidates[plan.TRUTH] == candidates[plan.HARD] == len(rates[plan.TRUTH])
-
-
 def test_the_book_tells_what_the_record_holds(plan, record):
     found = record.planned(plan.planned(record)).set_index("claim")
     assert (found["holm"] < 0.001).all()

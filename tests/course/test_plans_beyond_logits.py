@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdlearn import hard_labels, load_digits
+from kdlearn import Batch, hard_labels, load_digits
 from kdlearn.formulas.many_labels import yes_or_no
 
 
@@ -63,3 +63,13 @@ def test_each_speaker_is_left_out_once(script_of):
     for name in ("spoken/plan", "senses/plan"):
         plan = script_of(name)
         assert len(set(plan.SPEAKERS)) == 6 and list(plan.SPEAKERS) == sorted(plan.SPEAKERS)
+
+
+def test_what_a_student_learns_of_outputs_beside_does_not_touch_those_of_the_digits(script_of):
+    plan = script_of("subliminal/plan")
+    logits = torch.randn(5, 13, requires_grad=True)
+    plan.OutputsBeside()(logits, Batch(torch.zeros(5, 64), teacher_logits=torch.randn(5, 13))).sum().backward()
+    assert (logits.grad[:, :10] == 0).all() and (logits.grad[:, 10:] != 0).all()
+    alone = torch.randn(5, 13, requires_grad=True)
+    plan.TruthOfDigits()(alone, Batch(torch.zeros(5, 64), labels=torch.arange(5))).sum().backward()
+    assert (alone.grad[:, 10:] == 0).all() and (alone.grad[:, :10] != 0).all()

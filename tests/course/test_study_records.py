@@ -1,0 +1,161 @@
+"""One contract for the records of all studies: whole, in range, tuned alike, with planned claims as they are told."""
+
+import sys
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from kdlearn import Comparison
+from kdlearn.data.files import read_json, read_table
+
+sys.path.insert(0, str(ROOT / "book"))
+from evidence import recorded_studies
+from records import claims, plan_of, record_of
+
+SIGNS = {  # of the planned claims in their order; 0 where Holm's correction leaves it open
+    "article": [1, 1, -1, 1, 1],
+    "atlas": [1, 1, 1, 0, -1],
+    "cifar10": [1, 1, 1, 1, 1],
+    "digits": [1, 1, 1, 1, 1],
+    "encoders": [1, 1, 1],
+    "features": [-1, -1, 1, -1, -1],
+    "language_models": [-1, -1, 1, 0, 1],
+    "languages": [1, 1, 1, 1, 0],
+    "many_labels": [1, 1, 1, 1],
+    "mnist": [0, 0, 0, 0, -1, -1],
+    "senses": [1, 0, -1, 0],
+    "several_teachers": [1, 0, 1, 1, 0],
+    "smaller": [0, 0, 0, 1, 1],
+    "spoken": [0, 0, 0, 0],
+    "subliminal": [1, 1, 0],
+    "which_teacher": [1, 1, 0, 1, 0],
+}
+ARMS = {  # times lengths; other records have tests of their own
+    "article": 48,
+    "digits": 68,
+    "encoders": 4 * 2,
+    "features": 10 * 2,
+    "language_models": 39,
+    "languages": 1845,
+    "many_labels": 2 * 6 * 3,
+    "senses": 11 * 2,
+    "several_teachers": 21,
+    "smaller": 34,
+    "spoken": 2 * 5 * 2,
+    "subliminal": 8 * 2,
+    "which_teacher": 40,
+}
+FEWER = {"which_teacher": 24}  # replicates that some of its arms have
+STUDIES = list(recorded_studies())
+TUNED = [study for study in STUDIES if getattr(record_of(study), "scores", None) is not None]
+each_study = pytest.mark.parametrize("study", STUDIES)
+
+
+def replicates_of(study: str) -> set[int]:
+    plan = plan_of(study)
+    if hasattr(plan, "SPEAKERS"):
+        return set(range(len(plan.SPEAKERS)))
+    planned = getattr(plan, "REPLICATES", 40)
+    return set(range(plan.FIRST, plan.FIRST + planned)) if isinstance(planned, int) else set(planned)
+
+
+@each_study
+def test_the_planned_claims_have_the_signs_that_the_course_tells(study):
+    assert [np.sign(one.mean) * (one.p_value < 0.05) for one in claims(study).values()] == SIGNS[study]
+
+
+@pytest.mark.parametrize("study", ARMS)
+def test_every_arm_is_there_once_for_every_replicate_and_seed(study):
+    record, plan, replicates = record_of(study), plan_of(study), replicates_of(study)
+    arms = record.table.groupby([*record.settings, "length"], dropna=False)[["replicate", "seed"]]
+    assert arms.ngroups == ARMS[study] and set(record.table["replicate"]) == replicates
+    assert set(record.table["seed"]) == set(getattr(plan, "SEEDS", record.table["seed"]))
+    for name, rows in arms:
+        there = replicates if rows["replicate"].nunique() != FEWER.get(study) else sorted(replicates)[: FEWER[study]]
+        assert sorted(rows.itertuples(index=False, name=None)) == sorted(product(there, set(rows["seed"]))), name
+
+
+@each_study
+def test_values_lie_in_range_in_plain_columns(study):
+    record = record_of(study)
+    table = record.table if isinstance(record, Comparison) else record
+    assert {str(kind) for kind in table.dtypes} <= {"int64", "float64", "str", "object"}
+    shares = table[table.columns.intersection(["accuracy", "agreement", "teacher_accuracy", "confidence"])]
+    assert (shares.isna() | shares.ge(0) & shares.le(1)).all(axis=None)
+    assert table.get("loss", pd.Series([0.0])).ge(0).all()
+    if isinstance(record, Comparison):
+        assert table[record.metric].notna().all()
+
+
+@pytest.mark.parametrize("study", TUNED)
+def test_every_arm_was_tuned_alike_on_other_replicates(study):
+    """At equal rates; temperatures and weights make more candidates, as many for each arm that has them."""
+    scores = record_of(study).scores
+    assert replicates_of(study).isdisjoint(scores["replicate"])
+    for _, rows in scores.groupby("size") if "size" in scores else [("", scores)]:
+        arms = rows.groupby("strategy")
+        assert arms["learning_rate"].nunique().nunique() == 1
+        assert arms["candidate"].nunique().nunique() <= 2
+
+
+@pytest.mark.parametrize("study", ["article", "digits"])
+def test_the_runs_are_those_of_the_plan(study):
+    record, plan = record_of(study), plan_of(study)
+    if study == "digits":
+        runs, names = plan.runs_of(plan.REPLICATES[0]), ["images", "teacher saw"]
+    else:
+        runs = plan.arms_of(plan.World(0), {plan.CLEAN: None, plan.WRONG: None})
+        names = ["images", "data", "taught by"]
+    told = ["strategy", "temperature", *names, "seed", "length"]
+    expected = {
+        (
+            run.strategy.name,
+            run.strategy.settings.get("temperature"),
+            *(run.names.get(name, run.sample) for name in names),
+            run.seed,
+            length,
+        )
+        for run in runs
+        for length in run.lengths
+    }
+    for _, rows in record.table.groupby("replicate"):
+        found = rows[told].astype(object).where(rows[told].notna(), None)
+        assert set(found.itertuples(index=False, name=None)) == expected
+
+
+def test_shuffling_leaves_the_teacher_of_many_labels_as_it_is():
+    table = record_of("many_labels").table
+    kept = table[table["teacher"] != ""].groupby("replicate")["teacher_mean_average_precision"]
+    assert kept.nunique().max() == 1
+
+
+def test_a_teacher_that_hears_nothing_agrees_with_nobody():
+    assert record_of("senses").table["agreement"].isna().all()
+
+
+def test_costs_of_features_are_those_of_every_arm_by_that_of_soft_labels():
+    plan = plan_of("features")
+    costs = read_json(plan.COSTS)
+    assert costs.keys() == {"soft labels", *plan.FEATURES} and costs["soft labels"] == 1
+
+
+def test_raising_small_probabilities_harms_as_the_page_on_several_teachers_tells():
+    plan, record = plan_of("several_teachers"), record_of("several_teachers")
+    one, mean = ([f"{name}, {how}" for how in (plan.AS_IT_IS, plan.CUT)] for name in (plan.ONE, "alike: probabilities"))
+    for as_it_is, cut in (one, mean):
+        assert record.difference(cut, as_it_is).high < 0
+    assert record.difference(mean[0], one[0]).low > 0 > record.difference(mean[1], one[0]).high
+
+
+def test_language_models_were_tuned_alike_on_a_piece_that_no_replicate_has():
+    plan, record = plan_of("language_models"), record_of("language_models").table
+    tuning = read_table(plan.TUNING, "tuning")
+    scores, chosen = tuning[tuning["strategy"].isin(plan.ARMS)], plan.choices(tuning)
+    tried = scores.groupby("strategy")[["learning_rate", "length"]].agg(lambda one: tuple(sorted(set(one))))
+    assert set(tried["learning_rate"]) == {plan.RATES} and set(tried["length"]) == {plan.LENGTHS}
+    assert not set(scores["replicate"]) & set(plan.REPLICATES)
+    for name, rows in record[record["part"] == plan.ARMS_PART].groupby("strategy"):
+        assert set(zip(rows["learning_rate"], rows["length"], strict=True)) == {tuple(chosen[name])}

@@ -1,4 +1,4 @@
-"""What notebooks 05, 10 and 10b say of their records in numbers is what their cells print of them."""
+"""What notebooks 05, 10, 10b, 11 and 11b say of their records in numbers is what their cells print of them."""
 
 import re
 
@@ -11,6 +11,7 @@ FEWEST = {
     "05_label_strategies": 20,
     "10_features_and_relations": 5,
     "10b_other_classes_labels_senses": 20,
+    "11_a_ready_made_teacher": 8,
     "11b_small_language_models": 10,
 }
 INTERVAL = r"[-+−]?\d+(?:\.\d+)? ± \d+(?:\.\d+)?"

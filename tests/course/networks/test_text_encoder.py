@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from blocks import block_of_torch
 from torch import nn
 
 from kdcourse import TextEncoder, codes_of
@@ -25,19 +26,7 @@ def of_torch(network: TextEncoder, codes: torch.Tensor) -> torch.Tensor:
     filling = codes == 0
     filling[:, 0] = False
     for block in network.blocks:
-        layer = nn.TransformerEncoderLayer(8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True).double()
-        weights = {
-            "self_attn.in_proj_weight": block.attention.projections.weight,
-            "self_attn.in_proj_bias": torch.zeros(24).double(),
-            "self_attn.out_proj.weight": block.attention.output.weight,
-            "self_attn.out_proj.bias": block.attention.output.bias,
-            **{f"norm1.{name}": one for name, one in block.before_attention.named_parameters()},
-            **{f"norm2.{name}": one for name, one in block.before_layers.named_parameters()},
-            **{f"linear1.{name}": one for name, one in block.layers[0].named_parameters()},
-            **{f"linear2.{name}": one for name, one in block.layers[2].named_parameters()},
-        }
-        layer.load_state_dict(weights)
-        states = layer(states, src_key_padding_mask=filling)
+        states = block_of_torch(block, width=8, heads=2)(states, src_key_padding_mask=filling)
     means = torch.stack([row[~where].mean(dim=0) for row, where in zip(states, filling, strict=True)])
     return network.logits(means)
 

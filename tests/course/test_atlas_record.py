@@ -47,11 +47,9 @@ def test_every_replicate_is_in_every_grid():
     assert set(arms) == {REPLICATES}
 
 
-def test_values_lie_in_range():
-    assert TABLE["accuracy"].between(0, 1).all() and (TABLE["loss"] > 0).all()
-    taught = TABLE["kind"] != ""
-    assert TABLE.loc[taught, "teacher_accuracy"].between(0, 1).all() and TABLE.loc[taught, "agreement"].notna().all()
-    trained = TABLE[taught & ~TABLE["kind"].isin(["untrained", "student's labels"]) & (TABLE["wrong"] == 0)]
+def test_trained_teachers_are_accurate_and_students_are_compared_with_them():
+    assert TABLE.loc[TABLE["kind"] != "", "agreement"].notna().all()
+    trained = TABLE[~TABLE["kind"].isin(["", "untrained", "student's labels"]) & (TABLE["wrong"] == 0)]
     assert trained["teacher_accuracy"].min() > 0.8
 
 

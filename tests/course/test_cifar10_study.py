@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
@@ -159,14 +158,6 @@ def test_the_notebook_quotes_no_other_measurement():
     assert not re.findall(r".{30}(?:\d\.\d|±).{10}", re.sub(NOT_OURS, "", left))
 
 
-def test_the_notebook_tells_what_is_confirmed_as_the_record_has_it(script_of):
-    record = Comparison.load(HOME / "pairs.parquet")
-    family = record.planned(script_of("cifar10/plan").planned(record)).set_index("claim")["holm"]
-    told = CELLS[[cell["id"] for cell in CELLS].index("07-cifar10--planned")]["outputs"][0]["text"]
-    found = {" ".join(line.split("  ")[0].split()): line.rpartition(": ")[2].strip() for line in told}
-    assert found == {name: "confirmed" if p < 0.05 else "not confirmed" for name, p in family.items()}
-
-
 @pytest.mark.parametrize(
     "found",
     [
@@ -198,18 +189,3 @@ def test_the_page_tells_the_students_of_other_sizes_as_recorded():
         truth, soft = (100 * rows.set_index("strategy")["accuracy"][arm] for arm in (TRUTH, SOFT))
         assert f"| {network} | {parameters:,} | {truth:.1f} % | {soft:.1f} % |" in page
     assert len(sizes) == 8
-
-
-def test_each_pair_has_every_arm_once_and_all_of_the_same_images():
-    counts = PAIRS[PAIRS["role"] == "student"].groupby(["images", "strategy", "epochs"])["replicate"].nunique()
-    assert len(counts) == 15 and set(counts) == {6}
-    assert (
-        PAIRS["data"].nunique() == 1
-        and not PAIRS.duplicated(["replicate", "role", "images", "strategy", "epochs"]).any()
-    )
-
-
-def test_the_table_is_plain_columns():
-    kinds = {str(kind) for kind in FIRST.table.dtypes}
-    assert kinds <= {"int64", "float64", "str", "object"}
-    assert np.isnan(FIRST.table.query("strategy == @TRUTH")["temperature"]).all()

@@ -1,7 +1,6 @@
 """The first distillation, shortened: its arms, their pairing, and a sentence that says what it found."""
 
 import pytest
-from small import SAME
 
 from kdcourse import demo
 from kdlearn.comparing.comparison import Comparison
@@ -39,11 +38,3 @@ def test_its_sentence_is_made_of_its_differences(short):
     ]:
         assert f"{short.difference(one, other):+.1f}" in sentence
     assert str(short).count("Note:") == len(short.notes)
-
-
-def test_it_repeats(short):
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(demo, "UPDATES_OF", {demo.PLAIN: 20, demo.SHIFTED: 25})
-        patched.setattr(demo, "NUM_UPDATES", 20)
-        again = demo.demo(2, 2)
-    assert again.table.drop(columns=SAME).equals(short.table.drop(columns=SAME))

@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from kdcourse import TextEncoder
 from kdcourse.data.languages import LANGUAGES
-from kdlearn import Comparison, Dataset, Split, count_parameters
+from kdlearn import Comparison, Dataset, Split
 
 
 @pytest.fixture
@@ -20,18 +20,6 @@ def plan(script_of):
 @pytest.fixture
 def record(plan) -> Comparison:
     return Comparison.load(plan.RECORD)
-
-
-def test_the_sizes_are_those_that_the_plan_tells(plan):
-    teacher, student = count_parameters(plan.TEACHER()), count_parameters(plan.STUDENT())
-    assert (
-        f"has {teacher:,} parameters" in plan.__doc__
-        and f"has {student:,}, {teacher / student:.1f} times fewer" in plan.__doc__
-    )
-    for updates, epochs in zip(
-        plan.LENGTHS, re.search(r"are (\d+) and (\d+) epochs", plan.__doc__).groups(), strict=True
-    ):
-        assert round(updates * plan.BATCH_SIZE / (plan.FEW * len(LANGUAGES))) == int(epochs)
 
 
 def made_up(replicate: int) -> Dataset:

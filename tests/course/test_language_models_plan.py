@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kdcourse import character_transformer
-from kdlearn import Comparison, count_parameters, hard_label_loss, predict
+from kdlearn import Comparison, hard_label_loss, predict
 
 
 @pytest.fixture
@@ -118,8 +118,6 @@ def test_what_is_recorded_is_not_carried_out_again(plan, monkeypatch, tmp_path):
 
 def test_what_the_plan_tells_of_its_sizes_is_so(script_of):
     plan = script_of("language_models/plan")
-    for network in (plan.STUDENT, plan.TEACHER):
-        assert f"{count_parameters(network()):,} parameters" in plan.__doc__
     assert f"{plan.WINDOWS * plan.LENGTH + 1:,} characters" in plan.__doc__
     assert not set(plan.REPLICATES) & set(plan.TUNED_ON) and len(plan.REPLICATES) >= 5
     pieces = [plan.APART * (one - plan.REPLICATES[0]) for one in (*plan.REPLICATES, *plan.TUNED_ON)]

@@ -60,10 +60,6 @@ def lines_of_code(cell: dict) -> list[str]:
     return [line for line in source(cell).splitlines() if not line.strip().startswith("### ")]
 
 
-def has_checks(cells: list[dict]) -> bool:
-    return any("check" in tags(cell) for cell in cells)
-
-
 @each_notebook
 def test_length(cells):
     most = 50 if "**reference chapter**" in source(cells[0]) else 40
@@ -104,30 +100,20 @@ def test_it_names_no_command_that_only_the_repository_has(cells):
 
 
 @each_notebook
-def test_exercises_have_a_hint_and_a_folded_solution(cells):
-    start = next(index for index, cell in enumerate(cells) if "**Exercise 1." in source(cell))
-    exercises = "\n".join(source(cell) for cell in cells[start:] if cell["cell_type"] == "markdown")
-    count = len(re.findall(r"^\*\*Exercise \d\.", exercises, re.MULTILINE))
-    solutions = [cell for cell in code(cells[start:]) if "hide-input" in tags(cell)]
-    assert count >= 4 and exercises.count("<details>") >= count and len(solutions) >= count
-    assert all(cell["metadata"]["jupyter"]["source_hidden"] for cell in solutions)
-    assert has_checks(cells) or all(re.search("assert|check|try_it", source(cell)) for cell in solutions)
-
-
-@each_notebook
-def test_exercises_with_checks_are_of_three_kinds_and_one_is_on_data_of_ones_own(cells):
+def test_exercises_are_of_three_kinds_with_hints_and_folded_solutions_and_one_is_on_data_of_ones_own(cells):
     tasks = [source(cell) for cell in cells if "task" in tags(cell)]
-    if tasks:
-        kinds = {re.match(r"\*\*Exercise \d\..*?\*\* \*(Predict|Derive|Build)\.\*", task)[1] for task in tasks}
-        assert len(tasks) >= 5 and kinds == {"Predict", "Derive", "Build"}
-        assert all(task.count("<details>") >= 2 for task in tasks), "hints to be opened one by one"
-        assert re.search("your own", tasks[-1], re.IGNORECASE) and "No outcome is wrong" in tasks[-1]
+    kinds = {re.match(r"\*\*Exercise \d\..*?\*\* \*(Predict|Derive|Build)\.\*", task)[1] for task in tasks}
+    assert len(tasks) >= 5 and kinds == {"Predict", "Derive", "Build"}
+    assert all(task.count("<details>") >= 2 for task in tasks), "hints to be opened one by one"
+    assert re.search("your own", tasks[-1], re.IGNORECASE) and "No outcome is wrong" in tasks[-1]
+    solutions = [cell for cell in code(cells) if "answer" in tags(cell)]
+    assert all(cell["metadata"]["jupyter"]["source_hidden"] for cell in solutions)
 
 
 @each_notebook
 def test_three_questions_tell_of_each_answer_why(cells):
     questions = [source(cell) for cell in cells if "quiz" in tags(cell)]
-    assert len(questions) == (3 if has_checks(cells) else 0)
+    assert len(questions) == 3
     for question in questions:
         options = re.findall(r"<details><summary>[a-d]\) .+?</summary>\n\n(Yes|No)\. .{15,}", question)
         assert len(options) == question.count("<details>") >= 3 and options.count("Yes") == 1

@@ -1,11 +1,16 @@
 """What the plans on features, many labels, sound and senses train on: controls, pairs, and arms of equal tuning."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdlearn import Batch, hard_labels, load_digits
+from kdcourse import NgramNetwork
+from kdcourse.data.stand_in import stand_in
+from kdlearn import Batch, count_parameters, hard_labels, load_digits
+from kdlearn.commands.presets import PRESETS, network_named
 from kdlearn.formulas.many_labels import yes_or_no
 
 
@@ -51,20 +56,6 @@ def test_pairs_are_of_pictures_that_the_teacher_was_not_trained_on(script_of, mo
     assert torch.equal(told[:, 0].long(), data.train.labels)
 
 
-def test_every_arm_but_ground_truth_has_as_many_candidates(script_of):
-    plan = script_of("features/plan")
-    tried = plan.candidates()
-    assert {len(some) for some in tried.values()} == {3} and {*plan.FEATURES, "soft labels"} < tried.keys()
-    for name, some in tried.items():
-        assert len({repr(one.settings) for one in some}) == 3, name
-
-
-def test_each_speaker_is_left_out_once(script_of):
-    for name in ("spoken/plan", "senses/plan"):
-        plan = script_of(name)
-        assert len(set(plan.SPEAKERS)) == 6 and list(plan.SPEAKERS) == sorted(plan.SPEAKERS)
-
-
 def test_what_a_student_learns_of_outputs_beside_does_not_touch_those_of_the_digits(script_of):
     plan = script_of("subliminal/plan")
     logits = torch.randn(5, 13, requires_grad=True)
@@ -73,3 +64,16 @@ def test_what_a_student_learns_of_outputs_beside_does_not_touch_those_of_the_dig
     alone = torch.randn(5, 13, requires_grad=True)
     plan.TruthOfDigits()(alone, Batch(torch.zeros(5, 64), labels=torch.arange(5))).sum().backward()
     assert (alone.grad[:, 10:] == 0).all() and (alone.grad[:, :10] != 0).all()
+
+
+def networks_of(study: str, plan) -> list:
+    if study == "cifar10":
+        return [network_named(name, stand_in()) for name in (PRESETS["cpu"].teacher, PRESETS["cpu"].student)]
+    return [partial(NgramNetwork, 24)] if study == "languages" else [plan.TEACHER, plan.STUDENT]
+
+
+@pytest.mark.parametrize("study", ["cifar10", "encoders", "language_models", "languages"])
+def test_networks_have_the_sizes_that_the_plan_tells(study, script_of):
+    plan = script_of(f"{study}/plan")
+    for network in networks_of(study, plan):
+        assert f"{count_parameters(network()):,}" in plan.__doc__

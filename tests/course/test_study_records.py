@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+import kdlearn
 from kdlearn import Comparison
 from kdlearn.data.files import read_json, read_table
 
@@ -35,6 +36,7 @@ SIGNS = {  # of the planned claims in their order; 0 where Holm's correction lea
 }
 ARMS = {  # times lengths; other records have tests of their own
     "article": 48,
+    "cifar10": 17,
     "digits": 68,
     "encoders": 4 * 2,
     "features": 10 * 2,
@@ -58,7 +60,7 @@ def replicates_of(study: str) -> set[int]:
     plan = plan_of(study)
     if hasattr(plan, "SPEAKERS"):
         return set(range(len(plan.SPEAKERS)))
-    planned = getattr(plan, "REPLICATES", 40)
+    planned = getattr(plan, "REPLICATES", {"cifar10": 6, "which_teacher": 40}.get(study))
     return set(range(plan.FIRST, plan.FIRST + planned)) if isinstance(planned, int) else set(planned)
 
 
@@ -124,6 +126,15 @@ def test_the_runs_are_those_of_the_plan(study):
     for _, rows in record.table.groupby("replicate"):
         found = rows[told].astype(object).where(rows[told].notna(), None)
         assert set(found.itertuples(index=False, name=None)) == expected
+
+
+def test_a_run_on_the_digits_can_be_had_again():
+    plan, table = plan_of("digits"), record_of("digits").table
+    again = [run for run in plan.runs_of(100, seeds=range(2), lengths=(100,)) if run.strategy.name == "ground truth"]
+    told = ["strategy", "replicate", "seed", "images", "length"]
+    found = kdlearn.study(again, machine=kdlearn.Machine(threads=1)).merge(table, on=told, suffixes=("", " recorded"))
+    assert len(found) == len(again)
+    assert found["accuracy"].to_numpy() == pytest.approx(found["accuracy recorded"].to_numpy(), abs=0.01)
 
 
 def test_shuffling_leaves_the_teacher_of_many_labels_as_it_is():

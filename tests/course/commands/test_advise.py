@@ -124,11 +124,6 @@ def test_wrong_labels_are_told_as_they_were_measured_and_get_no_interval(made_up
     assert needed > 5 and f"A gain of 9.0 points is seen with {needed} pairs" in said
 
 
-def test_views_of_another_name_are_refused():
-    with pytest.raises(ValueError, match="views must be one of same, others, unknown"):
-        Case(60, 0, 96.0, 84.0, views="sames")
-
-
 def test_outside_the_comparisons_of_wrong_labels_none_is_told():
     text = told(wrong=0.1)
     assert "softness beyond" not in text and "points   " not in text and "Pilot first" in text

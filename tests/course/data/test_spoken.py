@@ -7,10 +7,9 @@ import wave
 import pytest
 import torch
 
-from kdcourse import load_spoken_digits, log_mel, spoken_student, spoken_teacher
+from kdcourse import load_spoken_digits, log_mel
 from kdcourse.data.sound import mel_filters
 from kdcourse.data.spoken import read_wave, write_wave
-from kdlearn import count_parameters
 
 NOISE = torch.randn(2, 300, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 
@@ -118,9 +117,3 @@ def test_what_is_no_such_recording_is_refused(recordings, tmp_path):
     write_wave(tmp_path / "silent.wav", torch.zeros(100))
     with pytest.raises(ValueError, match="nothing but silence"):
         read_wave(tmp_path / "silent.wav")
-
-
-def test_the_student_is_fifty_times_smaller():
-    teacher, student = spoken_teacher(), spoken_student()
-    assert count_parameters(teacher) > 50 * count_parameters(student)
-    assert round(count_parameters(teacher), -3) == 618_000 and round(count_parameters(student), -2) == 4_700

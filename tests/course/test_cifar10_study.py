@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from cells import NOTEBOOKS, prose
 from conftest import ROOT
 from scipy import stats
 
@@ -21,8 +22,7 @@ STUDY, LENGTHS, TUTORIAL, EXPORTED, NEAR = (
 TRUTH, SMOOTHED, HARD, SOFT = "ground truth", "smoothed ground truth", "teacher's hard labels", "soft labels"
 EVENLY, PERMUTED = "same entropy, spread evenly", "soft labels, permuted"
 ALL, FEW = 45_000, 5000
-CELLS = read_json(ROOT / "notebooks" / "07_cifar10_distillation.ipynb")["cells"]
-PROSE = " ".join(" ".join("".join(cell["source"]).split()) for cell in CELLS if cell["cell_type"] == "markdown")
+PROSE = " ".join(prose(NOTEBOOKS["07_cifar10_distillation"]).split())
 FIRST_NUMBERS = (ROOT / "book/first_numbers.md").read_text(encoding="utf-8")
 NOT_OURS = r"arXiv [\d.]+|arxiv\.org/abs/[\d.]+|`[^`]*`|\$[^$]*\$|94 % in 3\.3 seconds|found 3\.3 %"
 NOT_OURS += r"|(?:smoothed by|below ±) 0\.[18]"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from cells import NOTEBOOKS
 from conftest import ROOT
 from jsonschema import Draft202012Validator
 
@@ -19,7 +20,6 @@ from kdlearn.formulas.intervals import Interval, interval
 TRIAL, CLAIMS = load_trial(), load_claims()
 ARTICLE = Path(os.environ.get("KDLEARN_ARTICLE", ROOT.parent / "shared" / "article.md"))
 PIECES = [pytest.param(one, id=f"{claim.id}-{place}") for claim in CLAIMS for place, one in enumerate(claim.evidence)]
-NOTEBOOKS = {path.stem: read_json(path)["cells"] for path in (ROOT / "notebooks").glob("*.ipynb")}
 HAN = "[\u4e00-\u9fff]"
 
 

@@ -53,17 +53,10 @@ def test_the_book_tells_what_the_record_holds(plan, record):
     page = (ROOT / "book" / "transformers.md").read_text(encoding="utf-8")
     told = re.findall(r"\d+\.\d ± \d+\.\d", page)
     assert told == [f"{one:.1f}" for one in differences]
-    means = (
-        record.table[record.table["length"] == 400].groupby("strategy")[["accuracy", "teacher_accuracy"]].mean() * 100
-    )
-    for share in (
-        means.loc[plan.SOFT, "accuracy"],
-        means.loc[plan.TRUTH, "accuracy"],
-        means.loc[plan.SOFT, "teacher_accuracy"],
-    ):
-        assert f"{share:.1f} %" in page
-    chosen = record.table[record.table["length"] == 400].groupby("strategy")[["temperature", "learning_rate"]].first()
-    assert chosen.loc[plan.SOFT, "temperature"] == 4 and chosen.loc[plan.TRUTH, "learning_rate"] == pytest.approx(
-        0.0009
-    )
-    assert record.scores["learning_rate"].min() == pytest.approx(0.0009)
+    rows = record.table[record.table["length"] == 400].groupby("strategy")
+    means = 100 * rows[["accuracy", "teacher_accuracy"]].mean()
+    told = [means.loc[plan.TRUTH, "accuracy"], *means.loc[plan.SOFT]]
+    assert all(f"{share:.1f} %" in page for share in told)
+    assert rows["temperature"].first()[plan.SOFT] == 4
+    least = [rows["learning_rate"].first()[plan.TRUTH], record.scores["learning_rate"].min()]
+    assert least == pytest.approx([0.0009, 0.0009])

@@ -2,28 +2,22 @@
 
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
+from cells import NOTEBOOKS, code, each_named, each_notebook, printed, prose
 
-from kdlearn.data.files import read_json
+from kdcourse.exercises.versions import source
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 DISPLAYED = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 TAG = re.compile(r"\\tag\{(.*?)\}")
 CHECK = re.compile(r"""(?<!exercises\.)\bcheck\(\s*["']([^"']+)["']""")
-each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-
-
-def cells(path):
-    return [(cell["cell_type"], "".join(cell["source"])) for cell in read_json(path)["cells"]]
 
 
 def problems(cells):
     """What is wrong between numbers and checks, in words; the checks of a cell's equations stand before the next's."""
     found, waiting, seen = [], [], Counter()
-    for kind, source in [*cells, ("markdown", "$$ \\tag{end} $$")]:
-        if kind == "markdown" and (formulas := DISPLAYED.findall(source)):
+    for kind, text in [*cells, ("markdown", "$$ \\tag{end} $$")]:
+        if kind == "markdown" and (formulas := DISPLAYED.findall(text)):
             found += [f"({number}) has no check before the next equation" for number in waiting]
             numbers = [TAG.findall(formula) for formula in formulas]
             found += [
@@ -34,44 +28,41 @@ def problems(cells):
             waiting = [tag for tags in numbers for tag in tags]
             seen.update(waiting)
         elif kind == "code":
-            for number in CHECK.findall(source):
+            for number in CHECK.findall(text):
                 found += [] if number in waiting else [f"check {number} follows no equation of that number"]
                 waiting = [other for other in waiting if other != number]
     return found + [f"({number}) is there {times} times" for number, times in seen.items() if times > 1]
 
 
 @each_notebook
-def test_equations_and_checks_match_both_ways(path):
-    assert problems(cells(path)) == []
+def test_equations_and_checks_match_both_ways(cells):
+    assert problems([(cell["cell_type"], source(cell)) for cell in cells]) == []
 
 
-@each_notebook
-def test_numbers_belong_to_their_notebook_and_rise_by_one(path):
-    chapter = re.match(r"0*(\d+[a-z]?)_", path.name)[1]
-    tags = [tag for kind, source in cells(path) if kind == "markdown" for tag in TAG.findall(source)]
+@each_named
+def test_numbers_belong_to_their_notebook_and_rise_by_one(name, cells):
+    chapter = re.match(r"0*(\d+[a-z]?)_", name)[1]
+    tags = TAG.findall(prose(cells))
     assert tags == [f"{chapter}.{place}" for place in range(1, len(tags) + 1)]
 
 
 @each_notebook
-def test_a_numbered_formula_is_one_line_which_mathjax_can_number_everywhere(path):
-    formulas = [formula for kind, source in cells(path) if kind == "markdown" for formula in DISPLAYED.findall(source)]
+def test_a_numbered_formula_is_one_line_which_mathjax_can_number_everywhere(cells):
+    formulas = DISPLAYED.findall(prose(cells))
     assert [formula for formula in formulas if "\\\\" in formula or "\n" in formula.strip()] == []
 
 
 @each_notebook
-def test_each_check_printed_that_it_holds(path):
-    for cell in read_json(path)["cells"]:
-        if cell["cell_type"] == "code" and (numbers := CHECK.findall("".join(cell["source"]))):
-            printed = "".join("".join(output.get("text", "")) for output in cell["outputs"])
-            lines = re.findall(
-                r"^\((.+?)\) holds to \S+ on 1,000 draws; an error of 1 % would have shown\.$", printed, re.MULTILINE
-            )
-            assert lines == numbers
+def test_each_check_printed_that_it_holds(cells):
+    for cell in code(cells):
+        if numbers := CHECK.findall(source(cell)):
+            holds = r"^\((.+?)\) holds to \S+ on 1,000 draws; an error of 1 % would have shown\.$"
+            assert re.findall(holds, printed([cell]), re.MULTILINE) == numbers
 
 
 def test_the_theory_notebooks_have_thirty_equations_at_least():
-    theory = [path for path in NOTEBOOKS if re.match(r"0[123]", path.name)]
-    assert sum(len(TAG.findall(source)) for path in theory for kind, source in cells(path)) >= 30
+    theory = [cells for name, cells in NOTEBOOKS.items() if re.match(r"0[123]", name)]
+    assert sum(len(TAG.findall(prose(cells))) for cells in theory) >= 30
 
 
 GOOD = [

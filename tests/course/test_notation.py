@@ -1,13 +1,9 @@
 """Every letter of a formula stands in the notation: for all notebooks, or in a row that names this one."""
 
 import re
-from pathlib import Path
 
-import pytest
+from cells import FOLDER, each_named, prose
 
-from kdlearn.data.files import read_json
-
-FOLDER = Path(__file__).parents[2] / "notebooks"
 FOR_ALL, OF_ONE_SECTION = (FOLDER / "notation.md").read_text(encoding="utf-8").split("## Letters of one section")
 GREEK = (
     "alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|varphi|chi|psi"
@@ -27,12 +23,11 @@ def symbols(text: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
-def test_every_letter_of_a_formula_stands_in_the_notation(path):
-    rows = [row for row in OF_ONE_SECTION.splitlines() if f"]({path.name})" in row]
+@each_named
+def test_every_letter_of_a_formula_stands_in_the_notation(name, cells):
+    rows = [row for row in OF_ONE_SECTION.splitlines() if f"]({name}.ipynb)" in row]
     told = symbols(FOR_ALL) | symbols("\n".join(rows)) | WITHOUT_A_ROW
-    prose = ["".join(cell["source"]) for cell in read_json(path)["cells"] if cell["cell_type"] == "markdown"]
-    assert symbols("\n\n".join(prose)) <= told, symbols("\n\n".join(prose)) - told
+    assert symbols(prose(cells)) <= told, symbols(prose(cells)) - told
 
 
 def test_a_letter_without_a_row_would_be_found():

@@ -2,33 +2,17 @@
 
 import re
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cells import FOLDER, NOTEBOOKS, code, each_notebook, prose
 
 import kdlearn
+from kdcourse.exercises.versions import source, tags
 from kdcourse.figures import KINDS
 from kdcourse.figures.figure import LIVE, script
-from kdlearn.data.files import read_json
 
-PATHS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 FIGURES = {figure.tag: figure for figure in KINDS}
-each_notebook = pytest.mark.parametrize(
-    "cells", [read_json(path)["cells"] for path in PATHS], ids=[path.stem for path in PATHS]
-)
-
-
-def source(cell: dict) -> str:
-    return "".join(cell["source"])
-
-
-def tags(cell: dict) -> list[str]:
-    return cell["metadata"].get("tags", [])
-
-
-def code(cells: list[dict]) -> list[dict]:
-    return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
 def words(cell: dict) -> int:
@@ -74,9 +58,9 @@ def test_it_opens_with_the_question_and_closes_with_what_was_learned(cells):
     opening = source(cells[0])
     assert opening.startswith("# ") and words(cells[0]) <= 70
     assert all(f"**{part}" in opening for part in ("The question", "You need", "It takes"))
-    prose = "\n".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")
-    assert re.search("predict", prose, re.IGNORECASE)
-    assert prose.index("## What we learned") < prose.index("**Exercise 1.")
+    told = prose(cells)
+    assert re.search("predict", told, re.IGNORECASE)
+    assert told.index("## What we learned") < told.index("**Exercise 1.")
 
 
 @each_notebook
@@ -179,13 +163,11 @@ def test_figures_carry_the_modules_of_the_package_and_a_picture_for_where_they_c
     ],
 )
 def test_these_notebooks_have_their_figure(chapter, figure):
-    (path,) = (path for path in PATHS if path.stem.startswith(f"{chapter}_"))
-    assert any(re.search(rf"^{figure}\w*\(", source(cell), re.MULTILINE) for cell in code(read_json(path)["cells"]))
+    (cells,) = (cells for name, cells in NOTEBOOKS.items() if name.startswith(f"{chapter}_"))
+    assert any(re.search(rf"^{figure}\w*\(", source(cell), re.MULTILINE) for cell in code(cells))
 
 
 @each_notebook
 def test_links_between_notebooks_lead_somewhere(cells):
-    for cell in cells:
-        if cell["cell_type"] == "markdown":
-            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", source(cell)):
-                assert (PATHS[0].parent / target).exists(), f"{target} in {source(cell)[:60]}"
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose(cells)):
+        assert (FOLDER / target).exists(), target

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 import kdlearn
 from kdcourse.atlas import load_atlas
+from kdcourse.exercises.checks_06 import overlapping, untold
 from kdcourse.records import recorded
 from kdlearn.comparing.comparison import Comparison
 
@@ -247,22 +248,12 @@ def near_the_best(width: int, length: int) -> set[float]:
     return not_told_from(best_temperature(width, length), scores(width, length))
 
 
-def near_the_worst(width: int, length: int) -> set[float]:
-    return not_told_from(scores(width, length).mean().idxmin(), scores(width, length))
-
-
-def overlapping(width: int, length: int) -> list[float]:
-    table = scores(width, length)
-    half, best = stats.t.ppf(0.975, len(table) - 1) * table.sem(), best_temperature(width, length)
-    return [T for T in table if table[best].mean() - table[T].mean() <= half[best] + half[T]]
-
-
 FLAT = Answers(
     [near_the_best],
     [
         lambda width, length: [3.0],
         lambda width, length: set(scores(width, length)) - near_the_best(width, length),
-        near_the_worst,
+        lambda width, length: untold(width, length, sign=-1),
         overlapping,
         best_temperature,
         lambda width, length: [4.0, 8.0],

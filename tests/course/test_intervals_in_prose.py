@@ -3,9 +3,7 @@
 import re
 
 import pytest
-from conftest import ROOT
-
-from kdlearn.data.files import read_json
+from cells import NOTEBOOKS, printed, prose
 
 FEWEST = {
     "05_label_strategies": 20,
@@ -24,14 +22,6 @@ def plain(text: str) -> str:
 
 @pytest.mark.parametrize("notebook", FEWEST)
 def test_every_interval_in_the_prose_is_printed_by_a_cell(notebook):
-    cells = read_json(ROOT / "notebooks" / f"{notebook}.ipynb")["cells"]
-    printed = "".join(
-        "".join(output.get("text", "")) for cell in cells if cell["cell_type"] == "code" for output in cell["outputs"]
-    )
-    shown = {plain(found) for found in re.findall(INTERVAL, printed)}
-    told = [plain(found) for cell in cells if cell["cell_type"] == "markdown" for found in quoted(cell)]
+    cells = NOTEBOOKS[notebook]
+    told, shown = ([plain(found) for found in re.findall(INTERVAL, text)] for text in (prose(cells), printed(cells)))
     assert len(told) >= FEWEST[notebook] and [one for one in told if one not in shown] == []
-
-
-def quoted(cell: dict) -> list[str]:
-    return re.findall(INTERVAL, "".join(cell["source"]))

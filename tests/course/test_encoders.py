@@ -50,6 +50,8 @@ def test_the_book_tells_what_the_record_holds(plan, record):
     found = record.planned(plan.planned(record)).set_index("claim")
     assert (found["holm"] < 0.001).all()
     differences = [*plan.planned(record).values(), record.difference(plan.HARD, plan.TRUTH, length=400)]
+    epochs = [round(updates * plan.BATCH_SIZE / (plan.FEW * len(LANGUAGES))) for updates in plan.LENGTHS]
+    assert f"are {epochs[0]} and {epochs[1]} epochs" in plan.__doc__
     page = (ROOT / "book" / "transformers.md").read_text(encoding="utf-8")
     told = re.findall(r"\d+\.\d ± \d+\.\d", page)
     assert told == [f"{one:.1f}" for one in differences]

@@ -86,11 +86,13 @@ def test_values_lie_in_range_in_plain_columns(study):
     record = record_of(study)
     table = record.table if isinstance(record, Comparison) else record
     assert {str(kind) for kind in table.dtypes} <= {"int64", "float64", "str", "object"}
-    shares = table[table.columns.intersection(["accuracy", "agreement", "teacher_accuracy", "confidence"])]
-    assert (shares.isna() | shares.ge(0) & shares.le(1)).all(axis=None)
-    assert table.get("loss", pd.Series([0.0])).ge(0).all()
+    names = ["accuracy", "agreement", "teacher_accuracy", "confidence", "calibration_error"]
     if isinstance(record, Comparison):
         assert table[record.metric].notna().all()
+        names += [record.metric] * record.share
+    shares = table[table.columns.intersection(names)]
+    assert (shares.isna() | shares.ge(0) & shares.le(1)).all(axis=None)
+    assert table.get("loss", pd.Series([0.0])).ge(0).all()
 
 
 @pytest.mark.parametrize("study", TUNED)

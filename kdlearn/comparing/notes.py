@@ -6,11 +6,12 @@ import pandas as pd
 
 from kdlearn.comparing.chosen import Candidate, Chosen
 from kdlearn.comparing.comparison import FEW, Comparison
-from kdlearn.comparing.pairing import paired
+from kdlearn.comparing.pairing import REPEATED, paired
 
 SHORT_TRAINING = 200  # updates
 ROUNDING = 1e-4  # nats
-STILL_RISING = 0.5  # points that doubling the length must not add to the reference
+STILL_RISING = 0.5  # points that doubling the length must not add to the reference, or take from an arm
+MANY_ARMS = 10
 
 
 def notes_of(
@@ -23,14 +24,20 @@ def notes_of(
     """
     yield from about_missing(comparison)
     yield from about_one_answer(comparison, one_answer)
+    yield from about_repetitions(comparison)
     yield from about_teachers(comparison, sign)
-    yield from about_seeds(comparison)
-    yield from about_length(comparison)
-    yield from about_choices(chosen.best if chosen else {})
+    yield from about_labels(comparison)
+    yield from about_candidates(comparison.scores)
     for arm in chosen.at_the_end if chosen else ():
         yield f"the choice for {arm} lies at the end of its grid: a wider grid may choose otherwise."
     for arm in chosen.undecided if chosen else ():
         yield f"all candidates for {arm} scored alike on validation: nothing was chosen, and one was taken by rule."
+    yield from about_many_arms(comparison)
+    yield from about_fall(comparison, sign)
+    yield from about_seeds(comparison)
+    yield from about_length(comparison)
+    yield from about_choices(chosen.best if chosen else {})
+    yield from about_own_score(comparison)
 
 
 def about_choices(best: Mapping[tuple[str, int], Candidate]) -> Iterator[str]:
@@ -63,30 +70,66 @@ def at_the_end(comparison: Comparison) -> pd.DataFrame:
     return comparison.table[comparison.table["length"] == comparison.lengths[-1]]
 
 
+def about_repetitions(comparison: Comparison) -> Iterator[str]:
+    """Replicates or teachers that are the same ones repeat nothing, and make an interval too narrow."""
+    for name in ("replicate", "teacher"):
+        rows = comparison.table[comparison.table[name] != ""]
+        others = [one for one in (*comparison.settings, *REPEATED, "length") if one != name]
+        measured = rows.groupby(others, dropna=False)[[comparison.metric, "loss"]]
+        if rows[name].nunique() > 1 and (measured.nunique(dropna=False) == 1).all(axis=None):
+            yield f"every {name} gives the same numbers: they are one and the same, and the intervals are too narrow."
+
+
 def about_teachers(comparison: Comparison, sign: int | None) -> Iterator[str]:
-    table = comparison.table
-    taught = table[table["teacher"] != ""]
-    replicates, teachers = table["replicate"].nunique(), taught["teacher"].nunique()
+    replicates, teachers = comparison.table["replicate"].nunique(), taught(comparison)["teacher"].nunique()
     if 1 < replicates < FEW:
         yield f"only {replicates} replicates: too few for an interval to be trusted; look at each of them."
-    if replicates == 1 and teachers == 1:
-        yield "one teacher: the intervals say what holds for this teacher on these data, not for teachers in general."
     if 1 < teachers < FEW:
         yield f"only {teachers} teachers: intervals over so few are wide and rest on their being alike."
-    if taught.empty:
-        return
-    yield from about_labels(comparison)
-    own = comparison.scale * taught[f"teacher_{comparison.metric}"].mean()
-    if pd.isna(own):  # stored logits that do not cover what is measured on
-        return
-    yield f"the teacher's own {comparison.metric}: {own:.{comparison.digits}f}."
-    last = at_the_end(comparison)
+    own, last = own_score(comparison), at_the_end(comparison)
     alone = comparison.scale * last.loc[last["strategy"] == comparison.baseline, comparison.metric].mean()
     if sign is not None and sign * own <= sign * alone:
         yield (
             f"the teacher ({own:.{comparison.digits}f}) is no better than the student by {comparison.baseline} "
             f"({alone:.{comparison.digits}f})."
         )
+
+
+def taught(comparison: Comparison) -> pd.DataFrame:
+    return comparison.table[comparison.table["teacher"] != ""]
+
+
+def own_score(comparison: Comparison) -> float:
+    """The teachers' mean; NaN where nobody taught, and of stored logits that do not cover what is measured on."""
+    rows = taught(comparison)
+    return float("nan") if rows.empty else comparison.scale * rows[f"teacher_{comparison.metric}"].mean()
+
+
+def about_own_score(comparison: Comparison) -> Iterator[str]:
+    if not pd.isna(own := own_score(comparison)):
+        yield f"the teacher's own {comparison.metric}: {own:.{comparison.digits}f}."
+
+
+def about_candidates(scores: pd.DataFrame | None) -> Iterator[str]:
+    """Where some arms alone had something to choose from, a part of their gain is the choice."""
+    tried = pd.Series(dtype=int) if scores is None else scores.groupby("strategy")["candidate"].nunique()
+    if (tried == 1).any() and (tried > 1).any():
+        names = ", ".join(tried.index[tried == 1])
+        yield f"nothing was chosen for {names}, but for other arms: a part of a difference may be the choice alone."
+
+
+def about_many_arms(comparison: Comparison) -> Iterator[str]:
+    if (number := len(comparison.arms())) >= MANY_ARMS:
+        yield f"{number} arms were read on one test: the best owes a part to luck; choose= scores them on validation."
+
+
+def about_fall(comparison: Comparison, sign: int | None) -> Iterator[str]:
+    """Arms that were better after fewer updates."""
+    for arm, rows in comparison.table.groupby(comparison.labels, sort=False):
+        means = (sign or 0) * comparison.scale * rows.groupby("length")[comparison.metric].mean()
+        if comparison.share and means.max() - means.iloc[-1] >= STILL_RISING:
+            best, last = means.idxmax(), means.index[-1]
+            yield f"{arm} fell by {means.max() - means.iloc[-1]:.1f} points between {best:,} and {last:,} updates."
 
 
 def about_labels(comparison: Comparison) -> Iterator[str]:

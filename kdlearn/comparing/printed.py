@@ -6,6 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from kdlearn.formulas.intervals import Interval
+
+NUM_SHOWN = 3  # notes; the first say what is wrong
+
 
 def lines_of(comparison: Any) -> Iterator[str]:
     """A line an arm, for each length, then the notes."""
@@ -18,7 +22,9 @@ def lines_of(comparison: Any) -> Iterator[str]:
         yield from (line.format(*row).rstrip() for row in rows)
     if comparison.notes:
         yield ""
-        yield from (f"Note: {note}" for note in comparison.notes)
+        yield from (f"Note: {note}" for note in comparison.notes[:NUM_SHOWN])
+    if (folded := len(comparison.notes) - NUM_SHOWN) > 0:
+        yield f"{folded} more in comparison.notes"
 
 
 def html_of(comparison: Any) -> str:
@@ -29,8 +35,13 @@ def html_of(comparison: Any) -> str:
         shown = pd.DataFrame(rows, columns=["", comparison.metric, "difference"])
         caption = f"<caption>after {length:,} updates</caption><thead>"
         parts.append(shown.to_html(index=False, border=0).replace("<thead>", caption, 1))
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in comparison.notes)
-    return "\n".join([*parts, f"<ul>{notes}</ul>" if notes else ""])
+    shown, folded = list_of(comparison.notes[:NUM_SHOWN]), list_of(comparison.notes[NUM_SHOWN:])
+    return "\n".join([*parts, shown, folded and f"<details><summary>more notes</summary>{folded}</details>"])
+
+
+def list_of(notes: Sequence[str]) -> str:
+    items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def heading(comparison: Any) -> str:
@@ -42,10 +53,14 @@ def heading(comparison: Any) -> str:
 def cells(arms: Sequence[Mapping[str, Any]], digits: int) -> list[tuple[str, str, str]]:
     """Name, value and difference of each arm, as text."""
     return [
-        (
-            row["arm"],
-            f"{row['value']:.{digits}f}",
-            "" if row["difference"] is None else f"{row['difference']:+.{digits}f}",
-        )
+        (row["arm"], f"{row['value']:.{digits}f}", "" if gain is None else written(gain, digits))
         for row in arms
+        for gain in [row["difference"]]
     ]
+
+
+def written(difference: Interval, digits: int) -> str:
+    """Where all runs differ by the same, nothing is known of the others: no interval is 0 wide."""
+    if difference.half_width == 0:
+        return f"{difference.mean:+.{digits}f}, unresolved"
+    return f"{difference:+.{digits}f}"

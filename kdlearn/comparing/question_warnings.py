@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from kdlearn.data.dataset import Dataset, bytes_of
-from kdlearn.engine.run import Network
+from kdlearn.engine.run import Network, Run
 from kdlearn.networks.basic import seeded
 from kdlearn.training.answers import StoredTeacher
 
@@ -19,6 +19,8 @@ def warnings_about(data: Dataset, student: Network, teachers: Mapping[str, Any])
     """A sentence each for splits that share rows or lack a class, for equal first weights, and for stored logits."""
     yield from about_rows(data)
     yield from about_first_weights(student)
+    for name, teacher in teachers.items():
+        yield from about_test_rows(name, teacher, data)
     if data.train.labels is None or data.train.labels.ndim > 1:
         return
     yield from about_classes(data)
@@ -61,6 +63,13 @@ def about_first_weights(student: Network) -> Iterator[str]:
     one, other = [network.state_dict() for network in built if isinstance(network, nn.Module)] or ({}, {})
     if one and all(torch.equal(one[name], other[name]) for name in one):
         yield "every seed starts from the same first weights: the intervals do not cover the luck of first weights."
+
+
+def about_test_rows(name: str, teacher: Any, data: Dataset) -> Iterator[str]:
+    """A teacher that learned the test rows hands out their ground truth."""
+    learned = isinstance(teacher, Run) and teacher.data is not data
+    if learned and (shared := rows_shared(data.test.inputs, teacher.data.train.inputs)):
+        yield f"{shared:,} of the {len(data.test.inputs):,} test inputs were training inputs of {name!r}."
 
 
 def about_order(name: str, teacher: Any, data: Dataset) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from small import STUDENT, TEACHER, digits
@@ -129,3 +131,60 @@ def test_rows_that_choices_and_results_share_are_counted():
     assert "50 of the 50 test inputs are validation inputs too" in told(same)
     trained = replace(data, validation=data.train.take(torch.arange(9)))
     assert "9 of the 9 validation inputs are training inputs too" in told(trained)
+
+
+def test_a_teacher_that_learned_the_test_rows():
+    data = digits()
+    whole = replace(data, train=kdlearn.Split(torch.cat([data.train.inputs, data.test.inputs[:9]]), None))
+    assert "9 of the 50 test inputs were training inputs of 'it'" in told(teachers={"it": kdlearn.Run(whole, TEACHER)})
+    assert told(teachers={"it": kdlearn.Run(replace(data), TEACHER)}) == ""
+
+
+# What the table itself shows
+
+FIRST = {"replicate": 0, "seed": range(6), "length": 300}
+
+
+def rows(strategy: str, accuracy: Any, teacher: str = "", **others: Any) -> pd.DataFrame:
+    table = pd.DataFrame({"strategy": strategy, "teacher": teacher, **FIRST, **others, "accuracy": accuracy})
+    return table.assign(loss=range(6), teacher_accuracy=0.9 if teacher else float("nan"))
+
+
+def notes(*parts: pd.DataFrame, **options: Any) -> str:
+    return " ".join(notes_of(Comparison(pd.concat(parts), **options)))
+
+
+ALONE = rows("ground truth", [0.5, 0.52, 0.54, 0.51, 0.53, 0.55])
+
+
+def test_a_teacher_that_comes_twice():
+    one, again = (rows("soft labels", [0.6, 0.61, 0.62, 0.6, 0.6, 0.63], name) for name in ("first", "second"))
+    assert "every teacher gives the same numbers" in notes(ALONE, one, again)
+    assert "the same numbers" not in notes(ALONE, one, again.assign(loss=range(1, 7)))
+
+
+def test_an_arm_that_falls_with_its_length():
+    later = rows("soft labels", 0.4, "it", length=600)
+    whole = [ALONE, ALONE.assign(length=600), rows("soft labels", 0.6, "it"), later]
+    assert "soft labels fell by 20.0 points between 300 and 600 updates" in notes(*whole)
+    assert "fell" not in notes(*whole[:3], later.assign(accuracy=0.6))
+
+
+def test_many_arms_on_one_test_and_candidates_for_some():
+    many = [rows(f"arm {number}", 0.6, "it") for number in range(9)]
+    assert "10 arms were read on one test" in notes(ALONE, *many) and "one test" not in notes(ALONE, *many[:8])
+    scores = pd.DataFrame({"strategy": ["ground truth", "arm 0", "arm 0"], "candidate": [0, 0, 1]})
+    assert "nothing was chosen for ground truth" in notes(ALONE, many[0], scores=scores)
+    assert "nothing was chosen" not in notes(ALONE, many[0], scores=scores[scores["candidate"] == 0])
+
+
+def test_three_notes_are_shown_and_the_others_are_folded():
+    found = Comparison(pd.concat([ALONE, rows("soft labels", 0.6, "it")]), notes=("a", "b", "c", "d", "e"))
+    assert str(found).count("Note: ") == 3 and "2 more in comparison.notes" in str(found)
+    assert found._repr_html_().partition("<details>")[2].count("<li>") == 2
+    assert "more" not in str(replace(found, notes=("a", "b", "c")))
+
+
+def test_no_interval_is_0_wide():
+    found = str(Comparison(pd.concat([ALONE, ALONE.assign(strategy="hard labels", teacher="it")])))
+    assert "+0.0, unresolved" in found and "± 0.0" not in found

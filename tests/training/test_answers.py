@@ -15,7 +15,6 @@ from kdlearn import Dataset, Split, Views, perceptron, seeded
 from kdlearn.training.answers import (
     LiveAnswers,
     StoredAnswers,
-    StoredTeacher,
     answers_on,
     ask,
     teacher_of,
@@ -88,12 +87,6 @@ def test_classes_of_an_estimator_are_matched_with_the_datas(classes, names, colu
     assert teacher(inputs).isfinite().all()
 
 
-@pytest.mark.parametrize("classes", [[0, 1, 3], ["a", "b", "z"], [0.5, 1.0]])
-def test_a_class_that_the_data_do_not_have_is_refused(classes):
-    with pytest.raises(ValueError, match="classes_ of the teacher must be classes of the data"):
-        teacher_of(Told(classes), Dataset(DATA.train, DATA.test, class_names=("a", "b", "c")), 3)
-
-
 @pytest.mark.parametrize("named", [False, True])
 def test_a_random_forest(named):
     inputs, labels = DATA.train.inputs.numpy(), DATA.train.labels.numpy()
@@ -116,23 +109,6 @@ def test_stored_logits_are_a_teacher(kind):
 def test_stored_logits_of_other_splits():
     splits = {"train": torch.randn(30, 3), "test": torch.randn(30, 3)}
     assert torch.equal(answers_on(teacher_of(splits, DATA, 3), DATA, "test"), splits["test"])
-
-
-@pytest.mark.parametrize(
-    "logits, words",
-    [
-        (torch.randn(29, 3), "a row for each input, 30 of train, 30 of validation, 30 of test; got 29 of train"),
-        ({"dev": torch.randn(30, 3)}, "a row for each input, 30 of train.*; got 30 of dev"),
-    ],
-)
-def test_stored_logits_that_do_not_fit_are_refused(logits, words):
-    with pytest.raises(ValueError, match=words):
-        teacher_of(logits, DATA, 3)
-
-
-def test_what_does_not_answer_is_refused_with_what_does():
-    with pytest.raises(TypeError, match="an estimator with predict_proba, or stored"):
-        teacher_of(3, DATA, 3)
 
 
 def test_asked_about_all_rows_at_once_or_by_parts_it_says_the_same():
@@ -168,31 +144,11 @@ def test_an_answer_comes_to_where_its_inputs_are():
     assert asked(0, torch.zeros(5, 4, device="meta"))["teacher_logits"].device.type == "meta"
 
 
-@pytest.mark.parametrize(
-    "answer, error, words",
-    [
-        ([np.zeros((30, 3))], TypeError, "a tensor or an array; got list. Return the one output that holds the logits"),
-        ("logits", TypeError, "a tensor or an array; got str$"),
-        (np.zeros(30), ValueError, r"a row of logits for each of 30 inputs, \(30, C\); got \(30,\)"),
-        (torch.zeros(29, 3), ValueError, r"a row of logits for each of 30 inputs, \(30, C\); got \(29, 3\)"),
-    ],
-)
-def test_an_answer_that_is_no_logits_is_refused(answer, error, words):
-    with pytest.raises(error, match=words):
-        ask(lambda inputs: answer, DATA, whole, 0)
-
-
 def test_views_are_answered_as_the_student_sees_them():
     images = torch.rand(10, 1, 5, 5)
     data = Dataset(Split(images), Split(images))
     views, teacher = Views(pixels=1).of(data), nn.Flatten()
     assert torch.equal(ask(teacher, data, views, 3), views(3, torch.arange(10)).flatten(1))
-
-
-def test_float16_that_overflows_is_refused():
-    with pytest.raises(ValueError, match=r"finite in float16; 30 rows .*. Scale them, or ask for float32"):
-        ask(lambda inputs: 1e6 * inputs, DATA, whole, 0, "float16")
-    assert isinstance(teacher_of(StoredTeacher({}), DATA, 3), StoredTeacher)
 
 
 NUMBERS = Split(torch.randn(30, 3), torch.randn(30, 2))
@@ -208,7 +164,29 @@ def test_an_estimator_of_numbers_and_stored_numbers_are_teachers():
     assert torch.equal(ask(teacher_of(expected[:, :1], Dataset(one, one), 1), data, whole, 0), expected[:, :1])
 
 
-def test_stored_logits_with_a_gap_are_refused_with_their_number():
-    logits = torch.randn(30, 3).index_fill(0, torch.tensor([4, 9]), float("nan"))
-    with pytest.raises(ValueError, match=r"2 rows hold NaN or infinity\. Leave such rows out"):
-        ask(teacher_of(logits, DATA, 3), DATA, whole, 0)
+ROW = r"must answer with a row of logits for each of 30 inputs, \(30, C\); got "
+CLASS = "classes_ of the teacher must be classes of the data"
+GAP = torch.randn(30, 3).index_fill(0, torch.tensor([4, 9]), torch.nan)
+REFUSED = {
+    "nothing that answers": (3, TypeError, "an estimator with predict_proba, or stored"),
+    "too few rows": (torch.randn(29, 3), ValueError, "each input, 30 of train, 30 of validation, .*; got 29 of train"),
+    "another split": ({"dev": torch.randn(30, 3)}, ValueError, "each input, 30 of train.*; got 30 of dev"),
+    "no training rows": ({"test": torch.randn(30, 3)}, ValueError, "must cover train"),
+    "a gap": (GAP, ValueError, "2 rows hold NaN or infinity"),
+    "classes too many": (Told([0, 1, 3]), ValueError, CLASS),
+    "classes of other names": (Told(["a", "b", "z"]), ValueError, CLASS),
+    "classes that are none": (Told([0.5, 1.0]), ValueError, CLASS),
+    "not fitted": (SimpleNamespace(predict_proba=None), ValueError, "the teacher must be fitted"),
+    "several outputs": (lambda inputs: [inputs], TypeError, "got list. Return the one output that holds the logits"),
+    "a word": (lambda inputs: "logits", TypeError, "a tensor or an array; got str$"),
+    "one number a row": (lambda inputs: np.zeros(30), ValueError, ROW + r"\(30,\)"),
+    "a row too few": (lambda inputs: torch.zeros(29, 3), ValueError, ROW + r"\(29, 3\)"),
+    "too large": (lambda inputs: 1e6 * inputs, ValueError, "finite in float16; 30 rows .* ask for float32"),
+}
+
+
+@pytest.mark.parametrize("teacher, error, words", REFUSED.values(), ids=REFUSED)
+def test_what_cannot_teach_is_refused_with_what_can(teacher, error, words):
+    data = Dataset(DATA.train, DATA.test, DATA.validation, class_names=("a", "b", "c"))
+    with pytest.raises(error, match=words):
+        ask(teacher_of(teacher, data, 3), data, whole, 0, "float16")

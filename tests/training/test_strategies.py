@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from public import PUBLIC
+from small import STUDENT as BUILD
+from small import digits, taught
 from torch import Tensor
 
 import kdlearn
@@ -18,6 +20,7 @@ from kdlearn import (
     JensenShannon,
     LogitMatching,
     ReverseDivergence,
+    Run,
     SmoothedGroundTruth,
     SoftLabels,
     SoftLabelsAndGroundTruth,
@@ -26,9 +29,10 @@ from kdlearn import (
     TeachersHardLabels,
     TruthWhereKnown,
 )
+from kdlearn.formulas import token_losses
 from kdlearn.training.strategies import strategies_by_cli_name
 from kdlearn.training.strategy import mean_loss, subclasses
-from kdlearn.training.token_strategies import TeachersSampledLabels, TopK
+from kdlearn.training.token_strategies import SkewedDivergence, SkewedReverseDivergence, TeachersSampledLabels, TopK
 
 GENERATOR = torch.Generator().manual_seed(1)
 STUDENT, TEACHER = torch.randn(2, 6, 4, generator=GENERATOR, dtype=torch.float64) * torch.tensor([[[1.0]], [[3.0]]])
@@ -36,64 +40,34 @@ LABELS = torch.tensor([3, 0, 1, 1, 2, 0])
 BATCH = Batch(torch.zeros(6, 1), LABELS, TEACHER)
 
 
-def distributions(temperature: float) -> tuple[Tensor, Tensor]:
-    return (TEACHER / temperature).softmax(1), (STUDENT / temperature).softmax(1)
-
-
-def soft(temperature: float) -> Tensor:
-    p, q = distributions(temperature)
-    return temperature**2 * (p * (p / q).log()).sum(1)
-
-
-def reverse(temperature: float) -> Tensor:
-    p, q = distributions(temperature)
-    return temperature**2 * (q * (q / p).log()).sum(1)
-
-
-def jensen_shannon(temperature: float, share: float) -> Tensor:
-    """The entropy of the mixture less the mean of the entropies."""
-    p, q = distributions(temperature)
-    of_mixture, of_p, of_q = (torch.special.entr(one).sum(1) for one in (share * p + (1 - share) * q, p, q))
-    return temperature**2 * (of_mixture - share * of_p - (1 - share) * of_q)
-
-
-def decoupled(temperature: float, target: float, others: float) -> Tensor:
-    values = []
-    for row, label in enumerate(LABELS.tolist()):
-        p, q = (one[row] for one in distributions(temperature))
-        binary_p, binary_q = (torch.stack([one[label], 1 - one[label]]) for one in (p, q))
-        rest = [place for place in range(4) if place != label]
-        rest_p, rest_q = p[rest] / p[rest].sum(), q[rest] / q[rest].sum()
-        parts = ((one * (one / other).log()).sum() for one, other in ((binary_p, binary_q), (rest_p, rest_q)))
-        values.append(temperature**2 * sum(weight * part for weight, part in zip((target, others), parts, strict=True)))
-    return torch.stack(values)
-
-
-def matching() -> Tensor:
-    gap = STUDENT - TEACHER
-    return (gap - gap.mean(1, keepdim=True)).square().sum(1) / 8
+def rows(loss, *settings: object, **named: object) -> Tensor:
+    """What a loss, which has tests of its own, gives for each row."""
+    return loss(STUDENT, TEACHER, *settings, **named, reduction="none")
 
 
 def standardised(temperature: float) -> Tensor:
-    student, teacher = (
-        (one - one.mean(1, keepdim=True)) / one.std(1, correction=0, keepdim=True) for one in (STUDENT, TEACHER)
-    )
-    p, q = (teacher / temperature).softmax(1), (student / temperature).softmax(1)
-    return temperature**2 * (p * (p / q).log()).sum(1)
+    both = (kdlearn.standardised_logits(one) for one in (STUDENT, TEACHER))
+    return kdlearn.soft_label_loss(*both, temperature, reduction="none")
 
 
+SOFT = 4 * F.kl_div((STUDENT / 2).log_softmax(1), (TEACHER / 2).softmax(1), reduction="none").sum(1)
+DECOUPLED = {"temperature": 2.0, "target_weight": 1.5, "nontarget_weight": 4.0}
 HARD = F.cross_entropy(STUDENT, LABELS, reduction="none")
 EXPECTED = {
     GroundTruth(): HARD,
     SmoothedGroundTruth(0.2): F.cross_entropy(STUDENT, LABELS, label_smoothing=0.2, reduction="none"),
     TeachersHardLabels(): F.cross_entropy(STUDENT, TEACHER.argmax(1), reduction="none"),
-    SoftLabels(2.0): soft(2.0),
-    SoftLabelsAndGroundTruth(2.0, 0.7): 0.7 * soft(2.0) + 0.3 * HARD,
-    DecoupledLabels(2.0, 1.5, 4.0): decoupled(2.0, 1.5, 4.0),
-    LogitMatching(): matching(),
+    SoftLabels(2.0): SOFT,
+    SoftLabelsAndGroundTruth(2.0, 0.7): 0.7 * SOFT + 0.3 * HARD,
+    DecoupledLabels(2.0, 1.5, 4.0): rows(kdlearn.decoupled_loss, LABELS, **DECOUPLED),
+    LogitMatching(): rows(kdlearn.logit_matching_loss),
     StandardisedSoftLabels(3.0): standardised(3.0),
-    ReverseDivergence(2.0): reverse(2.0),
-    JensenShannon(2.0, 0.3): jensen_shannon(2.0, 0.3),
+    ReverseDivergence(2.0): rows(kdlearn.reverse_kl_loss, 2.0),
+    JensenShannon(2.0, 0.3): rows(kdlearn.jensen_shannon_loss, 2.0, 0.3),
+    SkewedDivergence(2.0, 0.3): rows(token_losses.skewed_kl_loss, 2.0, 0.3),
+    SkewedReverseDivergence(2.0, 0.3): rows(token_losses.skewed_reverse_kl_loss, 2.0, 0.3),
+    TopK(3.0, 2, "bucket"): rows(token_losses.top_k_loss, 2, 3.0),
+    TopK(1.0, 3, "nothing"): rows(token_losses.top_k_loss, 3, tail="nothing"),
 }
 
 
@@ -104,7 +78,7 @@ def test_one_value_a_row_by_the_formula(strategy):
 
 
 def test_evenly_spread_is_the_divergence_from_labels_of_the_same_entropy():
-    p, q = distributions(2.0)
+    p, q = ((one / 2).softmax(1) for one in (TEACHER, STUDENT))
     values = EvenlySpread(2.0)(STUDENT, BATCH)
     for row in range(6):
         shares = torch.linspace(0.25, 1, 200_001, dtype=torch.float64)  # the arg max's, by a search along a line
@@ -117,37 +91,31 @@ def test_evenly_spread_is_the_divergence_from_labels_of_the_same_entropy():
         torch.testing.assert_close(values[row], expected, atol=1e-3, rtol=1e-3)
 
 
-def test_jensen_shannon_is_zero_for_the_teacher_and_the_same_from_both_sides():
-    strategy = JensenShannon(2.0)
-    assert strategy(TEACHER, BATCH).abs().max() < 1e-9
-    other = strategy(TEACHER, BATCH._replace(teacher_logits=STUDENT))
-    torch.testing.assert_close(strategy(STUDENT, BATCH), other)
-
-
 # What has layers, has numbers as labels, or draws, is tested beside its own like.
 ELSEWHERE = ("kdlearn.training.feature_strategies", "kdlearn.training.regression_strategies")
 SEEN = {Strategy, TeachersSampledLabels, *map(type, EXPECTED)}
-NEEDED = {TopK: (2.0, 2), TruthWhereKnown: (SoftLabels(2.0),)}
+NEEDED = {TruthWhereKnown: (SoftLabels(2.0),)}
 KINDS = [kind for kind in PUBLIC.values() if isinstance(kind, type)]
 FOUND = [kind for kind in KINDS if issubclass(kind, Strategy) and kind.__module__ not in ELSEWHERE]
 EVERY = [*EXPECTED, *(kind(*NEEDED.get(kind, ())) for kind in FOUND if kind not in SEEN)]
+each_strategy = pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
 
 
-@pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
+@each_strategy
 def test_a_strategy_reads_what_it_says_and_nothing_else(strategy):
     batch = BATCH._replace(labelled=torch.arange(6) < 3)
     declared = Batch(None, **{name: getattr(batch, name) for name in strategy.reads})
     assert torch.equal(strategy(STUDENT, batch), strategy(STUDENT, declared))
 
 
-@pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
+@each_strategy
 def test_a_strategy_gives_a_value_for_each_label_of_a_sequence_too(strategy):
     student, teacher, labels = (one.view(2, 3, *one.shape[1:]) for one in (STUDENT, TEACHER, LABELS))
     values = strategy(student, Batch(None, labels, teacher))
     assert torch.allclose(values.flatten(), strategy(STUDENT, BATCH))
 
 
-@pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
+@each_strategy
 @given(mask=st.lists(st.booleans(), min_size=6, max_size=6).filter(any))
 def test_what_is_masked_is_neither_counted_nor_checked(strategy, mask):
     mask = torch.tensor(mask)
@@ -158,7 +126,7 @@ def test_what_is_masked_is_neither_counted_nor_checked(strategy, mask):
     torch.testing.assert_close(mean_loss(strategy, STUDENT, batch), mean_loss(strategy, STUDENT[rows], alone))
 
 
-@pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
+@each_strategy
 def test_many_students_at_once_are_each_by_itself(strategy):
     students = torch.stack([STUDENT, 2 * STUDENT, TEACHER])
     gradient = torch.func.grad_and_value(lambda student: mean_loss(strategy, student, BATCH))
@@ -171,8 +139,8 @@ def test_known_labels_enter_at_temperature_1_whatever_the_others_do(known):
     known = torch.tensor(known)
     labels = torch.where(known, LABELS, -1)  # what is not known is not read
     batch = BATCH._replace(labels=labels, labelled=known)
-    expected = torch.where(known, HARD, soft(4.0))
-    torch.testing.assert_close(TruthWhereKnown(SoftLabels(4.0))(STUDENT, batch), expected, rtol=1e-6, atol=1e-7)
+    expected = torch.where(known, HARD, SOFT)
+    torch.testing.assert_close(TruthWhereKnown(SoftLabels(2.0))(STUDENT, batch), expected, rtol=1e-6, atol=1e-7)
 
 
 def test_two_that_wrap_others_tell_them_apart():
@@ -277,3 +245,21 @@ def test_what_a_strategy_checks_when_it_is_made_is_run(kind):
 def test_a_temperature_at_which_evenly_spread_labels_are_rounded_is_refused():
     with pytest.raises(ValueError, match="at most 50"):
         kdlearn.EvenlySpread(60.0)
+
+
+# What draws labels
+
+
+def test_the_mean_over_drawn_labels_is_the_cross_entropy_with_soft_labels():
+    student, teacher = (one[:2].expand(20_000, 2, 4) for one in (STUDENT, TEACHER))
+    values = TeachersSampledLabels()(student, Batch(None, teacher_logits=teacher))
+    expected = F.cross_entropy(student[0], teacher[0].softmax(1), reduction="none")
+    assert ((values.mean(0) - expected).abs() < 4 * values.std(0) / 20_000**0.5).all()
+    assert torch.isin(values.round(decimals=9), -student[0].log_softmax(1).round(decimals=9)).all()
+
+
+@pytest.mark.parametrize("strategy", [TopK(1.0, 1, "sampled"), TeachersSampledLabels()], ids=repr)
+def test_what_draws_is_decided_by_its_seed(strategy):
+    run = Run(digits(), BUILD, strategy, taught(), lengths=(5, 10), batch_size=30, seed=3)
+    one, again = (kdlearn.study([run])["loss"].tolist() for _ in range(2))
+    assert one == again

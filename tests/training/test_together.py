@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small import Branching, FitNets, Power, Scaled, in_float64, shapes, taught
+from small import Branching, FitNets, Power, Scaled, in_float64, shapes
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
@@ -44,6 +44,7 @@ from kdlearn.training.together import (
     kind_of,
     streams_of,
 )
+from kdlearn.training.token_strategies import SkewedDivergence, SkewedReverseDivergence, TeachersSampledLabels, TopK
 
 UPDATES, SIZE = 300, 8
 MIXED = [
@@ -71,6 +72,10 @@ MIXED = [
     TruthWhereKnown(SoftLabels(2.0)),
     TruthWhereKnown(SoftLabels(4.0)),
     TruthWhereKnown(EvenlySpread(2.0)),
+    SkewedDivergence(2.0, 0.3),
+    SkewedReverseDivergence(2.0, 0.3),
+    TopK(3.0, 2, "bucket"),
+    TopK(1.0, 1, "nothing"),
 ]
 
 
@@ -117,66 +122,58 @@ def farthest(one: nn.Module, other: nn.Module) -> float:
     return max((a - b).abs().max().item() for a, b in pairs)
 
 
-def test_every_group_is_there_once():
-    assert len(list(groups_of(MIXED, torch.zeros(1, dtype=torch.float64)))) == 16
-
-
-@pytest.mark.parametrize(
-    "recipe, strategies",
-    [
-        pytest.param(Adam(3e-3), MIXED, marks=pytest.mark.release, id="Adam"),
-        pytest.param(NesterovSGD(0.05), MIXED[3:8], id="SGD"),
-    ],
-)
-def test_a_stack_is_training_alone(recipe, strategies):
-    """Mixed strategies, temperatures, weights, samples, teachers and replicates, in float64."""
-    streams, answers = students_of(strategies)
-    networks = [seeded(in_float64, seed) for seed in range(len(strategies))]
-    curve = together(networks, strategies, streams, answers, recipe)
-    for seed, strategy in list(enumerate(strategies))[1::2]:  # of pairs the second: its numbers are its own
-        other = seeded(in_float64, seed)
-        own = alone(other, strategy, streams[seed], recipe)
-        assert farthest(other, seeded(in_float64, seed)) > 1e-2, "it must have learned"
-        assert farthest(networks[seed], other) < 1e-8, strategy
-        weighted = (100 * curve[0]["loss"][seed] + 200 * curve[1]["loss"][seed]) / 300
-        assert weighted == pytest.approx(own[0]["loss"], rel=1e-8)
-
-
 def frozen() -> nn.Module:
     network = perceptron(4, 6, 5, 3).double()
     network[1].requires_grad_(False)
     return network
 
 
-def test_frozen_layers_stay_as_they_are():
-    strategies = [GroundTruth(), SoftLabels(2.0)]
-    streams, answers = students_of(strategies)
-    networks = [seeded(frozen, seed) for seed in range(2)]
-    together(networks, strategies, streams, answers, Adam())
-    for seed, strategy in enumerate(strategies):
-        alone(other := seeded(frozen, seed), strategy, streams[seed], Adam())
-        assert farthest(networks[seed], other) < 1e-8
-        assert torch.equal(networks[seed][1].weight, seeded(frozen, seed)[1].weight)
-
-
 def convolutions() -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 3)).double()
 
 
-def test_views_are_made_for_each_and_their_teachers_answer_for_them():
+def with_views(strategies: list[Strategy]) -> tuple[list[BatchStream], list[StoredAnswers]]:
+    """Images of which each student has views of its own, for which its teacher answers."""
     images = torch.randn(20, 1, 6, 6, dtype=torch.float64)
     data = replace(shapes(20), train=shapes(20).train._replace(inputs=images))
-    strategies = [GroundTruth(), SoftLabels(2.0), SoftLabels(3.0)]
-    views = [Views(pixels=1, seed=seed).of(data) for seed in range(3)]
-    teacher = seeded(convolutions, 9)
-    rows = torch.arange(20)
-    answers = [StoredAnswers([predict(teacher, view(epoch, rows)).float() for epoch in range(120)]) for view in views]
-    streams = [BatchStream(data.train, SIZE, seed=seed, inputs=views[seed], answers=answers[seed]) for seed in range(3)]
-    networks = [seeded(convolutions, seed) for seed in range(3)]
-    together(networks, strategies, streams, answers, Adam(), made=True)
-    for seed, strategy in enumerate(strategies):
-        alone(other := seeded(convolutions, seed), strategy, streams[seed], Adam())
-        assert farthest(networks[seed], other) < 1e-8
+    teacher, rows = seeded(convolutions, 9), torch.arange(20)
+    streams, answers = [], []
+    for seed in range(len(strategies)):
+        view = Views(pixels=1, seed=seed).of(data)
+        answers.append(StoredAnswers([predict(teacher, view(epoch, rows)).float() for epoch in range(120)]))
+        streams.append(BatchStream(data.train, SIZE, seed=seed, inputs=view, answers=answers[seed]))
+    return streams, answers
+
+
+CASES = {
+    "Adam": (in_float64, MIXED, students_of, Adam(3e-3)),
+    "SGD": (in_float64, MIXED[3:8], students_of, NesterovSGD(0.05)),
+    "frozen layers": (frozen, MIXED[4:6], students_of, Adam()),
+    "views": (convolutions, MIXED[4:8], with_views, Adam()),
+}
+RELEASE = {"Adam": pytest.mark.release}
+
+
+@pytest.mark.parametrize(
+    "build, strategies, students, recipe",
+    [pytest.param(*case, id=name, marks=RELEASE.get(name, ())) for name, case in CASES.items()],
+)
+def test_a_stack_is_training_alone(build, strategies, students, recipe):
+    """Mixed strategies, temperatures, weights, samples, teachers and replicates, in float64."""
+    streams, answers = students(strategies)
+    networks = [seeded(build, seed) for seed in range(len(strategies))]
+    curve = together(networks, strategies, streams, answers, recipe, made=students is with_views)
+    for seed, strategy in list(enumerate(strategies))[1::2]:  # of pairs the second: its numbers are its own
+        other, start = seeded(build, seed), seeded(build, seed)
+        own = alone(other, strategy, streams[seed], recipe)
+        assert farthest(other, start) > 1e-2, "it must have learned"
+        assert farthest(networks[seed], other) < 1e-8, strategy
+        weights = zip(networks[seed].parameters(), start.parameters(), strict=True)
+        assert all(begin.requires_grad or torch.equal(one, begin) for one, begin in weights)
+        weighted = (100 * curve[0]["loss"][seed] + 200 * curve[1]["loss"][seed]) / 300
+        assert weighted == pytest.approx(own[0]["loss"], rel=1e-8)
+    settings = [value for strategy in strategies for value in vars(strategy).values()]
+    assert not any(isinstance(value, Tensor) for value in settings), "a strategy stays as it was"
 
 
 @pytest.mark.parametrize("updates", [[0, 1, 2, 31, 32, 33, 64], [70, 3, 200, 4]])
@@ -247,6 +244,8 @@ ALONE = {
     "dropout": (lambda: nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.1)), GroundTruth(), Adam()),
     "dropout as a function": (Functional, GroundTruth(), Adam()),
     "a large network": (lambda: perceptron(4, 1000, 600, 3), GroundTruth(), Adam()),
+    "drawn labels": (small, TeachersSampledLabels(), Adam()),
+    "a drawn tail": (small, TopK(1.0, 1, "sampled"), Adam()),
     "an optimiser of whole matrices": (small, GroundTruth(), torch.optim.LBFGS),
 }
 
@@ -300,17 +299,10 @@ def test_strategies_that_differ_by_more_than_numbers_are_groups_of_their_own(one
 def test_strategies_that_differ_by_numbers_are_one_group():
     assert kind_of(SoftLabels(1.0)) == kind_of(SoftLabels(7)) != kind_of(EvenlySpread(1.0))
     (group,) = groups_of([Scaled(1), Scaled(2.5)], torch.zeros(1, dtype=torch.float64))
-    assert group.numbers["scale"].tolist() == [1, 2.5] and group.place == slice(0, 2)
+    assert group.numbers["scale"].tolist() == [1, 2.5] and group.place == slice(0, 2) and group.strategy.scale == 1
+    assert len(list(groups_of(MIXED, torch.zeros(1)))) == 20
 
 
 def test_networks_with_buffers_are_refused():
     with pytest.raises(ValueError, match=r"no buffers, such as BatchNorm's; got 0.running_mean"):
         Stack([nn.Sequential(nn.BatchNorm1d(2))], [GroundTruth()])
-
-
-def test_a_strategy_stays_as_it_was():
-    strategy = Power(0.8)
-    stack = Stack([small(), small()], [strategy, Power(1.2)])
-    batch = streams_of(*(lambda s, a: (s, stack.groups, a, False))(*students_of([strategy] * 2)))(0)
-    stack.loss(batch._replace(inputs=batch.inputs.float())).sum().backward()
-    assert strategy.power == 0.8 and taught is not None

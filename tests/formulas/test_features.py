@@ -152,16 +152,12 @@ def test_half_precision_is_computed_in_float32(loss):
         (relational_distance_loss, torch.zeros(1, 4), torch.zeros(1, 4), "at least 2 rows"),
         (relational_angle_loss, torch.zeros(2, 4), torch.zeros(2, 4), "at least 3 rows"),
         (similarity_preserving_loss, torch.zeros(3), torch.zeros(3), r"shape \(N, …\)"),
+        (hint_loss, torch.zeros(2, 3), torch.zeros(2, 3).long(), "teacher_features must be floating point"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(loss, student, teacher, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises((ValueError, TypeError), match=said):
         loss(student, teacher)
-
-
-def test_whole_numbers_are_refused():
-    with pytest.raises(TypeError, match="teacher_features must be floating point"):
-        hint_loss(torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.int64))
 
 
 @each_loss

@@ -28,42 +28,11 @@ def test_soft_labels_are_what_the_formula_says(z, temperature):
         assert labels == pytest.approx([power / sum(powers) for power in powers], abs=1e-12)
 
 
-@given(logits(), temperatures)
-def test_soft_labels_are_distributions(z, temperature):
-    labels = soft_labels(z, temperature)
-    assert (labels >= 0).all()
-    torch.testing.assert_close(labels.sum(dim=1), torch.ones(len(z), dtype=torch.float64))
-
-
-@given(logits(), temperatures, st.floats(-100, 100))
-def test_a_constant_added_to_a_row_changes_nothing(z, temperature, constant):
-    torch.testing.assert_close(soft_labels(z + constant, temperature), soft_labels(z, temperature), atol=1e-9, rtol=0)
-
-
-@given(logits(), temperatures, st.randoms())
-def test_classes_and_rows_have_no_order(z, temperature, random):
-    classes, rows = (random.sample(range(size), size) for size in (z.shape[1], z.shape[0]))
-    torch.testing.assert_close(
-        soft_labels(z[rows][:, classes], temperature), soft_labels(z, temperature)[rows][:, classes]
-    )
-
-
-def test_temperature_goes_from_arg_max_to_uniform():
-    z = torch.tensor([[1.0, 3.0, 2.0]], dtype=torch.float64)
-    torch.testing.assert_close(soft_labels(z, 0.01), one_hot(hard_labels(z), 3).double())
-    torch.testing.assert_close(soft_labels(z, 1e9), torch.full_like(z, 1 / 3))
-
-
-def test_one_hot_equals_torchs():
-    labels = torch.tensor([3, 0, 2, 2])
-    torch.testing.assert_close(one_hot(labels, 5), torch.nn.functional.one_hot(labels, 5).float())
-
-
-def test_one_hot_runs_under_vmap():
-    labels = torch.tensor([[0, 1], [2, 0]])
-    torch.testing.assert_close(
-        vmap(lambda rows: one_hot(rows, 3))(labels), torch.stack([one_hot(r, 3) for r in labels])
-    )
+def test_one_hot_equals_torchs_and_runs_under_vmap():
+    labels = torch.tensor([[3, 0], [2, 2]])
+    expected = torch.nn.functional.one_hot(labels, 5).float()
+    torch.testing.assert_close(one_hot(labels, 5), expected)
+    torch.testing.assert_close(vmap(lambda rows: one_hot(rows, 5))(labels), expected)
 
 
 def test_hard_labels_take_the_largest_and_of_equals_the_first():
@@ -80,11 +49,6 @@ def test_smoothed_labels_are_a_mixture_with_uniform(smoothing, num_classes):
 
 def test_smoothing_defaults_to_a_tenth():
     assert smooth_labels(torch.tensor([0]), 2).tolist()[0] == pytest.approx([0.95, 0.05])
-
-
-def test_entropy_from_certain_to_uniform():
-    rows = torch.tensor([[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25, 0.25, 0.25, 0.25]], dtype=torch.float64)
-    torch.testing.assert_close(entropy(rows), torch.tensor([0.0, math.log(2), math.log(4)], dtype=torch.float64))
 
 
 @given(logits(), temperatures)
@@ -113,11 +77,6 @@ def test_large_logits_stay_finite(temperature, device):
     labels = soft_labels(z, temperature)
     labels.square().sum().backward()
     assert labels.isfinite().all() and z.grad.isfinite().all()
-
-
-def test_soft_labels_default_to_plain_softmax():
-    z = torch.randn(3, 4)
-    torch.testing.assert_close(soft_labels(z), torch.softmax(z, dim=1))
 
 
 def test_any_leading_dimensions():
@@ -163,12 +122,6 @@ def test_standardised_logits_know_neither_scale_nor_shift(z, scale, shift):
     torch.testing.assert_close(found.mean(dim=1), torch.zeros(len(z)).double(), atol=1e-6, rtol=0)
     torch.testing.assert_close(found.std(dim=1, correction=0), torch.ones(len(z)).double())
     torch.testing.assert_close(standardised_logits(scale * z + shift), found, atol=1e-6, rtol=1e-6)
-
-
-def test_standardised_logits_of_an_even_row():
-    z = torch.full((1, 3), 7.0, requires_grad=True)
-    standardised_logits(z).square().sum().backward()
-    assert standardised_logits(z).eq(0).all() and z.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("classes", [3, 7, 10, 100])

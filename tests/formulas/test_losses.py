@@ -28,7 +28,6 @@ from kdlearn import (
     reverse_kl_loss,
     soft_label_loss,
 )
-from kdlearn.formulas.arguments import LooksLikeProbabilities
 from kdlearn.formulas.many_labels import binary_distillation_loss
 
 SETTINGS = {"soft_weight": 0.7, "teacher_share": 0.3, "share": 0.3, "k": 1}  # others than the defaults
@@ -86,11 +85,6 @@ def test_soft_label_loss_equals_torchs_batchmean_times_temperature_squared(tempe
     torch.testing.assert_close(soft_label_loss(student, teacher, temperature), expected)
 
 
-def test_hard_label_loss_equals_torchs_cross_entropy():
-    student, _, labels = drawn()
-    torch.testing.assert_close(hard_label_loss(student, labels), F.cross_entropy(student, labels))
-
-
 @pytest.mark.parametrize("soft_weight", [0.0, 0.3, 1.0])
 def test_distillation_loss_weighs_both(soft_weight):
     student, teacher, labels = drawn()
@@ -115,14 +109,14 @@ def test_defaults_are_the_documented_ones():
 
 
 def decoupled_by_definition(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float):
-    """TCKD, NCKD and the teacher's target probability, row by row from probabilities as in Zhao et al."""
+    """TCKD and NCKD, row by row from probabilities as in Zhao et al."""
     parts = []
     for z, v, y in zip(student, teacher, labels, strict=True):
         q, p = (torch.softmax(row / temperature, dim=0) for row in (z, v))
         others = [c for c in range(len(z)) if c != y]
         target = p[y] * (p[y] / q[y]).log() + (1 - p[y]) * ((1 - p[y]) / (1 - q[y])).log()
         p_hat, q_hat = p[others] / p[others].sum(), q[others] / q[others].sum()
-        parts.append((target, (p_hat * (p_hat / q_hat).log()).sum(), p[y]))
+        parts.append((target, (p_hat * (p_hat / q_hat).log()).sum()))
     return (torch.stack(column) for column in zip(*parts, strict=True))
 
 
@@ -130,30 +124,12 @@ def decoupled_by_definition(student: Tensor, teacher: Tensor, labels: Tensor, te
 @pytest.mark.parametrize("weights", [(1.0, 8.0), (2.0, 0.0), (0.0, 3.0)])
 def test_decoupled_loss_is_its_definition(temperature, weights):
     student, teacher, labels = drawn()
-    target_kl, nontarget_kl, _ = decoupled_by_definition(student, teacher, labels, temperature)
+    target_kl, nontarget_kl = decoupled_by_definition(student, teacher, labels, temperature)
     expected = temperature**2 * (weights[0] * target_kl + weights[1] * nontarget_kl).mean()
     loss = decoupled_loss(
         student, teacher, labels, target_weight=weights[0], nontarget_weight=weights[1], temperature=temperature
     )
     torch.testing.assert_close(loss, expected)
-
-
-@pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_the_two_parts_add_up_to_kl(temperature):
-    """KL = TCKD + (1 - p_target) NCKD, so a loss with that weight, row by row, is the soft label loss."""
-    student, teacher, labels = drawn()
-    _, _, p_target = decoupled_by_definition(student, teacher, labels, temperature)
-    rows = [
-        decoupled_loss(
-            student[[i]],
-            teacher[[i]],
-            labels[[i]],
-            nontarget_weight=1 - p_target[i].item(),
-            temperature=temperature,
-        )
-        for i in range(len(labels))
-    ]
-    torch.testing.assert_close(torch.stack(rows).mean(), soft_label_loss(student, teacher, temperature))
 
 
 def test_logit_matching_loss_is_half_the_mean_variance_of_the_difference():
@@ -163,30 +139,12 @@ def test_logit_matching_loss_is_half_the_mean_variance_of_the_difference():
 
 
 @each_loss
-def test_gradients_against_finite_differences(loss):
+def test_derivatives_against_finite_differences(loss):
     student, teacher, labels = drawn(rows=3)
+    near = teacher + 1e-3 * student
     assert gradcheck(lambda s: loss(s, teacher, labels), (student.requires_grad_(),))
-
-
-@pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_gradient_of_the_soft_loss_in_closed_form(temperature):
-    student, teacher, _ = drawn()
-    gradient = grad(lambda s: soft_label_loss(s, teacher, temperature))(student)
-    q, p = torch.softmax(student / temperature, 1), torch.softmax(teacher / temperature, 1)
-    torch.testing.assert_close(gradient, temperature * (q - p) / len(student))
-
-
-@each_loss
-def test_second_derivatives_against_finite_differences(loss):
-    student, teacher, labels = drawn(rows=2)
-    assert gradgradcheck(lambda s: loss(s, teacher, labels), (student.requires_grad_(),))
-
-
-@each_loss
-def test_derivatives_of_nearly_equal_logits(loss):
-    _, teacher, labels = drawn(rows=3)
-    student = teacher + 1e-3 * torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    assert gradcheck(lambda s: 1e3 * loss(s, teacher, labels), (student.requires_grad_(),), eps=1e-5, atol=1e-6)
+    assert gradgradcheck(lambda s: loss(s, teacher, labels), (student,))
+    assert gradcheck(lambda s: 1e3 * loss(s, teacher, labels), (near.requires_grad_(),), eps=1e-5, atol=1e-6)
 
 
 @each_loss
@@ -196,13 +154,6 @@ def test_the_teacher_gets_no_gradient(loss):
     loss(student, teacher, labels).backward()
     assert teacher.grad is None and student.grad.abs().sum() > 0
     assert grad(lambda t: loss(student.detach(), t, labels))(teacher.detach()).eq(0).all()
-
-
-@each_loss
-def test_the_value_does_not_depend_on_the_batch_size(loss):
-    student, teacher, labels = drawn()
-    twice = (torch.cat([values, values]) for values in (student, teacher, labels))
-    torch.testing.assert_close(loss(*twice), loss(student, teacher, labels))
 
 
 rows = st.lists(st.floats(-30, 30), min_size=4, max_size=4)
@@ -219,41 +170,6 @@ def test_what_holds_for_all_logits(z, v, temperature, constant, order):
     torch.testing.assert_close(kl_divergence(student[:, order], teacher[:, order], temperature), kl, **close)
     torch.testing.assert_close(kl_divergence(student.flip(0), teacher.flip(0), temperature), kl.flip(0))
     torch.testing.assert_close(kl_divergence(student * 2, teacher * 2, temperature * 2), kl, **close)
-
-
-@pytest.mark.filterwarnings("ignore::kdlearn.formulas.arguments.LooksLikeProbabilities")
-@given(rows, st.floats(0.5, 50), st.floats(-20, 20), st.integers(0, 3), st.floats(0.01, 5))
-def test_zero_exactly_when_logits_differ_by_a_constant(z, temperature, constant, index, change):
-    teacher = torch.tensor([z], dtype=torch.float64)
-    losses = (lambda s: soft_label_loss(s, teacher, temperature), lambda s: logit_matching_loss(s, teacher))
-    changed = (teacher + constant).index_fill(1, torch.tensor([index]), z[index] + constant + change)
-    share = torch.softmax(teacher / temperature, dim=1)[0, index].item()
-    for loss in losses:
-        assert loss(teacher + constant).item() == pytest.approx(0, abs=1e-9)
-    assert losses[1](changed) > 1e-6
-    if 1e-6 < share < 1 - 1e-6:  # a class without any probability could change unnoticed in float64
-        assert losses[0](changed) > 1e-12
-
-
-@pytest.mark.parametrize("temperature", [1e2, 1e3, 1e4])
-def test_the_soft_loss_tends_to_logit_matching_with_an_error_of_order_one_over_temperature(temperature):
-    student, teacher, _ = drawn()
-    limit, limit_gradient = (
-        f(lambda s: logit_matching_loss(s, teacher)) for f in (lambda g: g(student), lambda g: grad(g)(student))
-    )
-    value, gradient = (
-        f(lambda s: soft_label_loss(s, teacher, temperature))
-        for f in (lambda g: g(student), lambda g: grad(g)(student))
-    )
-    scale = 10 * teacher.abs().max() ** 3 / temperature
-    assert 0 < (value - limit).abs() < scale
-    assert 0 < (gradient - limit_gradient).abs().max() < scale
-
-
-def test_that_error_falls_tenfold_with_a_temperature_ten_times_higher():
-    student, teacher, _ = drawn()
-    errors = [(soft_label_loss(student, teacher, t) - logit_matching_loss(student, teacher)).abs() for t in (1e2, 1e3)]
-    assert (errors[0] / errors[1]).item() == pytest.approx(10, rel=0.2)
 
 
 # Any shape, with and without a mask
@@ -309,10 +225,10 @@ def test_what_is_masked_is_neither_checked_nor_felt(loss, batch, value):
 
 
 @each_loss
-def test_under_vmap_with_a_mask_and_a_temperature_for_each_student(loss):
-    trios = [drawn(dtype=torch.float32, seed=seed) for seed in range(3)]
+def test_under_vmap_with_a_mask_and_a_temperature_for_each_student(loss, device):
+    trios = [drawn(dtype=torch.float32, device=device, seed=seed) for seed in range(3)]
     students, teachers, labels = (torch.stack(values) for values in zip(*trios, strict=True))
-    temperatures, mask = torch.tensor([0.5, 2.0, 40.0]), torch.arange(7) < 5
+    temperatures, mask = torch.tensor([0.5, 2.0, 40.0], device=device), torch.arange(7, device=device) < 5
     stacked = grad_and_value(lambda s, t, y, T: loss(s, t, y, T, mask=mask))
     gradients, values = vmap(stacked)(students, teachers, labels, temperatures)
     for index, trio in enumerate(trios):
@@ -474,14 +390,6 @@ def test_jensen_shannon_is_the_entropy_of_the_mixture_less_the_mean_entropy(temp
     torch.testing.assert_close(loss / temperature**2, expected)
 
 
-def test_the_limits_of_jensen_shannon_are_both_kls():
-    student, teacher, _ = drawn()
-    small = jensen_shannon_loss(student, teacher, 1.0, 1e-6) / 1e-6
-    torch.testing.assert_close(small, soft_label_loss(student, teacher, 1.0), rtol=1e-3, atol=0)
-    small = jensen_shannon_loss(student, teacher, 1.0, 1 - 1e-6) / 1e-6
-    torch.testing.assert_close(small, reverse_kl_loss(student, teacher, 1.0), rtol=1e-3, atol=0)
-
-
 @each_loss
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 def test_dtypes(loss, dtype, device):
@@ -540,55 +448,3 @@ def test_compiled_to_machine_code_for_several_temperatures():
             compiled(student, teacher, labels, temperature=temperature),
             distillation_loss(student, teacher, labels, temperature=temperature),
         )
-
-
-@each_loss
-def test_vmap_and_grad(loss, device):
-    trios = [drawn(dtype=torch.float32, device=device, seed=seed) for seed in range(3)]
-    stacked = [torch.stack(values) for values in zip(*trios, strict=True)]
-    torch.testing.assert_close(vmap(loss)(*stacked), torch.stack([loss(*trio) for trio in trios]))
-    gradients = torch.stack([grad(loss)(*trio) for trio in trios])
-    torch.testing.assert_close(vmap(grad(loss))(*stacked), gradients)
-
-
-# What goes wrong in published distillation code, each with the sign by which it is known.
-
-
-def test_trap_mean_over_classes_is_too_small_by_the_number_of_classes():
-    student, teacher, _ = drawn(classes=10)
-    log_q, p = F.log_softmax(student, dim=1), F.softmax(teacher, dim=1)
-    wrong = (p * (p.log() - log_q)).mean()  # what reduction="mean" computes
-    torch.testing.assert_close(soft_label_loss(student, teacher, 1.0), 10 * wrong)
-
-
-@pytest.mark.parametrize("soft_weight", [0.5, 1.0])
-def test_trap_temperature_squared_forgotten_or_lost_without_a_hard_loss(soft_weight):
-    """Without T² the soft gradient at T = 40 would be hundreds of times smaller than at T = 1; with it they compare."""
-    student, teacher, labels = drawn()
-
-    def soft_gradient(temperature: float) -> Tensor:
-        def loss(s: Tensor) -> Tensor:
-            both = distillation_loss(s, teacher, labels, temperature=temperature, soft_weight=soft_weight)
-            return both - (1 - soft_weight) * hard_label_loss(s, labels)
-
-        return grad(loss)(student).norm()
-
-    assert 0.5 < soft_gradient(40.0) / soft_gradient(1.0) < 5
-
-
-def test_trap_squared_error_of_softmaxes_is_another_loss():
-    """At ten classes its gradient is tens of times weaker than that of logit matching, which it is confused with."""
-    student, teacher, _ = drawn(rows=200, classes=10)
-    of_softmaxes = grad(lambda s: F.mse_loss(torch.softmax(s, 1), torch.softmax(teacher, 1)))(student)
-    of_logits = grad(lambda s: logit_matching_loss(s, teacher))(student)
-    assert of_logits.norm() > 10 * of_softmaxes.norm()
-
-
-def test_trap_probabilities_passed_where_logits_belong():
-    """softmax of a softmax is nearly uniform: the loss would teach doubt. Log-probabilities are logits."""
-    student, teacher, _ = drawn()
-    p = torch.softmax(teacher, dim=1)
-    torch.testing.assert_close(kl_divergence(student, p.log()), kl_divergence(student, teacher))
-    with pytest.warns(LooksLikeProbabilities):
-        wrong = kl_divergence(student, p)
-    assert (wrong - kl_divergence(student, teacher)).abs().max() > 0.1

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdlearn import Batch, BatchStream, Dataset, Split, Views
+from kdlearn import Batch, BatchStream, Split
 from kdlearn.data.batches import BLOCK, Order, Stretches
 
 sizes, seeds = st.integers(1, 50), st.integers(0, 2**32 - 1)
@@ -103,14 +103,6 @@ def test_all_that_is_known_about_a_row_comes_with_it():
     assert torch.equal(batch.mask, mask[rows])
 
 
-def test_students_of_one_seed_see_the_same_views_in_the_same_order_as_their_teacher():
-    images = torch.randint(256, (9, 1, 6, 6), dtype=torch.uint8)
-    views = Views(pixels=1, seed=4).of(Dataset(Split(images), Split(images)))
-    told = {"answers": lambda epoch, rows: {"teacher_logits": views(epoch, rows).flatten(1)}}
-    batch = BatchStream(Split(images), 6, seed=1, inputs=views, **told)(4)
-    assert torch.equal(batch.inputs.flatten(1), batch.teacher_logits)
-
-
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_shares_of_processes_are_the_batch(processes):
     whole = BatchStream(examples(7), 6, seed=0)
@@ -128,10 +120,7 @@ def test_shares_of_processes_are_the_batch(processes):
         ({"rows": torch.tensor([], dtype=torch.long)}, "rows must name at least one of the 10 inputs"),
         ({"rows": torch.tensor([3, 10])}, "rows must name"),
         ({"rows": torch.tensor([-1])}, "rows must name"),
-        (
-            {"examples": Split(torch.zeros(10), torch.zeros(9))},
-            "labels must have a row for each of 10 inputs",
-        ),
+        ({"examples": Split(torch.zeros(10), torch.zeros(9))}, "labels must have a row for each of 10 inputs"),
         ({"examples": Split(torch.zeros(10), mask=torch.zeros(1))}, "mask must have a row"),
     ],
 )

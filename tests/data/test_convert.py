@@ -5,8 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -70,7 +68,7 @@ def test_of_a_loader_data_set_batch_size_and_collate_function_are_taken():
     loader = DataLoader(Items(INPUTS, LABELS), batch_size=5, collate_fn=collate, shuffle=True)
     data = dataset_of({"train": loader, "test": (INPUTS, LABELS)})
     torch.testing.assert_close(data.train.inputs, 2 * torch.tensor(INPUTS).float())
-    assert batch_size_of({"train": loader}) == 5
+    assert batch_size_of(loader) == batch_size_of({"train": loader}) == 5
     assert batch_size_of({"train": TENSORS}) is batch_size_of(load_digits()) is batch_size_of("folder") is None
 
 
@@ -102,14 +100,6 @@ def test_names_from_a_loader_too():
     assert data.train.labels.tolist() == data.test.labels.tolist() == [1, 0, 1, 2]
 
 
-@given(names=st.lists(st.text(min_size=1), min_size=1, max_size=8))
-def test_numbered_names_are_read_back(names):
-    inputs = np.zeros((len(names), 2))
-    data = dataset_of({"train": (inputs, names), "test": (inputs, names)})
-    assert [data.class_names[label] for label in data.train.labels] == names
-    assert list(data.class_names) == sorted(set(names))
-
-
 def test_unlabelled_rows_go_behind_the_labelled():
     data = dataset_of({"train": (INPUTS, LABELS), "test": (INPUTS, LABELS), "unlabelled": 2 * INPUTS[:5]})
     assert data.train.labelled.tolist() == [True] * 12 + [False] * 5
@@ -138,6 +128,8 @@ class Stream(torch.utils.data.IterableDataset):
 
 
 GOOD = (INPUTS, LABELS)
+NO_LABELS = {"train": (INPUTS, None), "test": GOOD}
+OTHER_NAMES = {"train": (INPUTS[:2], ["a", "b"]), "test": (INPUTS[:2], ["a", "z"])}
 REFUSED = {
     "nothing to read": (3, TypeError, "data must be a kdlearn.Dataset, a folder of images, or a mapping"),
     "a pair alone": (GOOD, TypeError, "mapping of train, test"),
@@ -148,26 +140,14 @@ REFUSED = {
     "words for inputs": ({"train": ("words", LABELS), "test": GOOD}, TypeError, "inputs of train must be a tensor or"),
     "no rows": ({"train": (INPUTS[:0], LABELS[:0]), "test": GOOD}, ValueError, "at least one row"),
     "numbers between": ({"train": (INPUTS, LABELS / 2), "test": GOOD}, ValueError, "labels of train must be class"),
-    "booleans": (
-        {"train": (INPUTS, LABELS > 1), "test": GOOD},
-        ValueError,
-        r"class indices \(N,\) or names; got torch.bool",
-    ),
-    "a name of its own": (
-        {"train": (INPUTS[:2], ["a", "b"]), "test": (INPUTS[:2], ["a", "z"])},
-        ValueError,
-        "labels of test must be among those of train, a, b; got z",
-    ),
+    "booleans": ({"train": (INPUTS, LABELS > 1), "test": GOOD}, ValueError, "or names; got torch.bool"),
+    "a name of its own": (OTHER_NAMES, ValueError, "labels of test must be among those of train, a, b; got z"),
     "another shape": ({"train": GOOD, "test": (INPUTS[:, :3], LABELS)}, ValueError, r"test \(3,\) torch.float32"),
     "other inputs each time": ({"train": Augmented(INPUTS, LABELS), "test": GOOD}, ValueError, "views=kdlearn.Views"),
     "three things": ({"train": Triples(INPUTS, LABELS), "test": GOOD}, TypeError, "train must give pairs"),
     "an empty data set": ({"train": Items([], []), "test": GOOD}, ValueError, "at least one item"),
     "no length": ({"train": DataLoader(Stream()), "test": GOOD}, ValueError, "with a length"),
-    "unlabelled alone": (
-        {"train": (INPUTS, None), "test": GOOD, "unlabelled": INPUTS},
-        ValueError,
-        "train has no labels itself",
-    ),
+    "unlabelled alone": (NO_LABELS | {"unlabelled": INPUTS}, ValueError, "train has no labels itself"),
 }
 
 
@@ -189,9 +169,3 @@ def test_examples_in_a_mapping_keep_what_they_say_of_their_rows():
     assert torch.equal(data.test.labelled, known) and torch.equal(data.test.mask, mask)
     assert data.train.labelled.tolist() == [*known.tolist(), False, False, False]
     assert data.train.mask.tolist() == [*mask.tolist(), True, True, True]
-
-
-def test_the_batch_size_is_the_loaders_alone_or_in_a_mapping():
-    loader = DataLoader(TensorDataset(torch.zeros(32, 2), torch.zeros(32).long()), batch_size=16)
-    assert batch_size_of(loader) == batch_size_of({"train": loader}) == 16
-    assert batch_size_of({"train": (torch.zeros(2, 2), torch.zeros(2))}) is None

@@ -14,6 +14,7 @@ import pytest
 import safetensors.torch
 import torch
 from damage import every_flip, refused_or_the_same
+from small import same_tensors
 from test_package import modules_after
 
 from kdlearn.data.files import (
@@ -37,11 +38,6 @@ def write_tensors_at(path: Path) -> None:
 
 def write_table_at(path: Path) -> None:
     write_table(path, TABLE, {"teacher": "a", "seed": "0"})
-
-
-def same_tensors(one: dict, other: dict) -> bool:
-    pairs = [(one[name], other[name]) for name in one]
-    return one.keys() == other.keys() and all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)
 
 
 KINDS = {

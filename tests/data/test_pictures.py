@@ -156,9 +156,8 @@ def test_sizes_that_differ_are_stretched_where_that_is_asked_for(tmp_path):
     level = np.full((8, 12, 3), 200, np.uint8)
     level[:, 6:] = 40
     folder = folder_of(tmp_path, Image.fromarray(level))
-    with pytest.raises(
-        ValueError, match=r"plain.png is 4 pixels high and 6 wide, the first image 8 and 12: give resize"
-    ):
+    words = "plain.png is 4 pixels high and 6 wide, the first image 8 and 12: give resize"
+    with pytest.raises(ValueError, match=words):
         load_images(folder)
     data = load_images(folder, resize=(4, 6))
     assert data.train.inputs.shape == (3, 3, 4, 6)

@@ -110,12 +110,11 @@ def test_pixels_that_nothing_normalises_become_numbers():
     assert torch.equal(made, pixels.float())
 
 
-def test_views_are_the_same_on_every_device(device):
-    here = (Views(border=border).of(pictures()) for border in ("reflect", "darkest"))
-    there = (Views(border=border).of(pictures().to(device)) for border in ("reflect", "darkest"))
-    for one, other in zip(here, there, strict=True):
-        for epoch in range(3):
-            torch.testing.assert_close(other(epoch, every_row(device)).cpu(), one(epoch, every_row()))
+@pytest.mark.parametrize("border", ["reflect", "darkest"])
+def test_views_are_the_same_on_every_device(border, device):
+    here, there = Views(border=border).of(pictures()), Views(border=border).of(pictures().to(device))
+    for epoch in range(3):
+        torch.testing.assert_close(there(epoch, every_row(device)).cpu(), here(epoch, every_row()))
 
 
 def test_other_splits_have_views_too():
@@ -147,16 +146,15 @@ def test_a_recipe_of_numpys_numbers_is_the_same_recipe():
     assert one == other and repr(one) == repr(other)
 
 
-@pytest.mark.parametrize("shape", [(4, 10), (4, 5, 6), (0, 1, 5, 6)])
-def test_inputs_that_are_no_images_are_refused(shape):
-    examples = Split(torch.zeros(shape))
-    with pytest.raises(ValueError, match="inputs must be images"):
-        Views().of(Dataset(examples, examples))
+NO_IMAGES = [torch.zeros(4, 10), torch.zeros(4, 5, 6), torch.zeros(0, 1, 5, 6), torch.zeros(2, 1, 5, 6).long()]
 
 
-def test_other_types_and_shifts_out_of_the_image_are_refused():
-    integers = Split(torch.zeros(2, 1, 5, 6, dtype=torch.int64))
-    with pytest.raises(ValueError, match=r"uint8 or floating; got \(2, 1, 5, 6\) torch.int64"):
-        Views().of(Dataset(integers, integers))
+@pytest.mark.parametrize("inputs", NO_IMAGES)
+def test_inputs_that_are_no_images_are_refused(inputs):
+    with pytest.raises(ValueError, match=f"inputs must be images.*uint8 or floating; got .* {inputs.dtype}"):
+        Views().of(Dataset(Split(inputs), Split(inputs)))
+
+
+def test_shifts_out_of_the_image_are_refused():
     with pytest.raises(ValueError, match=r"pixels must lie in 0 … 4, inside the image; got 5"):
         Views(pixels=5).of(pictures())

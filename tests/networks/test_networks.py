@@ -65,12 +65,9 @@ def correlated_images(*shape: int) -> torch.Tensor:
 def test_airbench_has_the_parameters_counted_by_hand(widths):
     inputs = (24, *widths[:2])
     groups = sum(9 * out * (into + out) + 4 * out for into, out in zip(inputs, widths, strict=True))
-    assert count_parameters(airbench(widths)) == 2 * 2 * 3 * 24 + 24 + groups + 10 * widths[2]
-
-
-def test_airbench_at_its_published_size_and_below_the_tutorials_student():
-    assert round(count_parameters(airbench()), -4) == 1_970_000
-    assert count_parameters(airbench((24, 88, 88))) <= 267_738
+    found = count_parameters(airbench(widths))
+    assert found == 2 * 2 * 3 * 24 + 24 + groups + 10 * widths[2]
+    assert widths[0] != 64 or round(found, -4) == 1_970_000, "as published"
 
 
 def test_the_macs_of_airbench_by_hand():
@@ -239,10 +236,8 @@ def test_no_gradient_reaches_what_is_frozen_and_training_leaves_it(device):
     images = correlated_images(16, 3, 32, 32).to(device, memory_format=torch.channels_last)
     whiten(model, images)
     frozen = {name: p.clone() for name, p in model.named_parameters() if not p.requires_grad}
-    assert [name for name in frozen] == [
-        "0.weight",
-        *(f"{group}.{norm}.weight" for group in (2, 3, 4) for norm in (2, 5)),
-    ]
+    norms = [f"{group}.{norm}.weight" for group in (2, 3, 4) for norm in (2, 5)]
+    assert list(frozen) == ["0.weight", *norms]
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1)
     with torch.autocast(device, torch.bfloat16):
         loss = nn.functional.cross_entropy(model(images), torch.arange(16, device=device) % 10)

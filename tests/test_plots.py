@@ -5,21 +5,11 @@ import base64
 import pandas as pd
 import pytest
 import torch
+from small import made_comparison
 
 from kdcourse.plots import Picture, gain_map, image_grid, lines_with_bands, probability_bars
-from kdlearn import Comparison
 from kdlearn.comparing.plot import gains, new_axes
 from kdlearn.formulas.intervals import Interval
-
-
-def drawn_comparison(replicates: int, strategies: int = 1) -> Comparison:
-    """Ground truth is right on 80 %; in replicate r the n-th other strategy gains n + r / 100 of a point."""
-    rows = [
-        {"strategy": name, "teacher": "", "replicate": r, "seed": 0, "length": 300, "accuracy": 0.8 + gain}
-        for r in range(replicates)
-        for name, gain in [("ground truth", 0.0)] + [(f"labels {n}", (n + r / 100) / 100) for n in range(strategies)]
-    ]
-    return Comparison(pd.DataFrame(rows))
 
 
 def test_probability_bars():
@@ -27,9 +17,6 @@ def test_probability_bars():
     assert [round(bar.get_height(), 3) for bar in ax.patches] == [0.2, 0.8, 0.5, 0.5]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["cat", "dog"]
     assert len({bar.get_facecolor() for bar in ax.patches}) == 2 and ax.get_legend() is not None
-
-
-def test_a_single_distribution_needs_no_legend():
     assert probability_bars({"teacher": [1.0]}, new_axes()).get_legend() is None
 
 
@@ -51,22 +38,22 @@ def test_a_line_looks_as_it_is_told():
 
 
 def test_gains_are_a_dot_a_replicate_and_the_interval_over_them():
-    comparison = drawn_comparison(replicates=6)
+    comparison = made_comparison(replicates=6, seeds=1)
     ax = gains(comparison, new_axes())
     dots = ax.lines[0].get_xdata()
-    assert dots == pytest.approx([r / 100 for r in range(6)])
-    (low, high), interval = ax.containers[0].lines[2][0].get_segments()[0][:, 0], comparison.difference("labels 0")
+    assert dots == pytest.approx([10 + r for r in range(6)])
+    (low, high), interval = ax.containers[0].lines[2][0].get_segments()[0][:, 0], comparison.difference("soft labels")
     assert (low, high) == pytest.approx((interval.low, interval.high))
     assert f"{interval:+.1f}" in [text.get_text() for text in ax.texts]
 
 
 def test_four_replicates_are_dots_without_an_interval():
-    ax = gains(drawn_comparison(replicates=4), new_axes())
+    ax = gains(made_comparison(replicates=4, seeds=1), new_axes())
     assert len(ax.lines[0].get_xdata()) == 4 and not ax.containers
 
 
 def test_more_arms_than_colours_are_all_drawn():
-    ax = gains(drawn_comparison(replicates=5, strategies=9), new_axes())
+    ax = gains(made_comparison(replicates=5, seeds=1, strategies=9), new_axes())
     assert len(ax.containers) == len(ax.get_yticklabels()) == 9
 
 

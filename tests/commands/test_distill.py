@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from conftest import Command
+from small import made_comparison
 
 from kdlearn.commands.results import FILE, combined, in_parts
 from kdlearn.comparing.comparison import Comparison
@@ -107,14 +108,9 @@ def test_digits_are_not_mirrored(monkeypatch, here, pictures, runs, kdlearn_here
 
 
 def comparison(**columns) -> Comparison:
-    rows = [
-        {"strategy": name, "student": "s", "teacher": "", "replicate": 0, "seed": seed, "length": 9}
-        | columns
-        | {"accuracy": 0.5 + 0.1 * seed + 0.01 * len(name), "loss": 1.0}
-        for name in ("ground truth", "soft labels")
-        for seed in (0, 1, 2)
-    ]
-    return Comparison(pd.DataFrame(rows))
+    made = made_comparison(replicates=1, seeds=3).table.assign(student="s", loss=1.0)
+    front = ["strategy", "student", "teacher", "replicate", "seed", "length", *columns.keys() - {"student"}]
+    return Comparison(made.assign(**columns)[[*front, "accuracy", "loss"]])
 
 
 def test_several_folders_in_one_table():

@@ -56,19 +56,19 @@ def test_a_teacher_that_only_answers_is_asked_for_numbers():
     assert taught["teacher_mean_squared_error"].tolist() == pytest.approx([expected] * 2)
 
 
+IN_ONE_ROW = replace(DATA, train=DATA.train._replace(labels=DATA.train.labels[:, 0]))
+INFINITE = replace(DATA, train=DATA.train._replace(labels=DATA.train.labels / 0))
+
+
 @pytest.mark.parametrize(
-    ("data", "strategy", "said"),
+    ("data", "options", "said"),
     [
-        (DATA, GroundTruth(), "Labels are numbers:.*regression_strategies.*baseline=.true values"),
-        (replace(DATA, train=DATA.train._replace(labels=DATA.train.labels[:, 0])), TrueValues(), r"unsqueeze\(1\)"),
-        (replace(DATA, train=DATA.train._replace(labels=DATA.train.labels / 0)), TrueValues(), "finite numbers"),
+        (DATA, {"strategy": GroundTruth()}, "Labels are numbers:.*regression_strategies.*baseline=.true values"),
+        (IN_ONE_ROW, {}, r"unsqueeze\(1\)"),
+        (INFINITE, {}, "finite numbers"),
+        (DATA, {"sample": 20}, "give a Dataset of fewer training rows"),
     ],
 )
-def test_what_does_not_fit_is_refused(data, strategy, said):
+def test_what_does_not_fit_is_refused(data, options, said):
     with pytest.raises(ValueError, match=said):
-        kdlearn.study([Run(data, STUDENT, strategy, metric=mean_squared_error)])
-
-
-def test_a_sample_by_classes_is_refused():
-    with pytest.raises(ValueError, match="give a Dataset of fewer training rows"):
-        kdlearn.study([Run(DATA, STUDENT, TrueValues(), sample=20, metric=mean_squared_error)])
+        kdlearn.study([Run(data, STUDENT, **{"strategy": TrueValues(), "metric": mean_squared_error, **options})])

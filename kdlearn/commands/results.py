@@ -65,13 +65,14 @@ def identity(comparison: "Comparison", table: "DataFrame") -> list[str]:
 
 def in_parts(comparison: "Comparison") -> str:
     """As text: a table for each of what the reference itself differs in, such as students, so that each has its own."""
+    from kdlearn.comparing.printed import note_lines
+
     telling = differing(comparison)
     if not telling:
         return str(comparison)
     groups = comparison.table.groupby(telling, sort=False, dropna=False)
     parts = [f"{title(telling, values)}\n{replace(comparison, table=rows, notes=())}" for values, rows in groups]
-    notes = "\n".join(f"Note: {note}" for note in comparison.notes)
-    return "\n\n".join(filter(None, [*parts, notes]))
+    return "\n\n".join(filter(None, [*parts, "\n".join(note_lines(comparison.notes))]))
 
 
 def differing(comparison: "Comparison") -> list[str]:

@@ -7,6 +7,7 @@ import pandas as pd
 from kdlearn.comparing.chosen import Candidate, Chosen
 from kdlearn.comparing.comparison import FEW, Comparison
 from kdlearn.comparing.pairing import REPEATED, paired
+from kdlearn.comparing.printed import own_score
 
 SHORT_TRAINING = 200  # updates
 ROUNDING = 1e-4  # nats
@@ -37,7 +38,6 @@ def notes_of(
     yield from about_seeds(comparison)
     yield from about_length(comparison)
     yield from about_choices(chosen.best if chosen else {})
-    yield from about_own_score(comparison)
 
 
 def about_choices(best: Mapping[tuple[str, int], Candidate]) -> Iterator[str]:
@@ -81,7 +81,8 @@ def about_repetitions(comparison: Comparison) -> Iterator[str]:
 
 
 def about_teachers(comparison: Comparison, sign: int | None) -> Iterator[str]:
-    replicates, teachers = comparison.table["replicate"].nunique(), taught(comparison)["teacher"].nunique()
+    replicates = comparison.table["replicate"].nunique()
+    teachers = comparison.table["teacher"].replace("", pd.NA).nunique()
     if 1 < replicates < FEW:
         yield f"only {replicates} replicates: too few for an interval to be trusted; look at each of them."
     if 1 < teachers < FEW:
@@ -93,21 +94,6 @@ def about_teachers(comparison: Comparison, sign: int | None) -> Iterator[str]:
             f"the teacher ({own:.{comparison.digits}f}) is no better than the student by {comparison.baseline} "
             f"({alone:.{comparison.digits}f})."
         )
-
-
-def taught(comparison: Comparison) -> pd.DataFrame:
-    return comparison.table[comparison.table["teacher"] != ""]
-
-
-def own_score(comparison: Comparison) -> float:
-    """The teachers' mean; NaN where nobody taught, and of stored logits that do not cover what is measured on."""
-    rows = taught(comparison)
-    return float("nan") if rows.empty else comparison.scale * rows[f"teacher_{comparison.metric}"].mean()
-
-
-def about_own_score(comparison: Comparison) -> Iterator[str]:
-    if not pd.isna(own := own_score(comparison)):
-        yield f"the teacher's own {comparison.metric}: {own:.{comparison.digits}f}."
 
 
 def about_candidates(scores: pd.DataFrame | None) -> Iterator[str]:

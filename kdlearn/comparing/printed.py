@@ -13,7 +13,7 @@ NUM_SHOWN = 3  # notes; the first say what is wrong
 
 def lines_of(comparison: Any) -> Iterator[str]:
     """A line an arm, for each length, then the notes."""
-    yield heading(comparison)
+    yield from heading(comparison)
     for length in comparison.lengths:
         yield f"\nafter {length:,} updates"
         rows = cells(comparison.arms(length), comparison.digits)
@@ -21,15 +21,18 @@ def lines_of(comparison: Any) -> Iterator[str]:
         line = f"  {{:{width}}}{{:>{max(wide, 14)}}}{{:>{max(wider, 18)}}}"
         yield from (line.format(*row).rstrip() for row in rows)
     if comparison.notes:
-        yield ""
-        yield from (f"Note: {note}" for note in comparison.notes[:NUM_SHOWN])
-    if (folded := len(comparison.notes) - NUM_SHOWN) > 0:
-        yield f"{folded} more in comparison.notes"
+        yield from ("", *note_lines(comparison.notes))
+
+
+def note_lines(notes: Sequence[str]) -> list[str]:
+    """The gravest, which come first, and how many there are more."""
+    folded = [f"{len(notes) - NUM_SHOWN} more in comparison.notes"] if len(notes) > NUM_SHOWN else []
+    return [*(f"Note: {note}" for note in notes[:NUM_SHOWN]), *folded]
 
 
 def html_of(comparison: Any) -> str:
     """The same for Jupyter, with headings that a screen reader says."""
-    parts = [f"<p>{html.escape(heading(comparison))}</p>"]
+    parts = [f"<p>{'<br>'.join(map(html.escape, heading(comparison)))}</p>"]
     for length in comparison.lengths:
         rows = cells(comparison.arms(length), comparison.digits)
         shown = pd.DataFrame(rows, columns=["", comparison.metric, "difference"])
@@ -44,10 +47,18 @@ def list_of(notes: Sequence[str]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
-def heading(comparison: Any) -> str:
+def heading(comparison: Any) -> Iterator[str]:
     unit = f"{comparison.metric} in %" if comparison.share else comparison.metric
     points = "in points, " if comparison.share else ""
-    return f"{unit}; difference to {comparison.baseline} {points}paired; ± 95 % interval over {comparison.over()}"
+    yield f"{unit}; difference to {comparison.baseline} {points}paired; ± 95 % interval over {comparison.over()}"
+    if not pd.isna(own := own_score(comparison)):
+        yield f"the teacher's own {comparison.metric}: {own:.{comparison.digits}f}"
+
+
+def own_score(comparison: Any) -> float:
+    """The teachers' mean; NaN where nobody taught, and of stored logits that do not cover what is measured on."""
+    taught = comparison.table[comparison.table["teacher"] != ""]
+    return float("nan") if taught.empty else comparison.scale * taught[f"teacher_{comparison.metric}"].mean()
 
 
 def cells(arms: Sequence[Mapping[str, Any]], digits: int) -> list[tuple[str, str, str]]:

@@ -215,3 +215,22 @@ def looked_at(browser, url: str, home: str):
     page.route("**/*", refuse_strangers)
     page.goto(url, wait_until="load")
     return page, errors, strangers
+
+
+@pytest.fixture
+def live(browser, tmp_path: Path) -> Iterator[Callable]:
+    """`live(figure, …)` opens a file of figures, at `where` in it; none may err or ask another host until the end."""
+    from kdcourse.figures import save
+
+    seen = []
+
+    def opened(*figures, where: str = "", **context):
+        path = tmp_path / f"figures-{len(seen)}.html"
+        save(figures, path, "Figures")
+        seen.append(looked_at(browser.new_context(**context), path.as_uri() + where, path.as_uri()))
+        return seen[-1][0]
+
+    yield opened
+    for page, errors, strangers in seen:
+        assert errors == strangers == []
+        page.context.close()

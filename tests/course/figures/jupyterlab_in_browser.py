@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+import nbformat
 
 FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
 FOLDERS += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
@@ -63,6 +65,26 @@ def opened(browser, lab: Lab, name: str):
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady")
     return page
+
+
+def notebook_of(*figures, code: Sequence[str] = ()) -> nbformat.NotebookNode:
+    """A heading, cells of code, and cells whose outputs are figures."""
+    outputs = [nbformat.v4.new_output("display_data", data=figure._repr_mimebundle_()) for figure in figures]
+    cells = [nbformat.v4.new_markdown_cell("# Figures"), *map(nbformat.v4.new_code_cell, code)]
+    cells += [nbformat.v4.new_code_cell("figure", outputs=[output]) for output in outputs]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+def shown_in(path: Path) -> list[str]:
+    """The HTML of the outputs of a saved notebook."""
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.get("outputs")]
+    return ["".join(cell.outputs[0]["data"].get("text/html", "")) for cell in cells]
+
+
+def press(control, key: str, times: int = 1) -> None:
+    for _ in range(times):
+        control.press(key)
 
 
 def run_all(page) -> None:

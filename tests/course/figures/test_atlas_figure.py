@@ -7,11 +7,9 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
-import traitlets
-from conftest import install_npm_packages, loaded, looked_at
+from conftest import loaded
+from figures_in_page import node, numbers, state
 from scipy import stats
-from test_figures_learning import node
-from test_figures_mended import BLUE, fills
 
 from kdcourse.figures import Atlas
 from kdcourse.figures.atlas import CHOICES, KINDS, measured
@@ -91,10 +89,10 @@ def test_its_numbers_are_those_of_the_record(shown, record):
         assert scene["labels"] == pytest.approx(interval_of(hard, truth), abs=6e-4)
         soft = rows[rows["strategy"].str.startswith("soft labels")].fillna({"soft_weight": 1.0})
         assert len(scene["cells"]) == len(soft[["temperature", "soft_weight"]].drop_duplicates())
-        for temperature, weight, *numbers in scene["cells"]:
+        for temperature, weight, *told in scene["cells"]:
             cell = soft[(soft["temperature"] == temperature) & (soft["soft_weight"] == weight)]
             expected = [*interval_of(cell, truth), *interval_of(cell, hard)]
-            assert numbers == pytest.approx(expected, abs=6e-4)
+            assert told == pytest.approx(expected, abs=6e-4)
 
 
 @pytest.mark.release
@@ -129,8 +127,6 @@ def test_without_a_record_it_says_how_one_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr("kdcourse.figures.atlas.DATA", tmp_path / "atlas.json")
     with pytest.raises(FileNotFoundError, match=r"python studies/atlas/figure\.py makes it"):
         Atlas()
-    with pytest.raises(traitlets.TraitError, match="temperature"):
-        Atlas({"replicates": 2, "scenes": []}, temperature=3.0)
 
 
 def test_the_nearest_scene_differs_in_the_fewest_choices(shown):
@@ -153,15 +149,8 @@ def test_the_axis_holds_every_interval(shown):
 
 
 @pytest.fixture
-def page(browser, shown, tmp_path):
-    Atlas(shown, ask=True).save(tmp_path / "atlas.html")
-    page, errors, strangers = looked_at(browser, (tmp_path / "atlas.html").as_uri(), tmp_path.as_uri())
-    yield page
-    assert errors == strangers == []
-    page.close()
-
-
-STATE = "[...kdlearnStates.values()][0].values"
+def page(live, shown):
+    return live(Atlas(shown))
 
 
 def cell(page, temperature: int, weight: float):
@@ -169,12 +158,9 @@ def cell(page, temperature: int, weight: float):
 
 
 def test_every_cell_shows_its_interval_and_noise_is_grey(page, shown):
-    assert not page.locator(".map").is_visible()
-    page.get_by_role("button", name="Show me").click()
-    figure = Atlas(shown)
-    for temperature, weight, mean, half, *_ in figure.scene()["cells"]:
+    for temperature, weight, mean, half, *_ in Atlas(shown).scene()["cells"]:
         one = cell(page, int(temperature), weight if weight < 1 else 1)
-        assert float(one.locator("span").first.inner_text().replace("−", "-")) == pytest.approx(mean, abs=0.051)
+        assert numbers(one.locator("span").first) == pytest.approx([mean], abs=0.051)
         expected = "noise" if abs(mean) <= half else "more" if mean > 0 else "less"
         assert one.get_attribute("class") == expected
         fill = one.locator("rect").evaluate("node => getComputedStyle(node).fill")
@@ -182,13 +168,12 @@ def test_every_cell_shows_its_interval_and_noise_is_grey(page, shown):
 
 
 def test_hand_and_keys_choose_a_cell_and_its_parts_are_told(page, shown):
-    page.get_by_role("button", name="Show me").click()
     cell(page, 4, 0.75).click()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowUp")
-    assert page.evaluate(f"[{STATE}.temperature, {STATE}.soft_weight]") == [8, 0.9]
+    assert [state(page, name) for name in ("temperature", "soft_weight")] == [8, 0.9]
     page.keyboard.press("Home")
-    assert page.evaluate(f"{STATE}.temperature") == 1
+    assert state(page, "temperature") == 1
     found = Atlas(shown, temperature=1.0, soft_weight=0.9).found
     numbers = page.locator(".part > :nth-child(3)").all_inner_texts()
     expected = [f"{found[part][0]:+.1f} ± {found[part][1]:.1f}" for part in ("labels", "softness", "gain")]
@@ -196,33 +181,9 @@ def test_hand_and_keys_choose_a_cell_and_its_parts_are_told(page, shown):
 
 
 def test_what_was_not_measured_is_said_and_the_nearest_is_a_click_away(page, shown):
-    page.get_by_role("button", name="Show me").click()
     page.get_by_role("combobox", name="Labelled images").select_option("240")
     page.get_by_text("These choices were not measured together.").first.wait_for()
     assert set(page.locator("td span:first-of-type").all_inner_texts()) == {"–"}
     page.get_by_role("button", name="Show the nearest that was").click()
-    now = {name: page.evaluate(f"name => {STATE}[name]", name) for name in CHOICES}
-    assert Atlas(shown, **now).scene() is not None
+    assert Atlas(shown, **{name: state(page, name) for name in CHOICES}).scene() is not None
     assert not page.get_by_role("button", name="Show the nearest that was").is_visible()
-
-
-def test_an_address_opens_it_and_it_is_printed_with_its_marks(browser, shown, tmp_path):
-    Atlas(shown).save(tmp_path / "atlas.html")
-    address = (tmp_path / "atlas.html").as_uri()
-    where = "#figure=atlas&images=240&rate=each+its+own&length=3000&T=8&kind=nobody"
-    page, errors, _ = looked_at(browser, address + where, address)
-    expected = {"images": 240, "rate": "each its own", "length": 3000, "temperature": 8, "kind": "as they are"}
-    assert {name: page.evaluate(f"name => {STATE}[name]", name) for name in expected} == expected
-    coloured = page.locator("td.more").count() + page.locator(".interval.more").count()
-    assert coloured and fills(page.pdf(print_background=False), BLUE) >= coloured
-    assert errors == []
-    page.close()
-
-
-def test_it_fits_a_phone_and_is_accessible(page):
-    page.get_by_role("button", name="Show me").click()
-    page.set_viewport_size({"width": 360, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.add_script_tag(path=install_npm_packages() / "axe-core" / "axe.min.js")
-    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
-    assert [rule["id"] for rule in found if rule["impact"] in ("serious", "critical")] == []

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from conftest import looked_at
+from figures_in_page import node
 from safetensors.torch import load_file
 from scipy.ndimage import label
-from test_figures_learning import node
 
 import kdlearn
 from kdcourse.figures import DrawADigit

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
-from test_figures_learning import node
+from figures_in_page import node
 
 import kdlearn
 from kdcourse import theory

@@ -1,48 +1,37 @@
-"""The figures in Chromium: in JupyterLab with and without a kernel, in a book and a file that reach no other host."""
+"""All figures in Chromium, without a kernel: one trait after the other that each must have."""
 
+import io
+import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 
 import nbformat
+import numpy as np
 import pytest
 from conftest import install_npm_packages, looked_at, serve
-from jupyterlab_in_browser import Lab, command, jupyterlab, opened, python, run_all, wait_until
+from figures_in_page import drag, numbers, state
+from jupyterlab_in_browser import notebook_of, press, wait_until
+from nbconvert import HTMLExporter
+from PIL import Image
 
 from kdcourse.commands.explore import figures_of_the_course
-from kdcourse.figures import TemperatureExplorer, save
+from kdcourse.figures import (
+    Atlas,
+    DarkKnowledge,
+    DrawADigit,
+    LossExplorer,
+    SpeakADigit,
+    TemperatureExplorer,
+    TypeASentence,
+    save,
+)
 
 FIGURES = figures_of_the_course()
-NAMES = [type(figure).__name__ for figure in FIGURES]
-CELLS = [
-    "import ipywidgets\n"
-    "from kdcourse.figures import TemperatureExplorer\n"
-    "explorer = TemperatureExplorer([[6.0, 2.0, -1.0], [1.0, 0.0, 2.0]], ['cat', 'dog', 'ship'])\n"
-    "explorer",
-    "box = ipywidgets.FloatText()\nipywidgets.jslink((explorer, 'temperature'), (box, 'value'))\nbox",
-    "explorer",
-]
-TEMPERATURE = "input[aria-label=Temperature]"
+BLUE, ORANGE = (0, 0x72, 0xB2), (0xB8, 0x7A, 0)
 
-
-def output_of(figure) -> nbformat.NotebookNode:
-    return nbformat.v4.new_output("display_data", data=figure._repr_mimebundle_())
-
-
-def notebook_of(*figures) -> nbformat.NotebookNode:
-    cells = [nbformat.v4.new_markdown_cell("# Figures")]
-    cells += [nbformat.v4.new_code_cell("figure", outputs=[output_of(figure)]) for figure in figures]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-
-
-def press(slider, key: str, times: int = 1) -> None:
-    slider.focus()
-    for _ in range(times):
-        slider.press(key)
-
-
-# ---- a page by itself
+# ---- each lives, wherever it stands
 
 
 @pytest.fixture(scope="module")
@@ -66,73 +55,61 @@ def book(tmp_path_factory) -> Iterator[str]:
         yield address
 
 
-def move(section) -> None:
-    """Its first slider, or where it has none the last choice of its first list."""
-    slider, choices = section.locator("input[type=range]"), section.locator("select").first
-    if slider.count():
-        press(slider.first, "PageUp")
-    else:
-        choices.select_option(index=choices.locator("option").count() - 1)
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> str:
+    """By nbconvert for a reader without a network: MathJax and RequireJS, which nothing here needs, are left out."""
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", widget_renderer_url="")
+    path = tmp_path_factory.mktemp("exported") / "notebook.html"
+    path.write_text(exporter.from_notebook_node(notebook_of(*FIGURES))[0], encoding="utf-8")
+    return path.as_uri()
 
 
 def check_alive(browser, address: str, count: int) -> None:
-    """So many figures live at the address without a kernel, and ask nobody."""
+    """So many figures live at the address, follow their first slider or list, and ask nobody."""
     page, errors, strangers = looked_at(browser, address, address)
     wait_until(lambda: page.locator("section.figure").count() == count)
     for section in page.locator("section.figure").all():
-        before = section.inner_text()
-        move(section)
+        before, slider = section.inner_text(), section.locator("input[type=range]")
+        if slider.count():
+            press(slider.first, "PageUp")
+        else:
+            choices = section.locator("select").first
+            choices.select_option(index=choices.locator("option").count() - 1)
         assert section.inner_text() != before
     assert not any(note.is_visible() for note in page.get_by_text("To make it live").all())
-    assert errors == [] and strangers == []
+    assert errors == strangers == []
     page.close()
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize("figure", FIGURES, ids=NAMES)
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: type(figure).__name__)
 def test_each_lives_in_a_file_of_its_own(browser, tmp_path, figure):
     figure.save(tmp_path / "figure.html")
     check_alive(browser, (tmp_path / "figure.html").as_uri(), 1)
 
 
-@pytest.mark.parametrize("host", ["page_of_all", "book"])
+@pytest.mark.parametrize("host", ["page_of_all", "book", "exported"])
 def test_all_live_beside_each_other(browser, request, host):
     check_alive(browser, request.getfixturevalue(host), len(FIGURES))
 
 
-def test_a_column_follows_the_hand_and_the_keys(browser, tmp_path):
-    TemperatureExplorer([1.0, 0.0, 2.0]).save(tmp_path / "figure.html")
-    page, errors, _ = looked_at(browser, (tmp_path / "figure.html").as_uri(), tmp_path.as_uri())
-    column = page.locator(".column").first
-    bar = column.locator(".bar")
-    box, ground = bar.bounding_box(), column.locator(".track").bounding_box()
-    page.mouse.move(box["x"] + 5, box["y"] + 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 5, ground["y"] + 60)
-    page.mouse.up()
-    assert bar.bounding_box()["y"] == pytest.approx(ground["y"] + 60, abs=1)
-    dragged = float(column.get_attribute("aria-valuenow"))
-    press(column, "ArrowDown", 3)
-    press(column, "Shift+ArrowUp")
-    assert float(column.get_attribute("aria-valuenow")) == pytest.approx(dragged + 0.7, abs=0.01)
-    page.get_by_role("button", name="Reset").click()
-    assert column.get_attribute("aria-valuenow") == "1.00" and errors == []
+def test_without_scripts_each_is_a_picture_with_its_words(browser, exported):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(exported)
+    for figure in FIGURES:
+        picture = page.get_by_role("img", name=figure.alt, exact=True)
+        assert picture.is_visible() and picture.bounding_box()["width"] > 300
+    assert page.get_by_text("To make it live").count() == len(FIGURES)
+    page.close()
 
 
-def test_names_are_text_and_never_html(browser, tmp_path):
-    attack = "</script><script>document.title = 'broken'</script><img src=x onerror=\"document.title = 'broken'\">"
-    TemperatureExplorer([1.0, 2.0], [attack, "'\"&lt;"]).save(tmp_path / "figure.html")
-    page, errors, strangers = looked_at(browser, (tmp_path / "figure.html").as_uri(), tmp_path.as_uri())
-    assert page.title() == "Temperature explorer" and errors == strangers == []
-    assert [node.get_attribute("title") for node in page.locator(".column").all()] == [attack, "'\"&lt;"]
+# ---- for every reader
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser, page_of_all, theme):
-    axe = install_npm_packages() / "axe-core" / "axe.min.js"
-    page = browser.new_page(color_scheme=theme, reduced_motion="reduce")
-    page.goto(page_of_all)
-    page.add_script_tag(path=axe)
+def test_axe_finds_nothing_serious(live, theme):
+    page = live(*FIGURES, color_scheme=theme, reduced_motion="reduce")
+    page.add_script_tag(path=install_npm_packages() / "axe-core" / "axe.min.js")
     found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
     serious = [(rule["id"], rule["nodes"][0]["html"]) for rule in found if rule["impact"] in ("serious", "critical")]
     assert serious == []
@@ -140,10 +117,9 @@ def test_axe_finds_nothing_serious(browser, page_of_all, theme):
 
 
 @pytest.mark.parametrize("width", [360, 460])
-def test_it_fits_a_phone_and_zoom_and_answers_to_touch(browser, page_of_all, width):
+def test_it_fits_a_phone_and_zoom_and_answers_to_touch(live, width):
     """460 CSS pixels are what a window of 920 has at zoom 200 %."""
-    page = browser.new_page(viewport={"width": width, "height": 800}, has_touch=True)
-    page.goto(page_of_all)
+    page = live(*FIGURES, viewport={"width": width, "height": 800}, has_touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     column = page.locator(".column").first
     column.scroll_into_view_if_needed()
@@ -152,157 +128,188 @@ def test_it_fits_a_phone_and_zoom_and_answers_to_touch(browser, page_of_all, wid
     assert column.get_attribute("aria-valuenow") != before
 
 
-def test_every_control_is_reached_by_tab(browser, page_of_all):
-    page = browser.new_page()
-    page.goto(page_of_all)
-    for section in page.locator("section.figure").all():
+def test_every_control_is_reached_by_tab_and_type_follows_the_readers_size(live):
+    page, size = live(*FIGURES), "all => all.map((node) => getComputedStyle(node).fontSize)"
+    sections = page.locator("section.figure")
+    for section in sections.all():
         controls = section.locator("input, select, button:enabled, [tabindex='0']").all()
         controls[0].focus()
         for control in controls:
-            assert control.evaluate("node => node.getRootNode().activeElement === node"), control.evaluate(
-                "n => n.outerHTML"
-            )
+            focused = control.evaluate("node => node.getRootNode().activeElement === node")
+            assert focused, control.evaluate("node => node.outerHTML")
             page.keyboard.press("Tab")
+    assert set(sections.evaluate_all(size)) == {"14px"}
+    page.evaluate("document.documentElement.style.fontSize = '32px'")
+    assert set(sections.evaluate_all(size)) == {"28px"}
 
 
-# ---- JupyterLab
+def fills(pdf: bytes, colour: tuple[int, int, int]) -> int:
+    """How often a page of the PDF sets this colour to fill with."""
+    found = 0
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
+        try:
+            text = zlib.decompress(stream)
+        except zlib.error:
+            continue
+        for operands in re.findall(rb"([\d.]+ [\d.]+ [\d.]+) rg\n", text):
+            found += np.allclose([255 * float(value) for value in operands.split()], colour, atol=1)
+    return found
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Iterator[Lab]:
-    with jupyterlab(tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_marks_are_printed_in_light_colours_without_backgrounds(live, theme):
+    page = live(*FIGURES, color_scheme=theme)
+    pdf = page.pdf(print_background=False)
+    of_atlas = page.locator("td.more").count() + page.locator(".interval.more").count()
+    assert fills(pdf, BLUE) >= 9 + 5 + of_atlas > 14  # columns, the student's bars, cells and intervals
+    assert fills(pdf, ORANGE) >= 5 + 10 + 90  # the teacher's bars, those of an image, cells of the table
 
 
-def test_with_a_kernel_saved_closed_and_reopened(browser, lab):
-    notebook = notebook_of()
-    notebook.cells = [nbformat.v4.new_code_cell(code) for code in CELLS]
-    nbformat.write(notebook, lab.folder / "live.ipynb")
-    page = opened(browser, lab, "live.ipynb")
-    run_all(page)
-    page.wait_for_selector("section.figure >> nth=1")
-    views = page.locator("section.figure")
-    first, second = (views.nth(place).locator(TEMPERATURE) for place in (0, 1))
-
-    press(first, "ArrowRight", 20)  # from the page to Python, the other view and a linked widget
-    wait_until(lambda: second.input_value() == first.input_value() == "0.1")
-    wait_until(lambda: float(python(page, "explorer.temperature")) == 1.26)
-    wait_until(lambda: page.locator(".widget-text input").input_value() == "1.26")
-    column = views.nth(0).locator(".column").nth(1)
-    press(column, "ArrowUp", 5)
-    wait_until(lambda: python(page, "explorer.logits[0][1]") == "2.5")
-
-    before = column.locator(".bar").bounding_box()["height"]
-    python(page, "0", "explorer.temperature = 5; explorer.index = 1")  # from Python to the page
-    wait_until(lambda: first.input_value() == second.input_value() == "0.7")
-    wait_until(lambda: column.locator(".bar").bounding_box()["height"] != before)
-
-    command(page, "docmanager:save")
-    command(page, "kernelmenu:shutdown")
-    press(first, "ArrowRight")
-    wait_until(lambda: second.input_value() == first.input_value() == "0.705")  # no kernel: it goes on by itself
-    page.close()
-    outputs = [cell.outputs[0] for cell in nbformat.read(lab.folder / "live.ipynb", 4).cells]
-    assert "application/vnd.jupyter.widget-view+json" not in outputs[0]["data"]
-
-    page = opened(browser, lab, "live.ipynb")
-    slider = page.locator(f"section.figure >> nth=0 >> {TEMPERATURE}")
-    press(slider, "ArrowLeft")
-    wait_until(lambda: slider.input_value() == "-0.005")
-    assert "model not found" not in page.inner_text(".jp-Notebook .jp-Cell >> nth=0").lower()
-    page.close()
+def pixels_of(png: bytes) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
-def test_loss_and_knowledge_with_a_kernel(browser, lab):
-    notebook = notebook_of()
-    notebook.cells = [
-        nbformat.v4.new_code_cell(
-            "from kdcourse.figures import DarkKnowledge, LossExplorer\nloss = LossExplorer()\nloss"
+def test_marks_survive_forced_colours(live):
+    page = live(*FIGURES, forced_colors="active")
+    marks = {
+        ".column:not(.marked) .bar >> nth=0": BLUE,
+        ".bar svg.teacher >> nth=0": ORANGE,
+        ".ten .top .room svg": ORANGE,
+    }
+    for locator, colour in marks.items():
+        mark = page.locator(locator)
+        mark.scroll_into_view_if_needed()
+        box = mark.bounding_box()
+        clip = {"x": box["x"] + box["width"] / 3, "y": box["y"] + box["height"] / 2, "width": 3, "height": 2}
+        assert (pixels_of(page.screenshot(clip=clip)) == colour).all(axis=-1).any(), locator
+
+
+def swipe(page, locator, x: float = 0, y: float = 0) -> None:
+    """A finger that comes down in the middle of it and moves."""
+    locator.scroll_into_view_if_needed()
+    box, session = locator.bounding_box(), page.context.new_cdp_session(page)
+    left, top = box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2
+    for step in range(12):
+        kind, share = "touchMove" if step else "touchStart", step / 11
+        point = {"x": left + share * x, "y": top + share * y}
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_a_finger_that_scrolls_changes_nothing_and_one_that_moves_along_does(live):
+    figures = TemperatureExplorer([1.0, 0.0, 2.0]), LossExplorer()
+    page = live(*figures, viewport={"width": 360, "height": 640}, has_touch=True)
+    values = "() => [...globalThis.kdlearnStates.values()].map((one) => JSON.stringify(one.values))"
+    before = page.evaluate(values)
+    for name in (".column >> nth=0", "input[type=range] >> nth=0", ".rows .bar >> nth=0"):
+        locator = page.locator(name)
+        locator.scroll_into_view_if_needed()
+        at = page.evaluate("scrollY")
+        swipe(page, locator, y=-120)
+        page.wait_for_function(f"scrollY > {at}")
+        assert page.evaluate(values) == before, name
+    swipe(page, locator, x=-60)
+    page.wait_for_function(f"({values})()[1] !== {before[1]!r}")
+
+
+# ---- what is shown
+
+
+ATTACK = "</script><script>document.title = 'broken'</script><img src=x onerror=\"document.title = 'broken'\">"
+NAMES = [ATTACK, "'\"&lt;"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "shown"),
+    [
+        (TemperatureExplorer([1.0, 2.0], NAMES), ".column"),
+        (LossExplorer([1.0, 2.0], [2.0, 1.0], 0, NAMES), ".name"),
+        (DarkKnowledge([[1.0, 2.0]], [1], np.zeros((1, 8, 8)), NAMES), "tbody th"),
+    ],
+)
+def test_names_are_text_and_never_html(live, figure, shown):
+    page = live(figure)
+    texts = "all => all.map((node) => node.title || node.textContent)"
+    assert page.title() == "Figures" and page.locator(shown).evaluate_all(texts) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen", "waits"),
+    [
+        (DrawADigit, [".pad", ".hard-label"], [".ten", ".presets"]),
+        (TypeASentence, ["textarea", "text=hard label: Danish"], [".soft", ".languages"]),
+        (SpeakADigit, ["canvas"], [".bars >> nth=0"]),
+        (Atlas, [], [".map"]),
+    ],
+)
+def test_what_the_guess_is_about_is_seen_while_it_waits(live, kind, seen, waits):
+    page = live(kind(ask=True))
+    shown = [page.locator(f"section >> {name}").first.is_visible for name in (*seen, *waits)]
+    assert [is_shown() for is_shown in shown] == [True] * len(seen) + [False] * len(waits)
+    page.get_by_role("button", name="Show me").click()
+    assert all(is_shown() for is_shown in shown)
+
+
+@pytest.mark.parametrize(
+    ("figure", "address", "expected"),
+    [
+        (TypeASentence(), "type-a-sentence&text=Où+est-il+%3F&T=4", {"text": "Où est-il ?", "temperature": 4}),
+        (SpeakADigit(), "speak-a-digit&sound=2&T=20", {"sound": 2, "temperature": 20}),
+        (
+            Atlas(),
+            "atlas&images=240&rate=each+its+own&length=3000&T=8&kind=nobody",
+            {"images": 240, "rate": "each its own", "length": 3000, "temperature": 8, "kind": "as they are"},
         ),
-        nbformat.v4.new_code_cell(
-            "knowledge = DarkKnowledge([[2.0, 1.0], [0.0, 3.0]], [0, 1], [[[0, 1]], [[1, 0]]])\nknowledge"
-        ),
-    ]
-    nbformat.write(notebook, lab.folder / "two.ipynb")
-    page = opened(browser, lab, "two.ipynb")
-    run_all(page)
-    page.wait_for_selector("section.figure >> nth=1")
-    bar = page.get_by_role("slider", name="student's logit of dog")
-    press(bar, "ArrowUp", 5)
-    wait_until(lambda: python(page, "loss.student_logits[1]") == "3.0")
-    page.get_by_role("combobox", name="Soft loss").select_option("reverse")
-    wait_until(lambda: python(page, "loss.direction") == "'reverse'")
-    python(page, "0", "loss.student_logits = [0, -1, 0, 0, 0]; knowledge.selected = 1")
-    wait_until(lambda: bar.get_attribute("aria-valuenow") == "-1.00")
-    wait_until(lambda: page.locator(".images [aria-selected=true]").get_attribute("id") == "image-1")
-    page.get_by_role("option", name="image 0").click()
-    wait_until(lambda: python(page, "knowledge.selected") == "0")
-    page.close()
+    ],
+)
+def test_it_opens_at_its_address_and_keeps_it(live, figure, address, expected):
+    page = live(figure, where=f"#figure={address}")
+    assert {name: state(page, name) for name in expected} == expected
+    page.evaluate("[...kdlearnStates.values()][0].set('temperature', 2)")
+    page.wait_for_function("location.hash.match(/T=2(&|$)/)")
+    page.reload()
+    assert {name: state(page, name) for name in expected} == {**expected, "temperature": 2}
 
 
-BESIDE = [
-    "import ipywidgets\nfrom kdcourse.figures import LossExplorer, Simplex, beside\nloss = LossExplorer()\nloss",
-    "ipywidgets.HBox([loss, LossExplorer(temperature=2.0)])",
-    "beside(Simplex(), Simplex(temperature=1.0))",
-]
+def test_hard_label_is_never_said_of_the_ground_truth(live):
+    page = live(*FIGURES)
+    page.locator("#temperature-explorer").get_by_text("Ground truth: 7. Hard label of these logits: 2.").wait_for()
+    page.locator("#dark-knowledge").get_by_text("The teacher's hard label: ").first.wait_for()
+    after = "node => getComputedStyle(node, '::after').content"
+    assert page.locator(".name.label").evaluate(after) == '"ground truth"'
 
 
-def shown_in(path) -> list[str]:
-    """The HTML of the outputs of a saved notebook."""
-    outputs = [cell.outputs[0]["data"] for cell in nbformat.read(path, 4).cells if cell.outputs]
-    return ["".join(data.get("text/html", "")) for data in outputs]
-
-
-def is_wide(view) -> bool:
-    box = view.bounding_box()
-    return box is not None and box["width"] > 300
-
-
-def test_a_saved_notebook_holds_what_was_seen_and_it_is_told_that_the_kernel_is_gone(browser, lab):
-    notebook, path = notebook_of(), lab.folder / "beside.ipynb"
-    notebook.cells = [nbformat.v4.new_code_cell(code) for code in BESIDE]
-    nbformat.write(notebook, path)
-    page = opened(browser, lab, path.name)
-    run_all(page)
-    views = page.locator("section.figure")
-    wait_until(lambda: views.count() == 5, seconds=60)
-    wait_until(lambda: all(is_wide(view) for view in views.all()))  # in an HBox too
-    slider = views.nth(0).locator(TEMPERATURE)
-    press(slider, "ArrowRight", 5)
-
-    def is_saved() -> bool:
-        command(page, "docmanager:save")
-        return '"temperature": 4.2' in shown_in(path)[0]
-
-    wait_until(is_saved, seconds=30)
-    assert slider.evaluate("node => node.getRootNode().activeElement === node")  # the keys stay on it
-    press(slider, "ArrowRight")
-    wait_until(lambda: float(python(page, "loss.temperature")) > 4.2)
-    other = page.locator("section.figure").last.locator("button").last  # of another cell
-    other.focus()
-    wait_until(
-        lambda: '"temperature": 4.2,' not in (command(page, "docmanager:save"), shown_in(path)[0])[1], seconds=30
+def test_of_a_thousand_classes_the_top_ones_and_the_sum_of_the_rest_are_shown(live):
+    rows, names = np.random.default_rng(0).normal(0, 2, (4, 1000)), [f"class {k}" for k in range(1000)]
+    page = live(
+        TemperatureExplorer(rows, names, labels=[3, 999, 5, 7]),
+        LossExplorer(rows[0], rows[1], 777, names),
+        DarkKnowledge(rows, [3, 999, 5, 3], np.zeros((4, 8, 8)), names),
     )
-    assert other.evaluate("node => node.getRootNode().activeElement === node")  # and are not taken from there
-    assert not page.get_by_text("The kernel is gone").first.is_visible()
-    command(page, "kernelmenu:shutdown")
-    page.get_by_text("The kernel is gone").first.wait_for()
-    page.close()
+    for section in page.locator("section.figure").all():
+        assert section.evaluate("node => node.querySelectorAll('*:not(option)').length") < 1200
+        assert section.bounding_box()["height"] < 1500 and "others" in section.inner_text()
+    p = np.exp(rows[0]) / np.exp(rows[0]).sum()
+    top = set(np.argsort(-p)[:20])
+    shown = sorted(top if 3 in top else {*np.argsort(-p)[:19], 3})
+    column = page.locator(".column.rest")
+    assert numbers(column.locator(".track span")) == pytest.approx([1 - p[shown].sum()], abs=0.006)
+    assert column.get_attribute("role") is None
+    titles = page.locator(".column:not(.rest)").evaluate_all("all => all.map((one) => one.title)")
+    assert titles == [names[k] for k in shown]
 
-    page = opened(browser, lab, path.name)
-    wait_until(lambda: page.locator("section.figure").count() == 3)  # without a kernel: the HBox is gone, beside is not
-    assert float(page.locator(TEMPERATURE).first.input_value()) > 0.62
-    page.close()
 
-
-def test_an_untrusted_notebook_shows_a_picture(browser, lab):
-    nbformat.write(notebook_of(*FIGURES), lab.folder / "foreign.ipynb")
-    page = opened(browser, lab, "foreign.ipynb")
-    pictures = page.locator(".jp-OutputArea-output img")
-    wait_until(lambda: pictures.count() == len(FIGURES))  # JupyterLab draws one cell after the other
-    for picture, figure in zip(pictures.all(), FIGURES, strict=True):
-        assert picture.get_attribute("alt") == figure.alt
-        wait_until(lambda picture=picture: picture.evaluate("node => node.naturalWidth") > 300)
-    assert page.locator("section.figure").count() == 0
-    wait_until(page.get_by_text("To make it live").first.is_visible)
-    page.close()
+def test_a_column_follows_the_hand_and_the_keys(live):
+    page = live(TemperatureExplorer([1.0, 0.0, 2.0]))
+    column = page.locator(".column").first
+    bar = column.locator(".bar")
+    box, ground = bar.bounding_box(), column.locator(".track").bounding_box()
+    drag(page, (box["x"] + 5, box["y"] + 2), (box["x"] + 5, ground["y"] + 60))
+    assert bar.bounding_box()["y"] == pytest.approx(ground["y"] + 60, abs=1)
+    at = float(column.get_attribute("aria-valuenow"))
+    moves = [("ArrowDown", at - 0.1), ("ArrowRight", at), ("Shift+ArrowUp", at + 1), ("PageDown", at)]
+    for key, expected in [*moves, ("Home", -50), ("End", 50), ("PageUp", 50)]:
+        column.press(key)
+        assert float(column.get_attribute("aria-valuenow")) == pytest.approx(expected, abs=0.011)
+    page.get_by_role("button", name="Reset").click()
+    assert column.get_attribute("aria-valuenow") == "1.00"

@@ -1,25 +1,18 @@
 """The playground's training in JavaScript against the same steps in torch float64, and what it draws and tells."""
 
-import json
-import shutil
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from conftest import require
+from figures_in_page import node
 from scipy import stats
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-import kdcourse
 import kdlearn
 from kdlearn.data.batches import Batch
 from kdlearn.formulas.intervals import interval
 from kdlearn.networks.basic import perceptron
 from kdlearn.training import strategies
 
-FIGURES = Path(kdcourse.__file__).with_name("figures")
 STRATEGIES = {
     "ground truth": lambda T, w: strategies.GroundTruth(),
     "teacher's hard labels": lambda T, w: strategies.TeachersHardLabels(),
@@ -35,20 +28,6 @@ CASES = [
     ("blobs", "soft labels + ground truth", 2.0, 0.7, 0.03, 33, 0.5),
     ("spiral", "soft labels + ground truth", 8.0, 0.25, 0.01, 64, 0.3),
 ]
-
-
-def node(script: str, given: object = None, module: str = "playground") -> object:
-    """What the body of a function returns that sees learning.js as `L`, a module as `P`, and `given`, as JSON."""
-    program = shutil.which("node")
-    require(program is not None, "the figures' JavaScript is tested in Node: install Node.js 18 or newer")
-    text = f"""import * as L from "{(FIGURES / "learning.js").as_uri()}";
-    import * as P from "{(FIGURES / f"{module}.js").as_uri()}";
-    const run = (given) => {{ {script} }};
-    console.log(JSON.stringify(run({json.dumps(given)})));"""
-    command = [program, "--no-warnings", "--input-type=module", "-"]
-    result = subprocess.run(command, input=text, capture_output=True, text=True, encoding="utf-8")
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
 
 
 TRAIN = """return given.map((settings, seed) => {

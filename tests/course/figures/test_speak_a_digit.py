@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from conftest import CHROMIUM, FLAGS, looked_at, require, serve
+from figures_in_page import node
 from jupyterlab_in_browser import wait_until
 from safetensors.torch import load_file
-from test_figures_learning import node
 
 import kdcourse
 import kdlearn

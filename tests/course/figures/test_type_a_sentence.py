@@ -4,17 +4,14 @@ import os
 import unicodedata
 from importlib.util import find_spec
 
-import nbformat
 import numpy as np
 import pytest
 import torch
 from conftest import install_npm_packages, looked_at, require
+from figures_in_page import node
 from hypothesis import given
 from hypothesis import strategies as st
-from jupyterlab_in_browser import command, jupyterlab, opened, python, run_all, wait_until
 from safetensors.torch import load_file
-from test_figures_in_browser import notebook_of
-from test_figures_learning import node
 
 import kdcourse
 from kdcourse.data.languages import LANGUAGES
@@ -337,31 +334,3 @@ def test_the_record_is_told_as_it_was_measured(page):
     for part in ("25 characters", "sentences"):
         for who in ("student", "teacher"):
             assert f"{record[part][who]:.0f}\u00a0%" in words
-
-
-def test_with_a_kernel_the_teacher_is_asked_and_the_hand_stays_in_the_field(browser, tmp_path_factory):
-    teacher()
-    notebook = notebook_of()
-    code = "from kdcourse.figures import TypeASentence\nfigure = TypeASentence()\nfigure"
-    notebook.cells = [nbformat.v4.new_code_cell(code)]
-    with jupyterlab(tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("lab")) as lab:
-        nbformat.write(notebook, lab.folder / "typed.ipynb")
-        page = opened(browser, lab, "typed.ipynb")
-        run_all(page)
-        page.wait_for_selector("section.figure")
-        field, section = page.locator("section.figure textarea"), page.locator("section.figure")
-        field.fill("")
-        field.press_sequentially(MIXED)
-        wait_until(lambda: python(page, "figure.text") == repr(MIXED), seconds=60)
-        page.keyboard.press("Home")
-        wait_until(lambda: "not asked" not in section.inner_text(), seconds=60)
-
-        def is_shown_again() -> bool:
-            command(page, "docmanager:save")
-            outputs = nbformat.read(lab.folder / "typed.ipynb", 4).cells[0].outputs
-            return f'"text": "{MIXED}"' in "".join(outputs[0]["data"]["text/html"])
-
-        wait_until(is_shown_again, seconds=60)
-        page.keyboard.type("Y")
-        wait_until(lambda: python(page, "figure.text") == repr(f"Y{MIXED}"), seconds=60)
-        page.close()

@@ -13,7 +13,18 @@ from conftest import ROOT, require
 
 import kdlearn
 from kdcourse.commands import explore
-from kdcourse.figures import KINDS, TemperatureExplorer
+from kdcourse.figures import (
+    KINDS,
+    Atlas,
+    DarkKnowledge,
+    DrawADigit,
+    LossExplorer,
+    Playground,
+    Simplex,
+    SpeakADigit,
+    TemperatureExplorer,
+    TypeASentence,
+)
 from kdcourse.figures.figure import FOLDER, SHARED, joined, script
 from kdlearn.commands.main import main
 from kdlearn.data.files import read_json
@@ -64,33 +75,67 @@ def test_it_takes_lists_arrays_and_tensors(make):
     np.testing.assert_allclose(explorer.probabilities, expected, rtol=1e-12)
 
 
+GIVEN = {
+    TemperatureExplorer: {"logits": LOGITS},
+    LossExplorer: {"student_logits": [2.0, 2.5, 0.5], "teacher_logits": [6.0, 3.0, 4.0]},
+    DarkKnowledge: {"teacher_logits": LOGITS, "labels": [0, 1], "images": np.zeros((2, 8, 8))},
+}
+
+
 @pytest.mark.parametrize(
-    ("arguments", "error", "message"),
+    ("kind", "name", "value", "message"),
     [
-        ({"logits": [[1.0, float("nan")]]}, ValueError, "logits must be finite; row 0"),
-        ({"logits": [[[1.0, 2.0]]]}, ValueError, "logits must have shape"),
-        ({"logits": [1.0]}, ValueError, "at least 2 classes"),
-        ({"logits": "cat"}, TypeError, "logits must be numbers"),
-        ({"class_names": ["cat"]}, ValueError, "class_names must hold one name a class, 3 in all; got 1"),
-        ({"labels": [0, 3]}, ValueError, "labels must be whole numbers in 0 … 2; got 3 at position 1"),
-        ({"image": np.zeros((3, 8, 8))}, ValueError, "images must be 2 of shape"),
-        ({"image": np.full((2, 8, 8), 4096.0)}, ValueError, "normalised pixels; they reach from 4096 to 4096"),
-        ({"temperature": 0.0}, ValueError, "temperature must lie in 0.1 … 100; got 0.0"),
-        ({"temperature": float("nan")}, ValueError, "temperature must lie in"),
-        ({"index": 2}, ValueError, "index must lie in 0 … 1; got 2"),
-        ({"scale": "cubic"}, traitlets.TraitError, "scale"),
-        ({"tau": 2.0}, TypeError, "TemperatureExplorer has no tau; it has ask, class_names, guess"),
+        (TemperatureExplorer, "logits", [[1.0, float("nan")]], "logits must be finite; row 0"),
+        (TemperatureExplorer, "logits", [[[1.0, 2.0]]], "logits must have shape"),
+        (TemperatureExplorer, "logits", [1.0], "at least 2 classes"),
+        (TemperatureExplorer, "logits", "cat", "logits must be numbers"),
+        (TemperatureExplorer, "class_names", ["cat"], "class_names must hold one name a class, 3 in all; got 1"),
+        (TemperatureExplorer, "labels", [0, 3], "labels must be whole numbers in 0 … 2; got 3 at position 1"),
+        (TemperatureExplorer, "image", np.zeros((3, 8, 8)), "images must be 2 of shape"),
+        (TemperatureExplorer, "image", np.full((2, 8, 8), 4096.0), "normalised pixels; they reach from 4096 to 4096"),
+        (TemperatureExplorer, "temperature", 0.0, "temperature must lie in 0.1 … 100; got 0.0"),
+        (TemperatureExplorer, "temperature", float("nan"), "temperature must lie in"),
+        (TemperatureExplorer, "index", 2, "index must lie in 0 … 1; got 2"),
+        (TemperatureExplorer, "scale", "cubic", "scale"),
+        (TemperatureExplorer, "tau", 2.0, "TemperatureExplorer has no tau; it has ask, class_names, guess"),
+        (LossExplorer, "student_logits", [1.0, 2.0], "student_logits must hold a logit a class, 3 in all; got 2"),
+        (LossExplorer, "student_logits", LOGITS, r"student_logits must be one example's, of shape \(C,\)"),
+        (LossExplorer, "label", 3, "labels must be whole numbers in 0 … 2; got 3"),
+        (LossExplorer, "soft_weight", 1.1, "soft_weight must lie in 0 … 1; got 1.1"),
+        (DarkKnowledge, "teacher_logits", [[1.0, np.inf]] * 2, "teacher_logits must be finite; row 0"),
+        (DarkKnowledge, "labels", [0], r"labels must hold one class index an example, 2 in all; got shape \(1,\)"),
+        (DarkKnowledge, "labels", [5, 6], "labels must be whole numbers in 0 … 2"),
+        (DarkKnowledge, "images", np.zeros((2, 2, 8, 8)), "images must be 2 of shape"),
+        (DarkKnowledge, "images", np.full((2, 8, 8), np.nan), "images must be finite"),
+        (DarkKnowledge, "images", np.random.default_rng(0).random((2, 3, 128, 128)), "more than 38; show about"),
+        (DarkKnowledge, "class_names", ["zero"], "class_names must hold one name a class, 3 in all; got 1"),
+        (DarkKnowledge, "selected", 2, "selected must be an image's index in 0 … 1; got 2"),
+        (Simplex, "student_logits", [1.0, 2.0], "student_logits must hold 3 logits; got 2"),
+        (Simplex, "label", 3, "labels must be whole numbers in 0 … 2"),
+        (Simplex, "presets", {"a": {"tau": 1}}, "Simplex has no tau"),
+        *(
+            (DrawADigit, "cells", text, "256 hexadecimal digits")
+            for text in ("", "0" * 255, "0" * 255 + "g", "A" * 256)
+        ),
+        *((TypeASentence, "text", text, "at most 200 whole characters") for text in ("a" * 201, "\ud800")),
+        (SpeakADigit, "sound", 6, "sound must lie in 0 … 5; got 6"),
+        (Playground, "labelled_points", 4, "labelled_points"),
+        (Playground, "left", "hard", "left"),
+        (Playground, "seed", 21, "seed"),
+        (Playground, "label_noise", 0.6, "label_noise"),
+        (Atlas, "temperature", 3.0, "temperature"),
     ],
 )
-def test_what_it_cannot_show_is_refused_at_once_and_later(arguments, error, message):
-    with pytest.raises(error, match=message):
-        TemperatureExplorer(**{"logits": LOGITS} | arguments)
-    explorer = TemperatureExplorer(LOGITS)
-    (name, value), before = next(iter(arguments.items())), explorer.state
-    if explorer.has_trait(name):
-        with pytest.raises((error, traitlets.TraitError)):
-            setattr(explorer, name, value)
-    assert explorer.state == before
+def test_what_it_cannot_show_is_refused_at_once_and_later(kind, name, value, message):
+    errors, given = (ValueError, TypeError, traitlets.TraitError), GIVEN.get(kind, {})
+    with pytest.raises(errors, match=message):
+        kind(**given | {name: value})
+    figure = kind(**given)
+    before = figure.state
+    if figure.has_trait(name):
+        with pytest.raises(errors):
+            setattr(figure, name, value)
+    assert figure.state == before
 
 
 def test_its_words_say_what_is_seen():

@@ -6,8 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import looked_at
-from figures_in_page import node
+from figures_in_page import drag, node, numbers, state
 from safetensors.torch import load_file
 from scipy.ndimage import label
 
@@ -15,7 +14,6 @@ import kdlearn
 from kdcourse.figures import DrawADigit
 from kdcourse.figures.draw_a_digit import accuracies, record
 
-STATE = "[...kdlearnStates.values()][0]"
 # Strokes in units of the pad's 32 cells, a polyline each; loops as (x, y, radius across, radius down, from, to turns).
 DRAWINGS = {
     0: [(16, 16, 7, 11, 0, 1)],
@@ -39,14 +37,9 @@ def points_of(stroke: list | tuple) -> list[tuple[float, float]]:
     return [(x + across * math.cos(turn), y + down * math.sin(turn)) for turn in turns]
 
 
-@pytest.fixture(scope="module")
-def page(browser, tmp_path_factory):
-    path = tmp_path_factory.mktemp("digit") / "figure.html"
-    DrawADigit().save(path)
-    page, errors, strangers = looked_at(browser, path.as_uri(), path.as_uri())
-    yield page
-    assert errors == strangers == []
-    page.close()
+@pytest.fixture
+def page(live):
+    return live(DrawADigit())
 
 
 @pytest.fixture
@@ -61,10 +54,8 @@ def in_browser(script: str, given: object) -> object:
 def test_the_logits_are_pytorchs_with_the_same_int8_weights(plan):
     teacher, students = plan.networks_of(load_file(plan.WEIGHTS))
     images = DrawADigit().examples
-    found = in_browser(
-        "const read = readers(given[0]); return given[1].map((cells) => read(cellsOf(cells)));",
-        [DrawADigit().weights, images],
-    )
+    script = "const read = readers(given[0]); return given[1].map((cells) => read(cellsOf(cells)));"
+    found = in_browser(script, [DrawADigit().weights, images])
     for cells, seen in zip(images, found, strict=True):
         figure = DrawADigit(cells=cells)
         counts = torch.tensor(figure.counts).view(1, 1, 8, 8)
@@ -101,26 +92,16 @@ def test_its_examples_are_those_of_the_plan_and_the_first_has_no_crumbs(plan):
     assert label(first)[1] == 1 and not first[[0, -1]].any() and not first[:, [0, -1]].any()
 
 
-@pytest.fixture(scope="module")
-def drawings() -> list:
-    """The scripted drawings: the share of marked cells of each, and the teacher's logits."""
+def test_the_teacher_reads_ten_of_ten_scripted_drawings_by_a_brush_as_wide_as_the_strokes_of_the_data(plan):
     strokes = [[points_of(stroke) for stroke in drawing] for drawing in DRAWINGS.values()]
-    return in_browser(
-        """const read = readers(given[0]);
+    script = """const read = readers(given[0]);
         return given[1].map((strokes) => {
           const cells = new Uint8Array(1024);
           for (const points of strokes) points.forEach((point, k) => brush(cells, points[k && k - 1], point, 1));
           return [cells.reduce((sum, cell) => sum + cell, 0) / 1024, read(cells).logits];
-        });""",
-        [DrawADigit().weights, strokes],
-    )
-
-
-def test_the_teacher_reads_ten_of_ten_scripted_drawings(drawings):
+        });"""
+    drawings = in_browser(script, [DrawADigit().weights, strokes])
     assert [int(np.argmax(logits)) for _, logits in drawings] == list(DRAWINGS)
-
-
-def test_the_brush_is_as_wide_as_the_strokes_of_the_data(drawings, plan):
     ink = plan.digits()[0].inputs.mean().item()
     assert np.mean([share for share, _ in drawings]) == pytest.approx(ink, rel=0.2)
 
@@ -128,17 +109,9 @@ def test_the_brush_is_as_wide_as_the_strokes_of_the_data(drawings, plan):
 def test_cells_as_text_and_back():
     cells = np.random.default_rng(0).integers(0, 2, 1024)
     text = np.packbits(cells).tobytes().hex()
-    assert in_browser("return [textOf(given[0]), [...cellsOf(given[1])]];", [cells.tolist(), text]) == [
-        text,
-        cells.tolist(),
-    ]
+    found = in_browser("return [textOf(given[0]), [...cellsOf(given[1])]];", [cells.tolist(), text])
+    assert found == [text, cells.tolist()]
     np.testing.assert_allclose(DrawADigit(cells=text).counts, cells.reshape(8, 4, 8, 4).mean(axis=(1, 3)))
-
-
-def test_what_is_no_drawing_is_refused():
-    for cells in ("", "0" * 255, "0" * 255 + "g", "0" * 255 + "A"):
-        with pytest.raises(ValueError, match="cells must be 32 × 32 cells as 256 hexadecimal digits"):
-            DrawADigit(cells=cells)
 
 
 def test_it_begins_with_a_nine_or_four_whose_second_class_is_the_other():
@@ -149,46 +122,38 @@ def test_it_begins_with_a_nine_or_four_whose_second_class_is_the_other():
     assert str(order[1]) in figure.guess["options"] and f"is {order[0]}" in figure.alt
 
 
-def cells(page) -> str:
-    return page.evaluate(f"{STATE}.get('cells')")
+def drawn(page) -> DrawADigit:
+    return DrawADigit(cells=state(page, "cells"), temperature=state(page, "temperature"))
 
 
 def test_a_stroke_draws_and_the_keys_do(page):
     pad = page.locator(".pad")
     page.get_by_role("button", name="Clear").click()
-    assert int(cells(page), 16) == 0
+    assert drawn(page).counts.sum() == 0
     box = pad.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.8, steps=4)
-    page.mouse.up()
-    drawn = DrawADigit(cells=cells(page))
-    assert page.locator(".hard-label").inner_text() == str(int(drawn.logits.argmax()))
-    assert drawn.counts[:, [0, 1, 6, 7]].sum() == 0 and (drawn.counts[2:6, 3:5] > 0.2).all()
+    x = box["x"] + box["width"] * 0.5
+    drag(page, *((x, box["y"] + box["height"] * share) for share in (0.2, 0.4, 0.6, 0.8)))
+    figure = drawn(page)
+    assert page.locator(".hard-label").inner_text() == str(int(figure.logits.argmax()))
+    assert figure.counts[:, [0, 1, 6, 7]].sum() == 0 and (figure.counts[2:6, 3:5] > 0.2).all()
     page.get_by_role("button", name="Clear").click()
-    pad.press("Space")
-    marked = bin(int(cells(page), 16)).count("1")
-    pad.press("Shift+ArrowRight")
-    assert bin(int(cells(page), 16)).count("1") > marked > 0
-    pad.press("Delete")
-    assert bin(int(cells(page), 16)).count("1") <= marked
+    marked = []
+    for key in ("Space", "Shift+ArrowRight", "Delete"):
+        pad.press(key)
+        marked.append(drawn(page).counts.sum())
+    assert marked[1] > marked[0] > 0 and marked[2] <= marked[1]
 
 
 def test_the_temperature_moves_bars_and_no_rank(page):
     page.get_by_role("button", name="Another digit").click()
     ranks = page.locator(".rank").all_text_contents()
-    for temperature in (1.0, 4.0, 20.0):
-        page.get_by_role("button", name=f"T = {temperature:g}", exact=True).click()
+    for temperature in (1, 4, 20):
+        page.get_by_role("button", name=f"T = {temperature}", exact=True).click()
         assert page.locator(".rank").all_text_contents() == ranks
-        soft = DrawADigit(cells=cells(page), temperature=temperature).soft_label
-        shown = page.locator(".ten .room span").all_text_contents()
-        for text, share in zip(shown, soft, strict=True):
-            assert float(text or 0) == pytest.approx(100 * share, abs=0.55)
+        assert numbers(page.locator(".ten .room span")) == pytest.approx(100 * drawn(page).soft_label, abs=0.55)
 
 
 def test_every_student_has_a_dot_and_tasks_are_seen_done(page):
-    page.evaluate("history.replaceState(null, '', location.pathname)")
-    page.reload()
     page.get_by_role("button", name="Clear").click()
     assert page.locator(".dots circle").count() == 40 and "Done" not in page.locator(".tasks").inner_text()
     pad = page.locator(".pad").bounding_box()
@@ -196,19 +161,7 @@ def test_every_student_has_a_dot_and_tasks_are_seen_done(page):
     page.mouse.down()
     for x, y in np.random.default_rng(0).uniform(0, 1, (60, 2)):
         page.mouse.move(pad["x"] + x * pad["width"], pad["y"] + y * pad["height"])
-        if DrawADigit(cells=cells(page)).soft_label.max() >= 0.99:
+        if drawn(page).soft_label.max() >= 0.99:
             break
     page.mouse.up()
-    assert "Done" in page.locator(".tasks").inner_text()
-    assert page.locator(".dots circle").count() == 40
-
-
-def test_the_digit_is_seen_while_the_guess_waits(browser, tmp_path):
-    DrawADigit(ask=True).save(tmp_path / "figure.html")
-    page = browser.new_page()
-    page.goto((tmp_path / "figure.html").as_uri())
-    assert page.locator(".pad").is_visible() and page.locator(".hard-label").is_visible()
-    assert not page.locator(".ten").is_visible() and not page.get_by_role("button", name="T = 4").is_visible()
-    page.get_by_role("button", name="Show me").click()
-    assert page.locator(".ten").is_visible() and page.get_by_role("button", name="T = 4").is_visible()
-    page.close()
+    assert "Done" in page.locator(".tasks").inner_text() and page.locator(".dots circle").count() == 40

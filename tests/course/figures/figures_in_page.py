@@ -1,6 +1,8 @@
 """What the figures' tests ask: their functions in Node, and in a page their state, their numbers and their words."""
 
 import json
+import math
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -33,9 +35,9 @@ def state(page, name: str, anchor: str = "") -> object:
 
 
 def numbers(locator) -> list[float]:
-    """What is written in each, without a percent sign; nothing is 0."""
-    texts = locator.all_text_contents()
-    return [float(text.replace("\u00a0%", "").replace("−", "-") or 0) for text in texts]
+    """What is written in each, without a percent sign; NaN for words, and nothing is 0."""
+    texts = [text.replace("\u00a0%", "").replace("−", "-") or "0" for text in locator.all_text_contents()]
+    return [float(text) if re.fullmatch(r"[-+]?[\d.]+", text) else math.nan for text in texts]
 
 
 def words(page) -> str:

@@ -1,28 +1,21 @@
 """The figures' JavaScript maths against kdlearn and torch's autograd, in float64, on drawn cases of every size."""
 
-import json
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 import torch
-from conftest import require
+from figures_in_page import node
 
-import kdcourse
 import kdlearn
 from kdcourse import theory
 
-MATHS = Path(kdcourse.__file__).with_name("figures") / "maths.js"
-DRIVER = """
-import { readFileSync } from "node:fs";
-const answers = JSON.parse(readFileSync(process.argv[2], "utf8")).map(([z, v, y, T, w]) => {
+SCRIPT = """
+const { softmax, logSoftmax, hardLabel, entropy, effectiveClasses, hardLabelLoss, hardLabelGradient } = P;
+const { klDivergence, softLabelLoss, softLabelGradient, distillationLoss, distillationGradient } = P;
+return given.map(([z, v, y, T, w]) => {
   const answer = {
     softmax: softmax(v, T), logSoftmax: logSoftmax(v, T), hardLabel: hardLabel(v),
     entropy: entropy(softmax(v, T)), effectiveClasses: effectiveClasses(softmax(v, T)),
     hardLabelLoss: hardLabelLoss(z, y), hardLabelGradient: hardLabelGradient(z, y),
-    klDivergence: klDivergence(z, v, T), softLabelLoss: softLabelLoss(z, v, T),
-    distillationLoss: distillationLoss(z, v, y, T, w), distillationGradient: distillationGradient(z, v, y, T, w),
+    softLabelLoss: softLabelLoss(z, v, T), distillationLoss: distillationLoss(z, v, y, T, w),
   };
   for (const direction of ["forward", "reverse"]) {
     answer[`kl ${direction}`] = klDivergence(z, v, T, direction);
@@ -35,9 +28,7 @@ const answers = JSON.parse(readFileSync(process.argv[2], "utf8")).map(([z, v, y,
     }
   }
   return answer;
-});
-process.stdout.write(JSON.stringify(answers));
-"""
+});"""
 
 
 def drawn_cases(count: int = 1200) -> list[tuple]:
@@ -56,7 +47,6 @@ def answers_of_torch(student: list, teacher: list, label: int, temperature: floa
     v, y = torch.tensor([teacher], dtype=torch.float64), torch.tensor([label])
     p = kdlearn.soft_labels(v, temperature)
     hard = kdlearn.hard_label_loss(z, y)
-    combined = kdlearn.distillation_loss(z, v, y, temperature=temperature, soft_weight=soft_weight)
     answers = {
         "softmax": p[0],
         "logSoftmax": torch.log_softmax(v / temperature, dim=-1)[0],
@@ -65,16 +55,11 @@ def answers_of_torch(student: list, teacher: list, label: int, temperature: floa
         "effectiveClasses": theory.effective_classes(v, temperature)[0],
         "hardLabelLoss": hard,
         "hardLabelGradient": gradient(hard, z),
-        "klDivergence": kdlearn.kl_divergence(z, v, temperature)[0],
         "softLabelLoss": kdlearn.soft_label_loss(z, v, temperature),
-        "distillationLoss": combined,
-        "distillationGradient": gradient(combined, z),
+        "distillationLoss": kdlearn.distillation_loss(z, v, y, temperature=temperature, soft_weight=soft_weight),
     }
     log_q, log_p = (torch.log_softmax(logits / temperature, dim=-1) for logits in (z, v))
-    kl = {
-        "forward": kdlearn.kl_divergence(z, v, temperature)[0],
-        "reverse": (log_q.exp() * (log_q - log_p)).sum(),
-    }
+    kl = {"forward": kdlearn.kl_divergence(z, v, temperature)[0], "reverse": (log_q.exp() * (log_q - log_p)).sum()}
     for direction, divergence in kl.items():
         answers[f"kl {direction}"] = divergence
         for square, factor in (("true", temperature**2), ("false", 1.0)):
@@ -91,19 +76,10 @@ def gradient(loss: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     return torch.autograd.grad(loss, logits, retain_graph=True)[0][0]
 
 
-def test_maths_in_javascript_equals_kdlearn_and_autograd(tmp_path):
-    node = shutil.which("node")
-    require(node is not None, "the figures' maths runs in Node: install Node.js 18 or newer")
-    cases, file = drawn_cases(), tmp_path / "cases.json"
-    file.write_text(json.dumps(cases))
-    program = MATHS.read_text(encoding="utf-8") + DRIVER
-    run = subprocess.run(
-        [node, "--input-type=module", "-", file], input=program, capture_output=True, text=True, encoding="utf-8"
-    )
-    assert run.returncode == 0, run.stderr
-    for case, answers in zip(cases, json.loads(run.stdout), strict=True):
+def test_maths_in_javascript_equals_kdlearn_and_autograd():
+    cases = drawn_cases()
+    for case, answers in zip(cases, node(SCRIPT, cases, "maths"), strict=True):
         expected = answers_of_torch(*case)
         assert answers.keys() == expected.keys()
         for name, value in expected.items():
-            close = pytest.approx(value, rel=1e-9, abs=1e-9)
-            assert answers[name] == close, f"{name} of {case}"
+            assert answers[name] == pytest.approx(value, rel=1e-9, abs=1e-9), f"{name} of {case}"

@@ -9,7 +9,6 @@ import traitlets
 from figures_in_page import drag, numbers
 
 import kdlearn
-from kdcourse import theory
 from kdcourse.figures import DarkKnowledge, LossExplorer
 
 STUDENT, TEACHER, NAMES = [2.0, 2.5, 0.5, 1.0], [6.0, 3.0, 4.0, -1.0], ["cat", "dog", "fox", "car"]
@@ -95,12 +94,6 @@ def test_keys_and_controls_give_the_closed_forms(page):
     assert other == pytest.approx(shares_and_push(student, **settings)[1], abs=5.1e-4)
     page.get_by_role("button", name="Reset").click()
     assert shown(page)[0] == STUDENT
-
-
-def test_its_push_is_minus_the_gradient_of_theory(page):
-    z, v = torch.tensor([STUDENT]).double(), torch.tensor([TEACHER]).double()
-    gradient = theory.distillation_gradient(z, v, torch.tensor([0]), temperature=4.0, soft_weight=0.9)
-    assert shown(page)[2] == pytest.approx((-gradient[0]).tolist(), abs=5.1e-4)
 
 
 def test_the_axis_of_the_pushes_stays(page):

@@ -1,7 +1,6 @@
 """The figures' Python side: what they take and refuse, say and weigh; the rest is seen in a browser."""
 
 import re
-import shutil
 import subprocess
 import sys
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import traitlets
-from conftest import ROOT, require
+from conftest import ROOT
 
 import kdlearn
 from kdcourse.commands import explore
@@ -50,16 +49,6 @@ def test_the_modules_are_small_and_each_is_used():
     for kind in KINDS:
         text = joined(*kind.modules)
         assert "</script" not in text and not re.search(r"^(import|export)\b", text, re.MULTILINE)
-
-
-def test_all_modules_stand_on_one_page(tmp_path):
-    """No two of them give one name to two things."""
-    node = shutil.which("node")
-    require(node is not None, "the figures' JavaScript is read by Node: install Node.js 18 or newer")
-    text = joined(*dict.fromkeys(name for kind in KINDS for name in kind.modules))
-    (tmp_path / "all.mjs").write_text(text, encoding="utf-8")
-    checked = subprocess.run([node, "--check", tmp_path / "all.mjs"], capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stderr
 
 
 def test_the_gallery_of_the_book_shows_each():

@@ -57,8 +57,8 @@ def heading(comparison: Any) -> Iterator[str]:
 
 def own_score(comparison: Any) -> float:
     """The teachers' mean; NaN where nobody taught, and of stored logits that do not cover what is measured on."""
-    taught = comparison.table[comparison.table["teacher"] != ""]
-    return float("nan") if taught.empty else comparison.scale * taught[f"teacher_{comparison.metric}"].mean()
+    table, column = comparison.table, f"teacher_{comparison.metric}"
+    return comparison.scale * float(table[column].mean()) if column in table else float("nan")
 
 
 def cells(arms: Sequence[Mapping[str, Any]], digits: int) -> list[tuple[str, str, str]]:

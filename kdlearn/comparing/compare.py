@@ -11,7 +11,7 @@ from typing import Any
 from kdlearn.comparing.comparison import Comparison
 from kdlearn.comparing.notes import notes_of
 from kdlearn.comparing.question import Question
-from kdlearn.comparing.question_warnings import warnings_about
+from kdlearn.comparing.question_warnings import about_rows, warnings_about
 from kdlearn.comparing.tuning import Choice, choose_settings
 from kdlearn.data.views import Views
 from kdlearn.engine.run import Metric, Network
@@ -99,7 +99,8 @@ def compare(
     table = study(list(question.runs(chosen)), folder, **where)
     comparison = Comparison(table, question.metric_name, getattr(metric, "share", False), baseline, scores=scores)
     notes = notes_of(comparison, chosen, direction_of(metric), question.one_answer)
-    return replace(comparison, notes=(*warned, *notes))
+    shared = about_rows(question.data(question.replicates[0]))
+    return replace(comparison, notes=tuple(dict.fromkeys([*warned, *shared, *notes])))
 
 
 def whole(lengths: Iterable[Any]) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from small import STUDENT, TEACHER, digits
 import kdlearn
 from kdlearn import Comparison, SoftLabels, predict, seeded, train
 from kdlearn.comparing.notes import notes_of
-from kdlearn.comparing.question_warnings import warnings_about
+from kdlearn.comparing.question_warnings import about_rows, warnings_about
 from kdlearn.formulas.metrics import direction_of, smaller_is_better
 
 
@@ -29,13 +29,14 @@ def test_nothing_odd():
     assert told() == ""
 
 
-def test_rows_of_the_training_in_the_test_are_counted():
+@pytest.mark.parametrize("number, said", [(7, True), (3, False)])
+def test_rows_of_the_training_in_the_test_are_counted_and_many_are_warned_of(number, said):
     data = digits()
     inputs = data.test.inputs.clone()
-    inputs[:7] = data.train.inputs[3:10]
-    assert "7 of the 50 test inputs are training inputs too" in told(
-        replace(data, test=data.test._replace(inputs=inputs))
-    )
+    inputs[:number] = data.train.inputs[3 : 3 + number]
+    data = replace(data, test=data.test._replace(inputs=inputs))
+    sentence = f"{number} of the 50 test inputs are training inputs too"
+    assert sentence in " ".join(about_rows(data)) and (sentence in told(data)) == said
 
 
 def test_classes_that_the_training_lacks_and_one_class_alone():

@@ -14,7 +14,7 @@ from kdlearn.commands.messages import message_of, missing, printable
 from kdlearn.comparing.comparison import Comparison
 from kdlearn.data.files import read_json
 
-COMMANDS = ("demo", "start", "explore", "advise", "distill", "results", "doctor", "class")
+COMMANDS = ("demo", "start", "explore", "advise", "distill", "results", "doctor", "examine", "class")
 
 
 def made_demo(replicates: int, seeds: int, progress: bool) -> Comparison:

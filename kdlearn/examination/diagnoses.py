@@ -5,10 +5,12 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
+import torch
+
 from kdlearn.examination.findings import Finding
 from kdlearn.examination.fitting import Fit, refined
 from kdlearn.examination.forms import HARD, NO_TEACHER
-from kdlearn.examination.loss_profile import LossProfile
+from kdlearn.examination.loss_profile import SAME_TEMPERATURE, LossProfile, power
 from kdlearn.examination.report import power_of_temperature
 
 JUMP = 0.05  # of the gradient in the middle
@@ -16,17 +18,26 @@ JUMP = 0.05  # of the gradient in the middle
 
 def of_reductions(profile: LossProfile) -> Iterator[Finding]:
     """What grows with the batch, the sequence or the classes."""
-    if profile.fit is None:
-        return
-    part, C = profile.fit.main, profile.sizes["classes"]
-    grows = profile.growth[part]
-    if grows.get("classes") == -1 and not profile.fit.soft.elementwise:
-        sentence = f"the {part} loss falls as 1 / C, the number of classes; it is {C} times too small for {C}"
-        yield Finding("divided-by-classes", f"{sentence}, 1,000 times for 1,000", -1.0)
-    if grows["rows"] == 1:
-        yield Finding("summed-over-batch", "the gradient grows in proportion to the batch", 1.0)
-    if grows.get("time") == 1:
-        yield Finding("summed-over-time", "the gradient grows in proportion to the length", 1.0)
+    fit, C = profile.fit, profile.sizes["classes"]
+    for part, grows in (profile.growth if fit else {"whole": growth_by_repeats(profile)}).items():
+        if fit and grows.get("classes", 0) <= -1 and not (part == "soft" and fit.soft.elementwise):
+            sentence = f"the {part} loss falls as 1 / C, the number of classes; it is {C} times too small for {C}"
+            yield Finding("divided-by-classes", f"{sentence}, 1,000 times for 1,000", grows["classes"])
+        for axis, of in {"rows": "batch", "time": "time"}.items():
+            if grows.get(axis) == 1:
+                yield Finding(f"summed-over-{of}", f"the {part} loss grows in proportion to the {of}", 1.0)
+            if grows.get(axis, 0) <= -1:
+                yield Finding("divided-twice", f"the {part} loss falls as 1 / {axis}: a mean is divided again", -1.0)
+
+
+def growth_by_repeats(profile: LossProfile) -> dict[str, float]:
+    """Of a loss of unknown form: the power by which its value grows where the same rows, or times, stand twice."""
+    once, grows = profile.first_value, {}
+    for dim, axis in enumerate(axis for axis in profile.sizes if axis != "classes"):
+        z, v, y = (torch.cat([one, one], dim) for one in profile.plain[:3])
+        twice = 0.0 if profile.is_random else profile.query.value(profile.plain._replace(z=z, v=v, y=y))
+        grows[axis] = power(once, twice, 2.0) if once * twice > 0 and math.isfinite(twice) else math.nan
+    return grows
 
 
 def of_temperature(profile: LossProfile) -> Iterator[Finding]:
@@ -35,7 +46,10 @@ def of_temperature(profile: LossProfile) -> Iterator[Finding]:
     if fit is None:
         return
     if fit.soft.terms and not fit.soft.elementwise:
-        yield from of_square(profile, fit)
+        if name and abs(fit.temperature * profile.temperature - 1) < SAME_TEMPERATURE:
+            yield Finding("temperature-multiplies", "both logits are multiplied by T, where T divides", fit.temperature)
+        else:
+            yield from of_square(profile, fit)
         if name and profile.change(profile.with_arguments({name: 2 * profile.temperature})) <= profile.threshold:
             yield Finding("temperature-ignored", "the gradient is the same at T and at 2 T", 0.0)
     hard_power = profile.growth_with_temperature({})[1]
@@ -51,7 +65,12 @@ def of_square(profile: LossProfile, fit: Fit) -> Iterator[Finding]:
     if not fit.soft.softened or math.isnan(power) or not (is_divergence or is_measured):
         return
     how = "its weight grows" if is_measured else f"at T = {fit.temperature:.3g} the weights add up to 1 if it grows"
-    if power == 4:
+    if power == -2 and not is_measured:
+        sentence = f"the weights add up to 1 at T = {1 / fit.temperature:.3g}, by which the logits are multiplied"
+        yield Finding("temperature-multiplies", sentence, fit.temperature)
+    elif power == 1:
+        yield Finding("temperature-not-squared", f"{how} with T, not with its square", power)
+    elif power == 4:
         yield Finding("temperature-squared-twice", f"{how} with T to the power 4, not 2", power)
     elif power != 2:
         yield Finding("temperature-squared-missing", f"{how} with T to the power {power:.2g}, not 2", power)
@@ -82,7 +101,7 @@ def of_rows(profile: LossProfile) -> Iterator[Finding]:
         yield Finding("random", sentence, profile.other_value)
     if mixed := profile.mixed_rows:
         rows = len(profile.influence)
-        yield Finding("rows-mixed", f"{mixed} of {rows} rows meet another row of the teacher", mixed)
+        yield Finding("rows-mixed", f"{mixed} of {rows} rows meet the teacher's or the label of another row", mixed)
     elif (others := profile.influence - profile.influence.diag().diag()).max() > profile.threshold:
         share = float(others.max() / profile.influence.max())
         sentence = f"another row of the teacher moves a row's gradient ({share:.2g} of the largest change)"
@@ -118,7 +137,8 @@ def of_unknown_form(profile: LossProfile) -> Iterator[Finding]:
     if not at_teacher > max(1e-3, profile.threshold):
         return
     z, v = profile.plain.z + 1, profile.plain.v + 1
-    if (change := profile.change(profile.plain._replace(z=z, v=v))) > profile.threshold:
+    change = profile.change(profile.plain._replace(z=z, v=v))
+    if change > profile.threshold and not (profile.reads_labels or profile.is_random):
         sentence = f"1 added to all logits changes the gradient by {change:.0%}; a softmax ignores it"
         yield Finding("no-softmax", sentence, change)
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from kdlearn.examination import diagnoses, numerical_checks
+from kdlearn.examination import diagnoses, numerical_checks, relations
 from kdlearn.examination.findings import Finding, in_order
 from kdlearn.examination.loss_profile import LossProfile
 from kdlearn.examination.query import Query
@@ -53,6 +53,7 @@ def examine(
     >>> print(report.sentence)
     0.9 · T² · KL(teacher ‖ student) + 0.1 · cross-entropy with the labels; mean over batch and classes; T = 4
     """
+    loss = getattr(loss, "_orig_mod", getattr(loss, "_torchdynamo_orig_callable", loss))  # what was compiled
     if not callable(loss) or isinstance(loss, type):
         way_out = f"{loss} is a class: hand over an object of it" if isinstance(loss, type) else f"got {loss!r}"
         raise TypeError(f"loss must be a function of two logits; {way_out}")
@@ -60,7 +61,7 @@ def examine(
         warnings.simplefilter("ignore")  # extreme logits, and probes of what a loss warns of
         with torch.inference_mode(False), torch.enable_grad():
             profile = LossProfile(Query(loss, arrays, parameters), sequences, classes)
-            tests = diagnoses.TESTS + numerical_checks.TESTS
+            tests = diagnoses.TESTS + relations.TESTS + numerical_checks.TESTS
             tests = tests if profile.gradient.isfinite().all() else (numerical_checks.of_size,)
             findings = in_order(finding for test in tests for finding in test(profile))
             later = profile.query.value(profile.plain)

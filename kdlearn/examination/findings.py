@@ -4,15 +4,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-ADVICE: dict[str, dict[str, str]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
-
-# From values alone, a choice and a slip look the same.
-MAY_BE_MEANT = (
-    "summed-over-batch", "summed-over-time", "reversed-divergence", "teacher-gets-gradient", "rows-coupled", "random",
-    "squared-error-of-probabilities", "no-teacher", "moved-at-teacher", "keeps-state", "nonzero-at-teacher",
-    "mask-inverted", "other-views", "teacher-not-better", "still-falling",
-)  # fmt: skip
+ADVICE: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -35,10 +29,12 @@ class Finding:
 
     @property
     def may_be_meant(self) -> bool:
-        """Whether somebody may want it so."""
-        return self.name in MAY_BE_MEANT
+        """Whether somebody may want it so: from values alone, a choice and a slip look the same."""
+        return "may_be_meant" in ADVICE[self.name]
 
     def __str__(self) -> str:
+        if self.may_be_meant:
+            return f"A note, {self.name}: {self.sentence}. {self.effect}"
         return f"{self.name}: {self.sentence}\n  Effect: {self.effect}\n  Remedy: {self.remedy}"
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kdlearn.examination.forms import HARD, NO_LABELS, NO_TEACHER, SOFT, Form, Probe, mixture_of
 
-GRID = torch.logspace(math.log10(0.2), math.log10(64), 41, dtype=torch.float64)
+GRID = torch.logspace(-1, math.log10(64), 46, dtype=torch.float64)
 WORTH_REFINING = 0.15  # of the gradient's size is left at the best temperature of the grid
 
 

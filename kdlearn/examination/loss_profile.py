@@ -11,12 +11,14 @@ from torch import Tensor
 from kdlearn.examination.fitting import Fit, fits
 from kdlearn.examination.forms import Probe
 from kdlearn.examination.query import Query
+from kdlearn.formulas.labels import one_hot
 
 LARGER = {"rows": 9, "classes": 8, "time": 4}
 OTHER_TEMPERATURES = (2.0, 8.0)
 ASKED_TEMPERATURE, DISTINCT = 3.0, (1.2, 40.0)  # in place of a default outside these, where some forms are alike
 SAME_TEMPERATURE = 0.01  # as a share, within which the temperature is the argument
 MEETS = 0.02  # of the largest change of a row's gradient: less is no meeting
+GAP, LOST = 30.0, 0.3  # of logits over T, where the student is sure; of the gradient that the form has there
 NEARLY = 0.05  # how far a power may be from a whole number
 
 
@@ -46,7 +48,11 @@ class LossProfile:
         self.plain = self.draw()
         query.prepare(self.plain)
         last = query.gradient(self.plain).abs().sum(-1).reshape(-1, self.plain.z.shape[-2]).sum(0) > 0
-        query.is_shifted = bool(last[:-1].all() and not last[-1])  # the label of a row is that of the next one
+        if last[:-1].all() and not last[-1]:  # the label of a row may be that of the next one
+            y = self.plain.y.clone()
+            y[..., -1] = -100
+            query.is_shifted = sequences or self.responds(self.plain._replace(y=y))
+            self.__dict__.pop("gradient", None)  # of rows as they were
         self.first_value, self.other_value = (query.value(self.plain, seed=seed) for seed in (0, 1))
 
     @cached_property
@@ -58,11 +64,11 @@ class LossProfile:
         """What of a gradient's change is more than rounding."""
         return 4 * self.query.tolerance
 
-    def draw(self, axis: str | None = None) -> Probe:
+    def draw(self, axis: str | None = None, seed: int = 0) -> Probe:
         """Rows of the usual sizes, or of a larger one, with a temperature at which forms can be told apart."""
         sizes = {**self.sizes, axis: self.larger[axis]} if axis else self.sizes
         options = {self.signature.temperature: self.temperature} if self.signature.temperature else {}
-        return drawn(**sizes)._replace(options=options)
+        return drawn(**sizes, seed=seed)._replace(options=options)
 
     def with_arguments(self, options: Mapping[str, Any]) -> Probe:
         """The same rows with other arguments, by name."""
@@ -73,14 +79,31 @@ class LossProfile:
         other = self.query.gradient(probe)
         return float((other - self.gradient).norm() / self.gradient.norm().clamp_min(1e-300))
 
-    @cached_property
-    def influence(self) -> Tensor:
-        """How much the student's gradient in each row moves when the teacher's row j changes, `(j, rows)`."""
-        v, rows = self.plain.v.flatten(0, -2), torch.eye(self.plain.y.numel()).bool().unsqueeze(-1)
-        changed = [torch.where(row, 1.3 * v.roll(1, -1), v).reshape(self.plain.v.shape) for row in rows]
-        gradients = torch.stack([self.query.gradient(self.plain._replace(v=v)) for v in changed])
+    def responds(self, probe: Probe) -> bool:
+        """Whether value or gradient is another one for this probe, or the loss refuses it."""
+        try:
+            moved = abs(self.query.value(probe) - (plain := self.query.value(self.plain)))
+            return moved > self.threshold * abs(plain) or self.change(probe) > self.threshold
+        except Exception:  # whatever the user's own function raises
+            return True
+
+    def influence_of(self, field: str, other: Tensor) -> Tensor:
+        """How much the student's gradient in each row moves when row j of a field is another one, `(j, rows)`."""
+        plain, y = getattr(self.plain, field), self.plain.y
+        rows = torch.eye(y.numel()).bool().reshape(-1, *y.shape, *(1,) * (plain.ndim - y.ndim))
+        changed = [self.plain._replace(**{field: torch.where(row, other, plain)}) for row in rows]
+        gradients = torch.stack([self.query.gradient(probe) for probe in changed])
         moves = (gradients - self.gradient).flatten(1, -2).norm(dim=-1)
         return moves / self.gradient.norm().clamp_min(1e-300)
+
+    @cached_property
+    def influence(self) -> Tensor:
+        """Of the teacher's rows."""
+        return self.influence_of("v", 1.3 * self.plain.v.roll(1, -1))
+
+    @property
+    def other_labels(self) -> Tensor:
+        return (self.plain.y + 1) % self.sizes["classes"]
 
     @property
     def reads_teacher(self) -> bool:
@@ -93,19 +116,20 @@ class LossProfile:
 
     @cached_property
     def reads_labels(self) -> bool:
-        other = self.plain._replace(y=(self.plain.y + 1) % self.sizes["classes"])
+        other = self.plain._replace(y=self.other_labels)
         return self.signature.labels is not None and self.change(other) > self.threshold
 
     @cached_property
     def mixed_rows(self) -> int:
-        """How many rows of the student meet another row of the teacher than their own, where each meets one alone."""
-        meets = self.influence > MEETS * self.influence.max()
-        is_permutation = (meets.sum(0) == 1).all() and (meets.sum(1) == 1).all()
-        return int((~meets.diag()).sum()) if is_permutation else 0
+        """How many rows of the student meet the teacher's or the label of another row, where each meets one alone."""
+        asked = [self.influence, *([self.influence_of("y", self.other_labels)] if self.reads_labels else [])]
+        every = [influence > MEETS * influence.max() for influence in asked]
+        permutations = (meets for meets in every if (meets.sum(0) == 1).all() and (meets.sum(1) == 1).all())
+        return max((int((~meets.diag()).sum()) for meets in permutations), default=0)
 
     @cached_property
     def fit(self) -> Fit | None:
-        """The first form that holds for two numbers of classes; in half precision, one that almost does.
+        """The first form that holds for two numbers of classes; in half precision or clamped, one that almost does.
 
         None where no form fits, or rows are mixed. With one number of classes, two deviations of logits are alike.
         """
@@ -115,7 +139,9 @@ class LossProfile:
             found = fits(self.plain, self.gradient, self.reads_teacher, self.reads_labels)
             exact = (fit for fit in found if fit.error < self.query.tolerance)
             held = (fit for fit in exact if "classes" not in self.larger or self.again(fit, self.draw("classes")))
-            if (fit := next(held, None)) or self.rows_without_response < 0.5:
+            fit = next(held, None)
+            holds = not self.query.is_coarse or self.rows_without_response > 0.5
+            if fit and (holds or self.lost_where_sure(fit) > LOST):
                 return fit
         self.query.is_coarse = False
         return None
@@ -129,9 +155,21 @@ class LossProfile:
 
     @cached_property
     def rows_without_response(self) -> float:
-        """The share of rows whose gradient keeps its last digit where the teacher's logits hardly move."""
-        other = self.query.gradient(self.plain._replace(v=self.plain.v * (1 + 1e-6)))
+        """The share of rows whose gradient keeps its last digit where the logits of both hardly move."""
+        other = self.query.gradient(self.plain._replace(z=self.plain.z * (1 + 1e-6), v=self.plain.v * (1 + 1e-6)))
         return float((other == self.gradient).all(-1).double().mean())
+
+    def sure(self, gap: float) -> Probe:
+        """The student is sure of a class that is neither the teacher's nor the label, by this much."""
+        wrong = torch.where(one_hot(self.plain.y, self.plain.v.shape[-1]) > 0, math.inf, self.plain.v).argmin(-1)
+        return self.plain._replace(z=0.1 * self.plain.z + gap * one_hot(wrong, self.plain.v.shape[-1]))
+
+    def lost_where_sure(self, fit: Fit) -> float:
+        """The share of the form's gradient that is not there where the student is sure and wrong."""
+        probe = self.sure(GAP * fit.temperature)
+        expected = (fit.terms(probe)[1] @ torch.tensor(fit.weights, dtype=torch.float64)).reshape(probe.z.shape)
+        left = (self.query.gradient(probe) - expected).norm()
+        return float(left / max(expected.norm(), self.gradient.norm()))
 
     @cached_property
     def growth(self) -> dict[str, dict[str, float]]:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from kdlearn.examination.findings import Finding
 from kdlearn.examination.forms import Probe
@@ -35,9 +36,8 @@ def is_finite(profile: LossProfile, probe: Probe) -> bool:
 def of_half_precision(profile: LossProfile) -> Iterator[Finding]:
     """Its own, or that of logits in half precision."""
     query, plain = profile.query, profile.plain
-    if profile.query.is_coarse:
-        share = profile.rows_without_response
-        sentence = f"the teacher's logits times 1.000001 leave {share:.0%} of the rows' gradients as they are"
+    if query.is_coarse and (share := profile.rows_without_response) > 0.5:
+        sentence = f"both logits times 1.000001 leave {share:.0%} of the rows' gradients as they are"
         yield Finding("inexact-in-half-precision", f"it computes in half precision: {sentence}", share)
     rounded = plain._replace(z=plain.z.half().double(), v=plain.v.half().double())
     try:
@@ -56,22 +56,33 @@ def of_padding(profile: LossProfile) -> Iterator[Finding]:
     query, plain, names = profile.query, profile.plain, profile.signature
     if query.mask and query.mask[0] != query.masks[0][0]:
         yield Finding("mask-inverted", f"rows where {names.mask} is {not query.mask[0]} do not count", 1.0)
-    if profile.is_random or not (query.mask or (names.labels and "time" in profile.sizes)):
+    marks = "time" in profile.sizes or "ignore_index" in names.settings
+    if profile.is_random or not (query.mask or (names.labels and marks)):
         return
     count = (plain.y.shape[-1] + 1) // 2
     kept = (torch.arange(plain.y.shape[-1]) < count).expand_as(plain.y)
-    marked = plain._replace(kept=kept, y=torch.where(kept, plain.y, -100))
+    marked = plain._replace(kept=kept, y=torch.where(kept, plain.y, names.settings.get("ignore_index", -100)))
     for probe in (marked, marked._replace(y=plain.y)) if query.mask else (marked,):
         with contextlib.suppress(Exception):  # a loss may refuse -100
             value = query.value(probe)
             parts = (plain.z[..., :count, :], plain.v[..., :count, :], plain.y[..., :count])
             alone = query.value(plain._replace(z=parts[0], v=parts[1], y=parts[2]))
-            if abs(value - alone) > profile.threshold * max(1.0, abs(alone)):
+            if abs(value - alone) > profile.threshold * max(1.0, abs(alone)) and not labels_alone(profile, kept):
                 sentence = (
                     f"with a part left out by {names.mask or names.labels}, the value is {value / alone:.3g} times"
                 )
                 yield Finding("padding-counted", f"{sentence} that of the rest alone", value / alone)
             return
+
+
+def labels_alone(profile: LossProfile, kept: Tensor) -> bool:
+    """Whether a mask of rows says which labels are known: elsewhere the teacher teaches on, and labels do not count."""
+    if not profile.query.mask or not profile.reads_labels or "time" in profile.sizes:
+        return False
+    marked = profile.plain._replace(kept=kept)
+    other = marked._replace(y=torch.where(kept, marked.y, profile.other_labels))
+    gradient = profile.query.gradient(marked)
+    return bool(gradient[~kept].any()) and torch.equal(gradient, profile.query.gradient(other))
 
 
 TESTS = (of_padding, of_size, of_half_precision)

@@ -84,16 +84,16 @@ class Query:
     def value(self, probe: Probe, dtype: torch.dtype | None = None, seed: int = 0) -> float:
         return float(self.call(probe, dtype, seed))
 
-    def gradient(self, probe: Probe, dtype: torch.dtype | None = None) -> Tensor:
+    def gradient(self, probe: Probe, dtype: torch.dtype | None = None, seed: int = 0) -> Tensor:
         """On the student's logits, as they are shaped, in float64."""
-        return self.gradients(probe, dtype)[0]
+        return self.gradients(probe, dtype, seed)[0]
 
-    def gradients(self, probe: Probe, dtype: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
+    def gradients(self, probe: Probe, dtype: torch.dtype | None = None, seed: int = 0) -> tuple[Tensor, Tensor]:
         """On both logits: 0 where nothing can be differentiated; of arrays by differences, and 0 for the teacher's."""
         if self.arrays:
-            return self.differences(probe), torch.zeros_like(probe.v)
+            return self.differences(probe, seed), torch.zeros_like(probe.v)
         z, v = (logits.to(dtype or self.dtype).clone().requires_grad_() for logits in (probe.z, probe.v))
-        given = self.call(probe._replace(z=z, v=v), dtype)
+        given = self.call(probe._replace(z=z, v=v), dtype, seed)
         if not (isinstance(given, Tensor) and given.requires_grad):
             return torch.zeros_like(probe.z), torch.zeros_like(probe.v)
         try:
@@ -103,10 +103,10 @@ class Query:
             raise ValueError(sentence) from problem
         return found[0].double(), found[1].double()
 
-    def differences(self, probe: Probe) -> Tensor:
+    def differences(self, probe: Probe, seed: int) -> Tensor:
         step, z = STEPS[self.dtype], probe.z
         moves = step * torch.eye(z.numel(), dtype=z.dtype).reshape(-1, *z.shape)
-        ends = [[self.value(probe._replace(z=z + sign * move)) for move in moves] for sign in (1, -1)]
+        ends = [[self.value(probe._replace(z=z + sign * move), seed=seed) for move in moves] for sign in (1, -1)]
         high, low = torch.tensor(ends, dtype=z.dtype)
         return ((high - low) / (2 * step)).reshape(z.shape)
 

@@ -67,8 +67,9 @@ class Report:
         lines = [f"This loss is {self.sentence}.", *(f"{name} {what}." for name, what in self.weighs.items())]
         if self.form is None:
             lines.append("Its weights, T² and reductions were not checked.")
-        if not self.findings:
-            lines.append("Nothing odd was found." if self.form else "Nothing odd was found in the rest.")
+        if all(finding.may_be_meant for finding in self.findings):
+            what = "wrong" if self.findings else "odd"
+            lines.append(f"Nothing {what} was found." if self.form else f"Nothing {what} was found in the rest.")
         return "\n".join([*lines, *(f"\n{finding}" for finding in self.findings)])
 
 
@@ -117,7 +118,7 @@ def power_of_temperature(profile: LossProfile) -> tuple[float, bool]:
     if abs((T := profile.fit.temperature) - 1) < 1e-4:
         return math.nan, False
     soft, hard = without_sizes(profile, profile.fit)
-    for power in (2, 0, 4):
+    for power in (2, 0, 4, 1, -2):
         alone = abs(soft[0]) / T**power
         if any(math.isclose(one, 1, rel_tol=1e-3) for one in (alone, alone + hard)):
             return float(power), False

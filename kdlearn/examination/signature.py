@@ -26,7 +26,8 @@ WAY_OUT = "lambda student_logits, teacher_logits: loss(...)"
 class Signature:
     """The names of a loss's parameters, None where there is none.
 
-    `weights` are numbers in it; `to_set` are those of them, and the temperature, that have no default.
+    `weights` are numbers in it; `to_set` are those of them, and the temperature, that have no default; `settings` are
+    further arguments with their defaults.
     """
 
     student: str
@@ -37,6 +38,7 @@ class Signature:
     weights: list[str]
     to_set: dict[str, float]
     default_temperature: float | None
+    settings: dict[str, Any]
 
 
 def signature_of(loss: Callable[..., Any], parameters: Mapping[str, str]) -> Signature:
@@ -59,7 +61,9 @@ def signature_of(loss: Callable[..., Any], parameters: Mapping[str, str]) -> Sig
     }
     default = defaults[temperature] if temperature else None
     as_number = float(default) if isinstance(default, int | float) else None
-    return Signature(names["student"], names["teacher"], labels, temperature, mask, weights, to_set, as_number)
+    settings = {name: one for name, one in defaults.items() if name not in meanings}
+    roles = names["student"], names["teacher"], labels, temperature, mask
+    return Signature(*roles, weights, to_set, as_number, settings)
 
 
 def meanings_of(defaults: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ Nothing is claimed about training. The versions are pinned: five packages by the
 one file is loaded, in `alone.txt`. What is not on PyPI is a formula with its source.
 
 Command, in an environment of its own, with Keras on torch:
-`pip install ".[peers]" && pip install --no-deps -r studies/conventions/alone.txt`, then
+`pip install ".[peers,plots]" && pip install --no-deps -r studies/conventions/alone.txt`, then
 `KERAS_BACKEND=torch python studies/conventions/plan.py`, which writes record.json beside this file and the table in
 `book/other_libraries.md`. A minute on one core.
 """

@@ -46,7 +46,7 @@ def test_the_power_of_an_argument_is_measured_for_any_weights(T, power, soft, ha
     report = kdlearn.examine(loss)
     assert (report.power, report.temperature) == (power, T)
     assert (report.soft_weight, report.hard_weight) == pytest.approx((soft, hard), rel=0.01)
-    expected = {2: (), 4: ("temperature-squared-twice",)}
+    expected = {1: ("temperature-not-squared",), 2: (), 4: ("temperature-squared-twice",)}
     assert report.names == expected.get(power, ("temperature-squared-missing",))
 
 

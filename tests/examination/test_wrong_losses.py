@@ -69,6 +69,33 @@ def shifted_without_padding(student_logits, teacher_logits, labels):
     return soft + shifted_labels(student_logits, labels)
 
 
+def drawn_without_weight(z, v):
+    """The expectation of the gradient of log q is 0."""
+    q = z.log_softmax(-1)
+    drawn = q.detach().exp().multinomial(1)
+    return (q - v.detach().log_softmax(-1)).gather(-1, drawn).mean()
+
+
+def terms_clipped(z, v):
+    return (p(v) * (log_q(v.detach()) - log_q(z))).clamp(max=0.1).sum(-1).mean()
+
+
+def ignore_index_ignored(z, v, y, ignore_index=-100):
+    return kd(z, v) + ce(z, y.clamp_min(0))
+
+
+def cut_after_softmax(z, v):
+    return div(log_q(z), p(v)[..., : z.shape[-1]])
+
+
+def mean_of_means(z, v, mask):
+    return ((rows(z, v) * mask).sum(-1) / mask.sum(-1)).mean()
+
+
+def variation(z, v):
+    return (z.softmax(-1) - p(v)).abs().sum(-1).mean()
+
+
 WRONG = {  # the loss, and what it is to be called; those in sequences say so
     "mean over classes": (lambda z, v, y: 0.9 * 16 * kl(z, v, reduction="mean") + 0.1 * ce(z, y), "divided-by-classes"),
     "sum": (lambda z, v, y: 14.4 * kl(z, v, reduction="sum") + 0.1 * ce(z, y, reduction="sum"), "summed-over-batch"),
@@ -121,6 +148,28 @@ WRONG = {  # the loss, and what it is to be called; those in sequences say so
     "writes into the teacher": (on_the_teacher, "changes-its-inputs"),
     "writes into the labels": (on_the_labels, "changes-its-inputs"),
     "writes into the student": (on_the_student, "changes-its-inputs"),
+    "last row left out": (lambda z, v: kd(z[:-1], v[:-1]), "rows-left-out"),
+    "last row left out, labels": (lambda z, v, y: both(z[:-1], v[:-1], y[:-1]), "rows-left-out moved-at-teacher"),
+    "clamped at 0.001": (lambda z, v: div(z.softmax(-1).clamp_min(1e-3).log(), p(v)), "clamped"),
+    "eps of 0.001": (lambda z, v: div((z.softmax(-1) + 1e-3).log(), p(v)), "clamped"),
+    "eps of 1e-12": (lambda z, v: 16 * div(((z / 4).softmax(-1) + 1e-12).log(), p(v, 4)), "clamped"),
+    "rows clamped": (lambda z, v: rows(z, v).clamp(max=1.0).mean(), "clamped"),
+    "terms clipped": (terms_clipped, "below-its-minimum"),
+    "multiplied by T": (lambda z, v, T=4.0: T * T * div(log_q(z * T), p(v * T)), "temperature-multiplies"),
+    "multiplied by 4": (lambda z, v: 16 * div(log_q(z * 4), p(v * 4)), "temperature-multiplies"),
+    "T for T²": (lambda z, v, y, T=4.0: 0.5 * T * kl(z, v, T) + 0.5 * ce(z, y), "temperature-not-squared"),
+    "4 for 16": (lambda z, v, y: 0.5 * 4 * kl(z, v, 4.0) + 0.5 * ce(z, y), "temperature-not-squared"),
+    "ignore_index unused": (ignore_index_ignored, "argument-ignored padding-counted"),
+    "labels unused": (lambda z, v, y: kd(z, v), "argument-ignored"),
+    "weight unused": (lambda z, v, y, alpha=0.5: both(z, v, y), "weight-ignored"),
+    "labels of other rows": (lambda z, v, y: both(z, v, y.flip(0)), "rows-mixed"),
+    "more classes": (cut_after_softmax, "teacher-with-more-classes"),
+    "mean of means": (mean_of_means, "mean-of-means", "in sequences"),
+    "divided twice": (lambda z, v: kd(z, v) / len(z), "divided-twice"),
+    "divided twice beside labels": (lambda z, v, y: 0.5 * kd(z, v) + 0.5 * ce(z, y) / len(z), "divided-twice"),
+    "unknown, divided twice": (lambda z, v: variation(z, v) / len(z), "divided-twice"),
+    "unknown, summed": (lambda z, v: variation(z, v) * len(z), "summed-over-batch"),
+    "drawn, zero on average": (drawn_without_weight, "no-gradient-on-average random no-teacher"),
     "annealed": (Annealed(0.5), "keeps-state"),
     "annealed slowly": (Annealed(1e-3), "keeps-state"),
 }  # fmt: skip

@@ -187,15 +187,22 @@ def content_of(path: Path) -> dict[str, Any] | str:
     """What a seat wrote, or why it is none of ours."""
     try:
         content = read_json(path)
-    except (ValueError, OSError) as problem:
+    except (ValueError, OSError, RecursionError) as problem:
         return f"it cannot be read ({type(problem).__name__})"
     if not isinstance(content, dict) or set(content) != {"plan", "seat", "kdlearn", "accuracy", "seal"}:
         return "it is no file of a class"
-    if content.pop("seal") != seal_of(content):
-        return "it was altered after it was written"
     try:
+        if content.pop("seal") != seal_of(content):
+            return "it was altered after it was written"
         plan_of(content["plan"])
         check_seat(content["seat"])
-    except ValueError as problem:
+        check_accuracy(content["accuracy"])
+    except Exception as problem:  # whoever hands a file in may have put anything into it
         return str(problem)
     return content
+
+
+def check_accuracy(found: Any) -> None:
+    names = {TRUTH, HARD, SOFT}
+    if not isinstance(found, dict) or set(found) != names or not all(0 <= share <= 1 for share in found.values()):
+        raise ValueError(f"accuracy must hold a share from 0 to 1 of each of {', '.join(sorted(names))}")

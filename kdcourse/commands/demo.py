@@ -47,8 +47,9 @@ def demo(
 def result_folder(chosen: Path | None, overwrite: bool) -> Iterator[Path]:
     """A folder that can be written, refused before any training if it cannot; taken away again if it stays empty."""
     folder = chosen or next(one for one in map(numbered, count(1)) if not one.exists())
-    if (folder / TABLE).exists() and not overwrite:
-        raise FileExistsError(f"{folder} holds {TABLE} already; choose another --out, or add --overwrite")
+    there = [name for name in (TABLE, PICTURE) if (folder / name).exists()]
+    if there and not overwrite:
+        raise FileExistsError(f"{folder} holds {there[0]} already; choose another --out, or add --overwrite")
     check_can_be_made(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):

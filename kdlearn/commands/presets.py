@@ -1,7 +1,7 @@
 """Networks by name, and presets: sizes and lengths for studies on small images."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from kdlearn.data.dataset import Dataset
 from kdlearn.networks.airbench import whitened_airbench, whitening_filters, whitening_images
 from kdlearn.training.optimizers import NesterovSGD
 
+FEWEST_BATCHES = 10  # of an epoch
 NUM_WIDTHS = {"airbench": 3, "resnet18": 1}
 
 
@@ -27,13 +28,11 @@ class TrainingSchedule:
         return max(1, round(self.num_epochs * rows / self.batch_size))
 
     def settings(self, rows: int) -> dict[str, Any]:
-        """For `Run`, whose data hold so many training rows; too few for a batch are a ValueError."""
-        if rows < self.batch_size:
-            raise ValueError(
-                f"this preset shows {self.batch_size} images in each update, and there are {rows} to learn from: take "
-                "--preset tiny, or kdlearn.compare in Python, which leaves batch size and length to you"
-            )
-        return {"lengths": (self.num_updates(rows),), "batch_size": self.batch_size, "optimizer": self.optimizer}
+        """For `Run`, whose data hold so many training rows: of few an update takes fewer, at a smaller rate."""
+        batch_size = max(1, min(self.batch_size, rows // FEWEST_BATCHES))
+        rate = self.optimizer.learning_rate * batch_size / self.batch_size
+        shrunk = replace(self, batch_size=batch_size, optimizer=replace(self.optimizer, learning_rate=rate))
+        return {"lengths": (shrunk.num_updates(rows),), "batch_size": batch_size, "optimizer": shrunk.optimizer}
 
 
 @dataclass(frozen=True)

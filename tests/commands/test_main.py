@@ -52,6 +52,9 @@ def test_results_are_not_overwritten_silently(quick_demo, here, kdlearn_here: Co
     refused = kdlearn_here("demo", "--out", "a/b", "--seeds", 3)
     assert refused.code == 1 and "choose another --out, or add --overwrite" in refused.err and seeds() == 2
     assert kdlearn_here("demo", "--out", "a/b", "--seeds", 3, "--overwrite").code == 0 and seeds() == 3
+    (here / "mine").mkdir()
+    (here / "mine/results.png").write_bytes(b"of another work")
+    assert "results.png already" in kdlearn_here("demo", "--out", "mine").err
 
 
 @pytest.mark.parametrize(("problem", "code"), [(KeyboardInterrupt(), 130), (OSError("disk full"), 1)])

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from kdcourse.data.stand_in import stand_in
+from kdlearn import NesterovSGD
 from kdlearn.commands.presets import PRESETS, TrainingSchedule, network_named
 from kdlearn.networks.basic import seeded
 from kdlearn.networks.costs import count_parameters
@@ -12,6 +13,13 @@ from kdlearn.networks.costs import count_parameters
 def test_lengths_show_the_images_so_many_times():
     assert TrainingSchedule(12, 500).num_updates(50_000) == 1200
     assert TrainingSchedule(2, 50).num_updates(180) == 7 and TrainingSchedule(1, 500).num_updates(3) == 1
+
+
+def test_of_few_images_an_update_takes_fewer_at_a_rate_in_proportion():
+    few, many = (TrainingSchedule(12, 500, NesterovSGD(0.8)).settings(rows) for rows in (140, 50_000))
+    assert (few["batch_size"], few["lengths"], few["optimizer"].learning_rate) == (14, (120,), 0.8 * 14 / 500)
+    assert (many["batch_size"], many["lengths"], many["optimizer"].learning_rate) == (500, (1200,), 0.8)
+    assert TrainingSchedule(2, 50).settings(3)["batch_size"] == 1
 
 
 @pytest.mark.parametrize("preset", PRESETS.values())

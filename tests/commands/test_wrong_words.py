@@ -54,7 +54,6 @@ CIRCUMSTANCES = [  # what cannot be carried out here
     f"{TINY} --out folder",
     f"{TINY} --scheduler tcp://127.0.0.1:1",
     f"{TINY} --scheduler 127.0.0.1:99999999",
-    f"{TINY} --preset cpu",
     f"{TINY} --teacher vgg",
     f"{TINY} --teacher airbench:0,8,8",
     f"{TINY} --teacher airbench:9999999,9999999,9999999",

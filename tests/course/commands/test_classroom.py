@@ -59,6 +59,32 @@ def test_files_that_do_not_belong_are_named_with_their_reason(tmp_path, kdlearn_
     assert (tmp_path / f"class-{PLAN.code}.png").read_bytes().startswith(b"\x89PNG")
 
 
+HOSTILE = [
+    {"plan": None},
+    {"plan": ["60i"]},
+    {"seat": [1]},
+    {"seat": {}},
+    {"accuracy": None},
+    {"accuracy": {"soft labels": 1}},
+    {"accuracy": dict.fromkeys(("ground truth", "hard labels", "soft labels"), "much")},
+    {"accuracy": dict.fromkeys(("ground truth", "hard labels", "soft labels"), float("nan"))},
+    {"accuracy": dict.fromkeys(("ground truth", "hard labels", "soft labels"), 1e300)},
+]
+
+
+@pytest.mark.parametrize("odd", [*HOSTILE, "[" * 100_000], ids=lambda odd: str(odd)[:40])
+def test_whatever_is_handed_in_is_named_and_stops_nothing(tmp_path, kdlearn_here: Command, odd):
+    for seat in (1, 2, 3):
+        write_seat(tmp_path, content(seat))
+    told = odd if isinstance(odd, str) else {**content(4), **odd}
+    if isinstance(told, dict):
+        del told["seal"]
+        told = json.dumps({**told, "seal": seal_of(told)})
+    (tmp_path / "hostile.json").write_text(told, encoding="utf-8")
+    found = kdlearn_here("class", "pool", tmp_path)
+    assert found.code == 0 and "3 laptops" in found.out and "hostile.json" in found.out
+
+
 def test_the_same_seat_gives_the_same_file_and_another_seat_another(kdlearn_here: Command, here):
     code = kdlearn_here("class", "plan", "--images", 30, "--updates", 5).out.strip()
     for folder, seat in (("a", 7), ("b", 7), ("a", 8)):

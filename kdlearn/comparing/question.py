@@ -136,15 +136,16 @@ class Question:
         """The runs of one arm over replicates, teachers and seeds."""
         seeds, replicates = options.pop("seeds", self.seeds), options.pop("replicates", self.replicates)
         for replicate in replicates:
-            teachers = self.teachers(replicate) if strategy.asks_teacher else {"": None}
+            teachers: dict[str, Any] = self.teachers(replicate) if strategy.asks_teacher else {"": None}
             if not teachers:
                 raise ValueError(f"strategy {name!r} reads a teacher's answers: give a teacher")
-            for (who, teacher), seed, some in product(teachers.items(), seeds, lengths):
-                yield Run(
-                    self.data(replicate), self.student, strategy, teacher, some, seed, replicate, optimizer,
-                    self.batch_size, self.sample, self.views, None, self.answers, self.metric,
-                    names={"strategy": name, "teacher": who}, **options,
-                )  # fmt: skip
+            for who, teacher in teachers.items():
+                for seed, some in product(seeds, lengths):
+                    yield Run(
+                        self.data(replicate), self.student, strategy, teacher, some, seed, replicate, optimizer,
+                        self.batch_size, self.sample, self.views, None, self.answers, self.metric,
+                        names={"strategy": name, "teacher": who}, **options,
+                    )  # fmt: skip
 
 
 def teachers_of(question: Question, replicate: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, Union
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +53,7 @@ class Run:
     data: Dataset
     network: Network
     strategy: Strategy = GroundTruth()
-    teacher: Union["Run", Any, None] = None
+    teacher: Any = None
     lengths: tuple[int, ...] = (300,)
     seed: int = 0
     replicate: int = 0

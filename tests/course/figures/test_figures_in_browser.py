@@ -307,7 +307,13 @@ def test_a_column_follows_the_hand_and_the_keys(live):
     drag(page, (box["x"] + 5, box["y"] + 2), (box["x"] + 5, ground["y"] + 60))
     assert bar.bounding_box()["y"] == pytest.approx(ground["y"] + 60, abs=1)
     at = float(column.get_attribute("aria-valuenow"))
-    moves = [("ArrowDown", at - 0.1), ("ArrowRight", at), ("Shift+ArrowUp", at + 1), ("PageDown", at)]
+    moves = [
+        ("ArrowDown", at - 0.1),
+        ("ArrowRight", at),
+        ("Shift+ArrowUp", at + 1),
+        ("PageDown", at),
+        ("PageUp", at + 1),
+    ]
     for key, expected in [*moves, ("Home", -50), ("End", 50), ("PageUp", 50)]:
         column.press(key)
         assert float(column.get_attribute("aria-valuenow")) == pytest.approx(expected, abs=0.011)

@@ -36,7 +36,7 @@ def notes_of(
     yield from about_many_arms(comparison)
     yield from about_fall(comparison, sign)
     yield from about_seeds(comparison)
-    yield from about_length(comparison)
+    yield from about_length(comparison, sign)
     yield from about_choices(chosen.best if chosen else {})
 
 
@@ -60,7 +60,7 @@ def about_one_answer(comparison: Comparison, one_answer: float) -> Iterator[str]
     """Arms with students that ended no better than if they had not looked at the inputs."""
     last = at_the_end(comparison)
     for arm, rows in last.groupby(comparison.labels[last.index], sort=False):
-        if few := int((rows[comparison.metric] <= one_answer).sum()):
+        if few := int((rows[comparison.metric] <= one_answer).sum()) * (one_answer > 0):
             share = f"{100 * one_answer:.1f} %"
             yield f"{few} of {len(rows)} students of {arm} are no better than one answer to all, right for {share}."
 
@@ -115,7 +115,7 @@ def about_fall(comparison: Comparison, sign: int | None) -> Iterator[str]:
         means = (sign or 0) * comparison.scale * rows.groupby("length")[comparison.metric].mean()
         if comparison.share and means.max() - means.iloc[-1] >= STILL_RISING:
             best, last = means.idxmax(), means.index[-1]
-            yield f"{arm} fell by {means.max() - means.iloc[-1]:.1f} points between {best:,} and {last:,} updates."
+            yield f"{arm} got worse by {means.max() - means.iloc[-1]:.1f} points between {best:,} and {last:,} updates."
 
 
 def about_labels(comparison: Comparison) -> Iterator[str]:
@@ -146,11 +146,11 @@ def about_seeds(comparison: Comparison) -> Iterator[str]:
         yield f"{few}; more seeds tell more."
 
 
-def about_length(comparison: Comparison) -> Iterator[str]:
+def about_length(comparison: Comparison, sign: int | None) -> Iterator[str]:
     """Whether the reference has been trained for long enough to be compared with."""
     last = comparison.lengths[-1]
     rows = comparison.table[comparison.table["strategy"] == comparison.baseline]
-    means = rows.groupby("length")[comparison.metric].mean() * comparison.scale
+    means = rows.groupby("length")[comparison.metric].mean() * comparison.scale * (sign or 0)
     half = [length for length in comparison.lengths if length <= last / 2]
     if half and comparison.share and means[last] - means[half[-1]] >= STILL_RISING:
         gain = means[last] - means[half[-1]]

@@ -1,6 +1,6 @@
 """Strategies for labels that are numbers: `data` holds them floating point, `(N, D)`, as the network gives them.
 
-In `compare` the reference is named: `baseline="true values"`, and `metric=kdlearn.mean_squared_error` measures.
+In `compare` the reference is named: `baseline="true values"`, and `metric=mean_squared_error` measures.
 """
 
 from dataclasses import dataclass

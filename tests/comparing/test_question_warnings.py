@@ -167,8 +167,8 @@ def test_a_teacher_that_comes_twice():
 def test_an_arm_that_falls_with_its_length():
     later = rows("soft labels", 0.4, "it", length=600)
     whole = [ALONE, ALONE.assign(length=600), rows("soft labels", 0.6, "it"), later]
-    assert "soft labels fell by 20.0 points between 300 and 600 updates" in notes(*whole)
-    assert "fell" not in notes(*whole[:3], later.assign(accuracy=0.6))
+    assert "soft labels got worse by 20.0 points between 300 and 600 updates" in notes(*whole)
+    assert "worse" not in notes(*whole[:3], later.assign(accuracy=0.6))
 
 
 def test_many_arms_on_one_test_and_candidates_for_some():
@@ -189,3 +189,24 @@ def test_three_notes_are_shown_and_the_others_are_folded():
 def test_no_interval_is_0_wide():
     found = str(Comparison(pd.concat([ALONE, ALONE.assign(strategy="hard labels", teacher="it")])))
     assert "+0.0, unresolved" in found and "± 0.0" not in found
+
+
+def test_a_metric_of_which_less_is_better_or_that_is_below_0_is_understood():
+    errors = pd.concat([ALONE, ALONE.assign(length=600, accuracy=0.2)])  # shares of errors, which fell
+    found = " ".join(notes_of(Comparison(errors), None, -1))
+    assert "ground truth still gained 32.5 points" in found and "worse" not in found
+    assert "one answer to all" not in " ".join(notes_of(Comparison(ALONE.assign(accuracy=-1.0), share=False)))
+
+
+def test_a_setting_may_not_be_called_as_a_column_of_tuning():
+    class Scored(kdlearn.Strategy):
+        name, reads = "scored", ("labels",)
+
+        def __init__(self, score: float) -> None:
+            self.score = score
+
+        def __call__(self, student_logits, batch):
+            return self.score * kdlearn.hard_label_loss(student_logits, batch.labels, reduction="none")
+
+    with pytest.raises(ValueError, match="score"):
+        kdlearn.study([kdlearn.Run(digits(), STUDENT, Scored(1.0), lengths=(2,))])

@@ -15,7 +15,7 @@ import pandas as pd
 
 from kdcourse.records import recorded
 from kdlearn.comparing.comparison import Comparison
-from kdlearn.comparing.pairing import REPEATED, interval_of
+from kdlearn.comparing.pairing import REPEATED, interval_of, values_of
 from kdlearn.data.files import read_json
 from kdlearn.formulas.intervals import Interval
 
@@ -125,7 +125,7 @@ def measured(comparison: Comparison, evidence: Mapping[str, Any]) -> Interval:
     if "minus" in evidence:
         return asked.difference(evidence["of"], evidence["minus"], length=evidence["length"])
     rows = asked.rows_of(evidence["of"], evidence["length"], {})
-    return interval_of(rows.assign(value=asked.scale * rows[measure]))
+    return interval_of(values_of(rows, measure, asked.scale))
 
 
 def repetition(evidence: Mapping[str, Any]) -> tuple[int, int]:

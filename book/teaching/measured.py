@@ -71,7 +71,7 @@ def push_of_hard_loss(soft_weight: float) -> float:
 def pairs_of_each() -> tuple[np.ndarray, np.ndarray]:
     """Accuracies on soft labels and on ground truth, in percent, a row a teacher, a column a seed."""
     found = record("digits", "comparison.parquet")
-    pairs = found.pairs(SOFT | {"teacher saw": "shifted"}, TRUTH, 300, {"images": 60})
+    pairs = found.differences(SOFT | {"teacher saw": "shifted"}, TRUTH, 300, {"images": 60})
     rows = pairs.sort_values(["replicate", "seed"])
     soft, truth = (100 * rows[f"value_{side}"].to_numpy().reshape(24, 6) for side in "ab")
     return soft, truth

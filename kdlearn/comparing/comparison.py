@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from kdlearn.comparing.arms import Arm, ArmTable
-from kdlearn.comparing.pairing import REPEATED, interval_of, means_of, paired, repetitions_of
+from kdlearn.comparing.pairing import REPEATED, interval_of, means_of, paired, repetitions_of, values_of
 from kdlearn.comparing.printed import html_of, lines_of
 from kdlearn.data.files import read_table, write_table
-from kdlearn.formulas.intervals import Interval, holm
+from kdlearn.formulas.intervals import Interval, holm, of_rows
 
 FEW = 5  # replicates; fewer are shown as dots
 
@@ -49,7 +49,8 @@ class Comparison(ArmTable):
 
         Pairs share teacher, replicate and seed; where `b` has no teacher, every teacher's `a` is paired with it. The
         interval is over what the claim is about: replicates if there are several, else teachers and seeds as crossed
-        factors, else the seeds of this one teacher.
+        factors, else the seeds of this one teacher. Where all runs are measured on the same rows, and the table tells
+        which are right, it covers other test rows too.
 
         Args:
             a, b: the name of a strategy, or columns and their values, such as `{"strategy": "soft labels",
@@ -77,20 +78,17 @@ class Comparison(ArmTable):
         return means_of(self.differences(a, b, length, where))
 
     def differences(self, a: Arm, b: Arm | None, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
-        pairs = self.pairs(a, self.baseline if b is None else b, length, where)
-        return pairs.assign(value=self.scale * (pairs["value_a"] - pairs["value_b"]))
+        """One row a pair: teacher, replicate, seed, both values, and `value`, their difference as it is shown."""
+        b = self.baseline if b is None else b
+        mine, other = (values_of(self.rows_of(arm, length, where), self.metric) for arm in (a, b))
+        found = paired(mine, other, self.scale)
+        if found.empty:
+            raise ValueError(f"{a} and {b} must share replicates and seeds to be paired; they share none")
+        return found
 
     @property
     def scale(self) -> float:
         return 100.0 if self.share else 1.0
-
-    def pairs(self, a: Arm, b: Arm, length: int | None, where: Mapping[str, Any]) -> pd.DataFrame:
-        """One row a pair: teacher, replicate, seed, and both values."""
-        mine, other = (self.rows_of(arm, length, where)[[*REPEATED, self.metric]] for arm in (a, b))
-        found = paired(mine, other, self.metric)
-        if found.empty:
-            raise ValueError(f"{a} and {b} must share replicates and seeds to be paired; they share none")
-        return found
 
     def summary(self, length: int | None = None) -> pd.DataFrame:
         """A row an arm: `arm`, `value` and `difference` to `baseline` as intervals, and how many of what."""
@@ -145,12 +143,12 @@ class Comparison(ArmTable):
 
     def over(self) -> str:
         """What the intervals cover."""
-        return repetitions_of(self.table)
+        return repetitions_of(self.table) + (", and test rows" if of_rows(self.metric) in self.table else "")
 
 
 def summary_row(comparison: Comparison, arm: str, length: int) -> dict[str, Any]:
     rows = comparison.table[(comparison.labels == arm) & (comparison.table["length"] == length)]
-    value = interval_of(rows.assign(value=comparison.scale * rows[comparison.metric]))
+    value = interval_of(values_of(rows, comparison.metric, comparison.scale))
     counts = {f"{name}s": rows[name].nunique() for name in REPEATED}
     pairs = pairs_with_reference(comparison, arm, length)
     difference = None if pairs is None else interval_of(pairs)

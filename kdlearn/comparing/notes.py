@@ -6,7 +6,7 @@ import pandas as pd
 
 from kdlearn.comparing.chosen import Candidate, Chosen
 from kdlearn.comparing.comparison import FEW, Comparison
-from kdlearn.comparing.pairing import REPEATED, paired
+from kdlearn.comparing.pairing import REPEATED, paired, values_of
 from kdlearn.comparing.printed import own_score
 
 SHORT_TRAINING = 200  # updates
@@ -129,9 +129,8 @@ def about_labels(comparison: Comparison) -> Iterator[str]:
 
 def same_loss(comparison: Comparison, arm: str) -> bool:
     """Whether the losses of an arm and of the reference are equal in every pair, but for rounding."""
-    rows, others = (comparison.rows_of(one, None, {}) for one in (arm, comparison.baseline))
-    pairs = paired(rows, others, "loss")
-    return bool((pairs["value_a"] - pairs["value_b"]).abs().max() < ROUNDING)
+    rows, others = (values_of(comparison.rows_of(one, None, {}), "loss") for one in (arm, comparison.baseline))
+    return bool(paired(rows, others)["value"].abs().max() < ROUNDING)
 
 
 def about_seeds(comparison: Comparison) -> Iterator[str]:

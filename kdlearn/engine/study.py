@@ -24,6 +24,7 @@ from kdlearn.engine.queries import ask_network
 from kdlearn.engine.run import Run
 from kdlearn.engine.task_runner import execute
 from kdlearn.engine.tasks import ONE_AT_A_TIME
+from kdlearn.formulas.intervals import of_rows
 from kdlearn.training.machine import Machine
 
 
@@ -56,7 +57,8 @@ def study(
         Columns `strategy`, its settings, `teacher`, `replicate`, `seed`, `length`; then what was measured, the metric,
         `loss` (cross-entropy on the measured rows, in nats; of labels that are numbers the mean squared error),
         `agreement` with the teacher, `teacher_…` (its metric), `seconds` (since its stack began, divided by the
-        networks of the stack). What diverged has NaN for metric, loss and agreement.
+        networks of the stack); where accuracy is measured on the same rows throughout, `accuracy_of_rows`, a digit a
+        row, 1 if it is right. What diverged has NaN for metric, loss and agreement.
 
     >>> from kdlearn import load_digits, perceptron
     >>> digits = load_digits()
@@ -192,7 +194,9 @@ def table_of(plan: Plan, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     front = [name for name in asked.columns if name not in ("replicate", "seed", "key")]
     table = asked.merge(pd.concat(measured, ignore_index=True), on="key")
     front += ["replicate", "seed", "length"]
-    return table[[*front, *(name for name in table.columns if name not in (*front, "key"))]]
+    of_other_rows = [of_rows("accuracy")] if len({id(run.measured) for run in plan.requested}) > 1 else []
+    left = [name for name in table.columns if name not in (*front, "key", *of_other_rows)]
+    return table[[*front, *left]]
 
 
 def about(run: Run) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from kdlearn.engine.materials import Materials
 from kdlearn.engine.once import Once
 from kdlearn.engine.run import Run
 from kdlearn.engine.tasks import ONE_AT_A_TIME, Task, weights_file
-from kdlearn.formulas.metrics import agreement
+from kdlearn.formulas.intervals import of_rows
+from kdlearn.formulas.metrics import accuracy, agreement, hits
 from kdlearn.networks.costs import count_parameters
 from kdlearn.networks.weights import are_finite, save_weights
 from kdlearn.training.loop import Learner, OneNetwork, fit, seeded_numbers
@@ -58,6 +59,13 @@ class Scores:
         loss = cross_entropy(logits.flatten(0, -2), self.labels.flatten()) if classes else mse_loss(logits, self.labels)
         agrees = agreement(logits, self.teacher_logits) if classes and self.teacher_logits is not None else NO_NUMBER
         return float(self.run.metric(logits, self.labels)), float(loss), agrees
+
+    def of_rows(self, logits: Tensor) -> dict[str, str]:
+        """A digit a row, 1 if it is right, where that is what the metric averages: of a text rows would be tokens."""
+        if self.run.metric is not accuracy or self.run.measured.labels.ndim > 1:
+            return {}
+        right = hits(logits[self.counted], self.labels).int().tolist() if logits.isfinite().all() else []
+        return {of_rows(self.run.metric_name): "".join(map(str, right))}
 
 
 class TaskRunner:
@@ -142,7 +150,8 @@ class TaskRunner:
         seconds = (perf_counter() - self.clock) / len(self.runs)
         about = {"length": update, "parameters": count_parameters(self.networks[0]), "seconds": seconds}
         pairs = zip(self.scores, logits, strict=True)
-        return [{"place": place, **scores.of(one), **about} for place, (scores, one) in enumerate(pairs)]
+        found = [{**scores.of(one), **about, **scores.of_rows(one)} for scores, one in pairs]
+        return [{"place": place, **row} for place, row in enumerate(found)]
 
     def rows_without_numbers(self) -> list[dict[str, Any]]:
         """Rows for the lengths that were not reached, as if all logits were NaN."""

@@ -11,6 +11,11 @@ from scipy import stats
 Name = TypeVar("Name")
 
 
+def of_rows(metric: str) -> str:
+    """The column of a table that tells a metric of each measured row, a digit a row."""
+    return f"{metric}_of_rows"
+
+
 class Interval(NamedTuple):
     """A mean and the half width of its 95 % interval, NaN where there is one value alone.
 
@@ -29,6 +34,11 @@ class Interval(NamedTuple):
     @property
     def high(self) -> float:
         return self.mean + self.half_width
+
+    @property
+    def variance(self) -> float:
+        """Of the mean, as it was estimated."""
+        return (self.half_width / float(stats.t.ppf(0.975, self.degrees_of_freedom))) ** 2
 
     @property
     def excludes_zero(self) -> bool:
@@ -122,6 +132,36 @@ def crossed_interval(values: ArrayLike) -> Interval:
         return student_t(table.mean(), 0.0, min(teachers, seeds) - 1)
     degrees_of_freedom = total**2 / (of_teachers**2 / (teachers - 1) + of_seeds**2 / (seeds - 1))
     return student_t(table.mean(), total / table.size, degrees_of_freedom)
+
+
+def including_rows(of_runs: Interval, values: ArrayLike) -> Interval:
+    """The interval of the mean of `values` `(S runs, N rows)` for other runs and other rows of the test.
+
+    With MS_S = N Σ (run's mean - mean)² / (S - 1), MS_I = S Σ (row's mean - mean)² / (N - 1), and MS_E the residual's:
+    the variance is max(MS_S + MS_I - MS_E, MS_S, MS_I) / (S N), with (S N variance)² / (MS_S² / (S - 1) +
+    MS_I² / (N - 1) + MS_E² / ((S - 1) (N - 1))) degrees of freedom (Satterthwaite 1946). `studies/intervals` tells how
+    often it holds the truth.
+
+    Args:
+        of_runs: the interval over the runs alone, which gives MS_S / (S N) and its degrees of freedom: of one teacher's
+            seeds, or of crossed teachers and seeds.
+        values: what each run gives for each row, such as the difference of two students in being right.
+
+    >>> right = np.array([[1, 0, 1, 0], [1, 1, 1, 0]])
+    >>> f"{including_rows(interval(right.mean(axis=1)), right):.2f}"
+    '0.62 ± 0.91'
+    """
+    table = np.asarray(values, dtype=float)
+    (runs, rows), mean = table.shape, table.mean()
+    by_row, by_run = table.mean(axis=0), table.mean(axis=1, keepdims=True)
+    freedom = (of_runs.degrees_of_freedom, rows - 1, (runs - 1) * (rows - 1))
+    rest = ((table - by_row - by_run + mean) ** 2).sum() / max(freedom[2], 1) / table.size
+    parts = (of_runs.variance, by_row.var(ddof=1) / rows, rest)
+    variance = max(parts[0] + parts[1] - rest, *parts[:2])
+    if variance == 0:
+        return of_runs
+    weights = sum(part**2 / degrees for part, degrees in zip(parts, freedom, strict=True))
+    return student_t(mean, variance, variance**2 / weights)
 
 
 def prediction_interval(values: Iterable[float], test_size: int | None = None, scale: float = 100.0) -> Interval:

@@ -49,7 +49,14 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
     >>> accuracy(torch.tensor([[2.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1]))
     0.5
     """
-    return confusion_matrix(logits, labels).diagonal().sum().item() / labels.numel()
+    return hits(logits, labels).double().mean().item()
+
+
+def hits(logits: Tensor, labels: Tensor) -> Tensor:
+    """`(...)` bool: whether the arg max of a row is its label."""
+    check_logits(logits=logits)
+    check_labels(labels, logits.shape[-1], shape=logits.shape[:-1])
+    return hard_labels(logits) == labels
 
 
 @share

@@ -153,8 +153,18 @@ def test_each_replicate_has_a_teacher_and_a_split_of_its_own():
     assert asked == [(replicate, digits(replicate).key) for replicate in range(3)]
     table = comparison.table
     assert table["replicate"].tolist() == [0, 0, 1, 1, 2, 2] * 2 and table["loss"].nunique() == 12
+    assert "accuracy_of_rows" not in table  # of other rows in each replicate
     assert len(comparison.each("soft labels")) == 3
     assert any("only 3 replicates" in note for note in comparison.notes)
+
+
+def test_a_table_tells_for_each_test_row_whether_it_is_right_where_the_metric_averages_that():
+    table, test = compare().table, DATA.test
+    rows = torch.tensor([list(map(int, told)) for told in table["accuracy_of_rows"]])
+    assert rows.double().mean(dim=1).tolist() == pytest.approx(table["accuracy"].tolist())
+    turned = replace(DATA, test=test.take(torch.arange(len(test.labels)).flip(0)))
+    assert [told[::-1] for told in compare(data=turned).table["accuracy_of_rows"]] == table["accuracy_of_rows"].tolist()
+    assert not any("of_rows" in name for name in compare(metric=kdlearn.macro_recall).table)
 
 
 # Strategies

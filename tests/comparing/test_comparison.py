@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kdlearn import Comparison
+from kdlearn.formulas.intervals import crossed_interval, including_rows
 
 TRUTH, HARD, SOFT = "ground truth", "teacher's hard labels", "soft labels"
 
@@ -95,6 +97,39 @@ def test_of_one_teacher_it_is_students_t_over_the_seeds(seeds, drawn):
     found = Comparison(table, share=False).difference("soft labels, T = 4", HARD)
     expected = stats.ttest_1samp(gaps, 0)
     assert (found.mean, found.p_value) == pytest.approx((np.mean(gaps), expected.pvalue))
+
+
+@pytest.mark.parametrize("teachers", [1, 3])
+def test_where_rows_are_told_an_interval_covers_them(teachers):
+    generator, number = np.random.default_rng(0), 12
+    hits = generator.integers(0, 2, size=(len(rows(1, teachers, 4)), number))
+    told = ["".join(map(str, one)) for one in hits]
+    table = rows(1, teachers, 4).assign(accuracy=hits.mean(axis=1), accuracy_of_rows=told)
+    pairs, by_row = [], []
+    for teacher, seed in product(range(teachers), range(4)):
+        taught = {"teacher": f"teacher {teacher}", "temperature": 2.0, "seed": seed, "length": 200}
+        of_soft, of_truth = ({"strategy": SOFT, **taught}, {"strategy": TRUTH, "seed": seed, "length": 200})
+        one, other = (
+            hits[np.logical_and.reduce([table[name] == value for name, value in where.items()])][0]
+            for where in (of_soft, of_truth)
+        )
+        pairs.append(100 * (one - other).mean())
+        by_row.append(100.0 * (one - other))
+    over_runs = crossed_interval(np.reshape(pairs, (teachers, 4)))
+    comparison = Comparison(table)
+    assert comparison.difference(SOFT_2, TRUTH) == pytest.approx(including_rows(over_runs, by_row))
+    assert comparison.over().endswith(", and test rows")
+    without = replace(comparison, table=table.drop(columns="accuracy_of_rows"))
+    assert without.difference(SOFT_2, TRUTH) == pytest.approx(over_runs)
+    assert "rows" not in without.over()
+
+
+@pytest.mark.parametrize("odd", ["101", "", None])
+def test_rows_that_are_not_told_of_every_run_are_no_part_of_an_interval(odd):
+    table = rows(1, 1, 4).assign(accuracy_of_rows="1011")
+    table.loc[table["strategy"] == TRUTH, "accuracy_of_rows"] = odd
+    without = table.drop(columns="accuracy_of_rows")
+    assert Comparison(table).difference(SOFT_2, TRUTH) == Comparison(without).difference(SOFT_2, TRUTH)
 
 
 @settings(max_examples=15)

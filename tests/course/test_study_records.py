@@ -70,6 +70,18 @@ def test_the_planned_claims_have_the_signs_that_the_course_tells(study):
     assert [np.sign(one.mean) * (one.p_value < 0.05) for one in claims(study).values()] == SIGNS[study]
 
 
+def test_intervals_with_rows_hold_the_truth_in_every_cell_and_those_over_seeds_alone_do_not():
+    record = pd.read_parquet(ROOT / "studies/intervals/coverage.parquet")
+    few = record[(record["seeds"] == 10) & (record["rows"] <= 400) & (record["students"] != "simulated, luck alone")]
+    assert record["held with rows"].min() > 0.93 and (few["held over seeds"] < 0.92).all()
+    cell = {"students": "simulated", "seeds": 10, "rows": 40}
+    (row,) = record[(record[list(cell)] == pd.Series(cell)).all(axis=1)].to_dict("records")
+    plan, generator = plan_of("intervals"), np.random.default_rng(1)
+    again = plan.cell((plan.simulated(generator, 10, 40, 0.7) for _ in range(400)), 0.0)
+    for name in ("held over seeds", "held with rows"):
+        assert again[name] == pytest.approx(row[name], abs=0.08)
+
+
 @pytest.mark.parametrize("study", ARMS)
 def test_every_arm_is_there_once_for_every_replicate_and_seed(study):
     record, plan, replicates = record_of(study), plan_of(study), replicates_of(study)

@@ -14,6 +14,7 @@ from kdlearn.formulas.intervals import (
     crossed_interval,
     half_width_of,
     holm,
+    including_rows,
     interval,
     prediction_interval,
     repetitions_for,
@@ -105,6 +106,32 @@ def test_crossed_intervals_cover_the_truth(spread):
         )
         covered += not crossed_interval(teachers + seeds + both).excludes_zero
     assert 0.93 < covered / 1000 < 0.995
+
+
+@given(st.integers(2, 5), st.integers(2, 9), st.integers(0, 1000))
+def test_the_interval_over_seeds_and_rows_written_out(seeds, rows, number):
+    table = np.random.default_rng(number).integers(-1, 2, size=(seeds, rows)).tolist()
+    by_seed = [sum(row) / rows for row in table]
+    by_row = [sum(column) / seeds for column in zip(*table, strict=True)]
+    mean = sum(by_seed) / seeds
+    of_seeds = rows * sum((one - mean) ** 2 for one in by_seed) / (seeds - 1)
+    of_rows = seeds * sum((one - mean) ** 2 for one in by_row) / (rows - 1)
+    rest = sum((table[s][i] - by_seed[s] - by_row[i] + mean) ** 2 for s in range(seeds) for i in range(rows))
+    rest /= (seeds - 1) * (rows - 1)
+    total = max(of_seeds + of_rows - rest, of_seeds, of_rows)
+    found = including_rows(interval(by_seed), table)
+    if total < 1e-12:
+        assert found.half_width < 1e-6
+        return
+    squares = of_seeds**2 / (seeds - 1) + of_rows**2 / (rows - 1) + rest**2 / ((seeds - 1) * (rows - 1))
+    bounds = stats.t.interval(0.95, total**2 / squares, loc=mean, scale=math.sqrt(total / (seeds * rows)))
+    assert (found.low, found.high) == pytest.approx(bounds)
+
+
+def test_where_no_seed_differs_from_another_the_rows_alone_make_the_interval():
+    row = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+    found = including_rows(interval([np.mean(row)] * 3), [row] * 3)
+    assert found == pytest.approx(interval(row), rel=1e-9)
 
 
 @pytest.mark.parametrize("test_size", [None, 200])

@@ -5,6 +5,7 @@ import base64
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
 from small import made_comparison
 
 from kdcourse.plots import Picture, gain_map, image_grid, lines_with_bands, probability_bars
@@ -35,6 +36,15 @@ def test_a_line_looks_as_it_is_told():
     ax = lines_with_bands({"one": [1.0, 2.0], "other": [3.0, 4.0]}, [10, 20], new_axes(), "x", "y", looks)
     drawn = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in ax.lines]
     assert drawn == [("#D55E00", "^", "-"), ("#000000", "s", "--")]
+
+
+def test_a_plot_fits_a_figure_of_ones_own():
+    figure = Figure(figsize=(5, 3))
+    ax = gains(made_comparison(strategies=4), figure.subplots())
+    figure.draw_without_rendering()
+    texts = [*ax.get_yticklabels(), ax.xaxis.label, *ax.texts]
+    boxes = [text.get_window_extent() for text in texts]
+    assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= 500 and box.y1 <= 300 for box in boxes)
 
 
 def test_gains_are_a_dot_a_replicate_and_the_interval_over_them():

@@ -1,4 +1,4 @@
-"""The `kdlearn` command: `distill`, `results`, `doctor`, `examine`, and what other packages add.
+"""The `kdlearn` command: `distill`, `results`, `export`, `doctor`, `examine`, and what other packages add.
 
 What loads torch is imported inside the command that trains, so that the others answer at once.
 """
@@ -57,7 +57,7 @@ def app() -> "Typer":
     """All commands; a file each."""
     from typer import Option, Typer
 
-    from kdlearn.commands import distill, examine, results
+    from kdlearn.commands import distill, examine, export, results
     from kdlearn.commands.others import Commands
 
     found = Typer(cls=Commands, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -70,6 +70,7 @@ def app() -> "Typer":
 
     found.command()(distill.distill)
     found.command()(results.results)
+    found.command()(export.export)
     found.command()(doctor.doctor)
     found.command()(examine.examine)
     return found

@@ -72,7 +72,8 @@ class ArmTable:
             values = sorted(rows[name].unique(), key=str)
             if len(values) > 1:
                 told = " and ".join(shown(value) for value in values)
-                raise ValueError(f"{arm!r} fits several arms: {name} takes {told}: say which, {name}={values[0]!r}")
+                one = repr(values[0]) if isinstance(values[0], str) else shown(values[0])
+                raise ValueError(f"{arm!r} fits several arms: {name} takes {told}: say which, {name}={one}")
 
     @cached_property
     def labels(self) -> pd.Series:

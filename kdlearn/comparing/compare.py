@@ -12,11 +12,12 @@ from kdlearn.comparing.comparison import Comparison
 from kdlearn.comparing.notes import notes_of
 from kdlearn.comparing.question import Question
 from kdlearn.comparing.question_warnings import about_rows, warnings_about
+from kdlearn.comparing.students import Students
 from kdlearn.comparing.tuning import Choice, choose_settings
 from kdlearn.data.views import Views
 from kdlearn.engine.run import Metric, Network
 from kdlearn.engine.study import study
-from kdlearn.formulas.metrics import accuracy, direction_of
+from kdlearn.formulas.metrics import accuracy, direction_of, is_share
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Adam, Optimizer
 from kdlearn.training.strategies import Strategy
@@ -71,7 +72,8 @@ def compare(
         machine, executor, workers, progress: as in `study`.
 
     Returns:
-        A `Comparison`. It prints itself; `difference(a, b)` gives any difference with its interval, `table` every run.
+        A `Comparison`. It prints itself; `difference(a, b)` gives any difference with its interval, `table` every run,
+        `summary()` a table for a paper, `student(arm, seed)` a trained network.
 
     Raises:
         ValueError, TypeError: what cannot be used, before anything is trained.
@@ -96,8 +98,9 @@ def compare(
     where = {"machine": machine, "executor": executor, "workers": workers, "progress": progress}
     choice = choose if isinstance(choose, Choice | None) else Choice(choose)
     chosen, scores = choose_settings(question, choice, folder, where) if choice else (None, None)
-    table = study(list(question.runs(chosen)), folder, **where)
-    comparison = Comparison(table, question.metric_name, getattr(metric, "share", False), baseline, scores=scores)
+    runs = list(question.runs(chosen))
+    table, students = study(runs, folder, **where), Students(runs, folder, machine)
+    comparison = Comparison(table, question.metric_name, is_share(metric), baseline, scores=scores, students=students)
     notes = notes_of(comparison, chosen, direction_of(metric), question.one_answer)
     shared = about_rows(question.data(question.replicates[0]))
     return replace(comparison, notes=tuple(dict.fromkeys([*warned, *shared, *notes])))

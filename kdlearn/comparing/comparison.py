@@ -29,6 +29,7 @@ class Comparison(ArmTable):
         baseline: the strategy that others are compared with.
         notes: what a reader needs to know and would not ask.
         scores: of each candidate on validation, where something was chosen.
+        students: gives their networks; None where the table alone is there.
 
     >>> import pandas as pd
     >>> shared = {"replicate": 0, "seed": [0, 1, 2], "length": 300}
@@ -43,6 +44,7 @@ class Comparison(ArmTable):
     baseline: str = "ground truth"
     notes: tuple[str, ...] = ()
     scores: pd.DataFrame | None = field(default=None)
+    students: Any = field(default=None)
 
     def difference(self, a: Arm, b: Arm | None = None, *, length: int | None = None, **where: Any) -> Interval:
         """Mean of a - b with its 95 % interval, in points where the metric is a share.
@@ -91,11 +93,44 @@ class Comparison(ArmTable):
         return 100.0 if self.share else 1.0
 
     def summary(self, length: int | None = None) -> pd.DataFrame:
-        """A row an arm: `arm`, `value` and `difference` to `baseline` as intervals, and how many of what."""
-        return pd.DataFrame(self.arms(length))
+        """A plain table for a paper, a row an arm and length: of all lengths, or of one.
+
+        Returns:
+            Columns `arm`, `length` and the metric's mean; then, of the difference to `baseline`, the mean `difference`,
+            the 95 % interval `low` to `high`, `p`, and `n`, how many replicates, teachers or seeds it is over. In
+            points where the metric is a share, to four digits; NaN for the baseline's difference to itself.
+            `.to_latex(index=False, float_format="%.3g", na_rep="")` and `.to_csv("table.csv", index=False)` write it.
+        """
+        lengths = self.lengths if length is None else [length]
+        return pd.DataFrame([plain_row(self, row, one) for one in lengths for row in self.arms(one)])
+
+    def student(self, arm: Arm, seed: int = 0, *, length: int | None = None, **where: Any) -> Any:
+        """The trained network of an arm and seed, in `eval()` mode.
+
+        It is trained again, from the same first weights in the same order, so that it equals the one in the table but
+        for rounding; where `compare` was given a `folder`, once, and its weights are kept there.
+
+        Args:
+            arm, length, where: as in `difference`; the arguments must name one student.
+
+        Raises:
+            ValueError: they name none or several, or the comparison was read from a file, which holds no networks.
+        """
+        if self.students is None:
+            raise ValueError("only what kdlearn.compare returned can give a student; a file or table holds no network")
+        rows = self.rows_of(arm, length, {"seed": seed, **where})
+        for name in REPEATED:
+            if rows[name].nunique() > 1:
+                raise ValueError(
+                    f"{name} takes {rows[name].unique().tolist()}: say which, {name}={rows[name].iloc[0]!r}"
+                )
+        return self.students.network(rows.iloc[0].to_dict())
 
     def arms(self, length: int | None = None) -> list[dict[str, Any]]:
-        """`summary` as dictionaries, with the means of replicates, teachers or seeds as `dots`."""
+        """A row an arm: `arm`, `value` and `difference` to `baseline` as intervals, `dots`, and how many of what.
+
+        The dots are the differences of replicates, teachers or seeds.
+        """
         length = max(self.lengths) if length is None else length
         arms = dict.fromkeys(self.labels[self.table["length"] == length])
         return [summary_row(self, arm, length) for arm in arms]
@@ -154,6 +189,16 @@ def summary_row(comparison: Comparison, arm: str, length: int) -> dict[str, Any]
     difference = None if pairs is None else interval_of(pairs)
     dots = [] if pairs is None else means_of(pairs).tolist()
     return {"arm": arm, "value": value, "difference": difference, "dots": dots, **counts}
+
+
+def plain_row(comparison: Comparison, row: Mapping[str, Any], length: int) -> dict[str, Any]:
+    """Numbers and words alone."""
+    gain = row["difference"] or Interval(float("nan"), float("nan"))
+    of_gain = {"difference": gain.mean, "low": gain.low, "high": gain.high, "p": gain.p_value}
+    numbers = {comparison.metric: row["value"].mean, **of_gain}
+    rounded = {name: float(f"{value:.4g}") for name, value in numbers.items()}
+    n = next((row[name] for name in ("replicates", "teachers", "seeds") if row[name] > 1), 1)
+    return {"arm": row["arm"], "length": length, **rounded, "n": n}
 
 
 def pairs_with_reference(comparison: Comparison, arm: str, length: int) -> pd.DataFrame | None:

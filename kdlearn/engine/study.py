@@ -23,7 +23,7 @@ from kdlearn.engine.plan import Plan
 from kdlearn.engine.queries import ask_network
 from kdlearn.engine.run import Run
 from kdlearn.engine.task_runner import execute
-from kdlearn.engine.tasks import ONE_AT_A_TIME
+from kdlearn.engine.tasks import ONE_AT_A_TIME, Task, weights_file
 from kdlearn.formulas.intervals import of_rows
 from kdlearn.training.machine import Machine
 
@@ -188,15 +188,22 @@ def table_of(plan: Plan, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The rows of the runs that were asked for, in that order, with what tells them apart in front."""
     measured = []
     for task in chain(*plan.levels):
-        keys, found = [plan.keys.of(run) for run in task.runs], tables[task.key]
-        measured.append(found.drop(columns="place").assign(key=[keys[place] for place in found["place"]]))
+        found = tables[task.key].assign(key=[plan.keys.of(task.runs[place]) for place in tables[task.key]["place"]])
+        measured.append(found.drop(columns="place").assign(**kept_weights(task, found)))
     asked = pd.DataFrame([{**about(run), "key": plan.keys.of(run)} for run in plan.requested]).drop_duplicates()
     front = [name for name in asked.columns if name not in ("replicate", "seed", "key")]
-    table = asked.merge(pd.concat(measured, ignore_index=True), on="key")
+    table = asked.merge(pd.concat(measured, ignore_index=True).fillna({"weights": ""}), on="key")
     front += ["replicate", "seed", "length"]
     of_other_rows = [of_rows("accuracy")] if len({id(run.measured) for run in plan.requested}) > 1 else []
     left = [name for name in table.columns if name not in (*front, "key", *of_other_rows)]
     return table[[*front, *left]]
+
+
+def kept_weights(task: Task, table: pd.DataFrame) -> dict[str, list[str]]:
+    """A column with the weights' file of each run that keeps them, beside what it reached at the end."""
+    files = {place: weights_file(Path(), name).as_posix() for place, name in task.kept.items() if task.runs[place].keep}
+    last = table["length"] == task.runs[0].lengths[-1]
+    return {"weights": [files.get(place, "") for place in table["place"].where(last, -1)]} if files else {}
 
 
 def about(run: Run) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from conftest import Command
 from small import made_comparison
 
+import kdlearn
 from kdlearn.commands.results import FILE, combined, in_parts
 from kdlearn.comparing.comparison import Comparison
 from kdlearn.data.images import load_images
@@ -46,6 +47,22 @@ def test_a_study_is_trained_kept_and_printed(here, pictures, kdlearn_here: Comma
         (name, seed) for name in ("ground truth", "soft labels") for seed in (0, 1)
     ]
     assert kdlearn_here("results", "out").out == first.out
+    (row,) = table[(table["strategy"] == "soft labels") & (table["seed"] == 1)].to_dict("records")
+    exported = kdlearn_here("export", "out", "--strategy", "soft", "--seed", 1, "--out", "mine.safetensors")
+    assert exported.code == 0 and f"accuracy {row['accuracy']}" in exported.out
+    student = kdlearn.airbench((4, 8, 8), 3, 3)
+    kdlearn.set_weights(student, load_weights("mine.safetensors"))
+    test = load_images(pictures)
+    right = kdlearn.accuracy(kdlearn.predict(student, test.inputs("test")), test.test.labels)
+    assert right == pytest.approx(row["accuracy"], abs=0.05)  # there in half precision, here in full
+    for odd, expected in {
+        ("out", "--strategy", "soft", "--out", "mine.safetensors"): "is there already: name another file",
+        ("out", "--strategy", "soft", "--seed", 5, "--out", "other"): "nothing in the table is 'soft labels'",
+        ("out", "--strategy", "sift", "--out", "other"): "'sift' is no strategy of the table",
+        (pictures, "--strategy", "soft", "--out", "other"): "holds no results of kdlearn",
+    }.items():
+        refused = kdlearn_here("export", *odd)
+        assert refused.code and expected in refused.err and not (here / "other").exists()
     again = kdlearn_here(*words, "--seeds", 2)
     assert again.out == first.out
     pd.testing.assert_frame_equal(table_in(here / "out"), table)  # seconds too: nothing was trained again

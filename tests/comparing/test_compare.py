@@ -1,8 +1,10 @@
 """One call for the reader's own question: whatever the teacher, the data and the strategies are; or a refusal."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -167,6 +169,36 @@ def test_a_table_tells_for_each_test_row_whether_it_is_right_where_the_metric_av
     assert not any("of_rows" in name for name in compare(metric=kdlearn.macro_recall).table)
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_student_is_the_one_of_the_table(tmp_path, kept):
+    told = {"strategies": (SoftLabels(2.0), SoftLabels(4.0)), "lengths": (5, 10)}
+    comparison = compare(**told, folder=tmp_path / "kept" if kept else None)
+    warns = nullcontext() if kept else pytest.warns(UserWarning, match="trained again, since compare had no folder")
+    for arm, length in product(("ground truth", {"temperature": 2.0}, {"temperature": 4.0}), (5, 10)):
+        (row,) = comparison.rows_of(arm, length, {"seed": 1}).to_dict("records")
+        with warns:
+            student = comparison.student(arm, 1, length=length)
+        right = predict(student, DATA.inputs("test")).argmax(dim=1) == DATA.test.labels
+        told_right = torch.tensor(list(map(int, row["accuracy_of_rows"]))).bool()
+        assert (right != told_right).double().mean() < 0.02 and not student.training  # but for rounding
+    with pytest.raises(ValueError, match="fits several arms"):
+        comparison.student("soft labels")
+    with pytest.raises(ValueError, match="nothing in the table is 'ground truth'"):
+        comparison.student("ground truth", 7)
+    comparison.save(tmp_path / "it.parquet")
+    with pytest.raises(ValueError, match="a file or table holds no network"):
+        Comparison.load(tmp_path / "it.parquet").student("ground truth")
+
+
+def test_of_several_teachers_it_is_said_whose_student():
+    comparison = compare(teacher={"one": taught(5), "other": taught(6)})
+    with pytest.raises(ValueError, match="say which, teacher='one'"):
+        comparison.student("soft labels")
+    with pytest.warns(UserWarning, match="trained again"):
+        (one, other) = (comparison.student("soft labels", teacher=name) for name in ("one", "other"))
+    assert not torch.equal(one[-1].weight, other[-1].weight)
+
+
 # Strategies
 
 
@@ -195,7 +227,7 @@ def test_against_another_strategy_ground_truth_is_not_added():
     hard = TeachersHardLabels()
     comparison = compare(strategies=[hard, SoftLabels()], baseline=hard.name)
     assert comparison.table["strategy"].unique().tolist() == [hard.name, "soft labels"]
-    assert comparison.summary().loc[0, "difference"] is None
+    assert comparison.arms()[0]["difference"] is None
     with pytest.raises(ValueError, match=r"baseline must name one of the strategies, \['soft labels'\]; got 'none'"):
         compare(baseline="none")
 

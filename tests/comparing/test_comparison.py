@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import replace
+from io import StringIO
 from itertools import product
 
 import numpy as np
@@ -206,11 +207,17 @@ def test_a_summary_has_the_differences_and_means_of_every_arm(replicates, teache
     for length in (100, 200):
         summary = comparison.summary(length).set_index("arm")
         assert set(summary.index) == {TRUTH, HARD, "soft labels, T = 2", "soft labels, T = 4"}
-        assert summary.loc[TRUTH, "difference"] is None
+        assert math.isnan(summary.loc[TRUTH, "difference"]) and set(summary["length"]) == {length}
         for arm in summary.index.drop(TRUTH):
-            assert summary.loc[arm, "difference"] == comparison.difference(arm, TRUTH, length=length)
+            found = comparison.difference(arm, TRUTH, length=length)
+            told = summary.loc[arm, ["difference", "low", "high", "p"]].astype(float).tolist()
+            assert told == pytest.approx([found.mean, found.low, found.high, found.p_value], rel=1e-3)
             table = comparison.table[(comparison.labels == arm) & (comparison.table["length"] == length)]
-            assert summary.loc[arm, "value"].mean == pytest.approx(100 * table["accuracy"].mean())
+            assert summary.loc[arm, "accuracy"] == pytest.approx(100 * table["accuracy"].mean(), rel=1e-3)
+            assert summary.loc[arm, "n"] == max(
+                replicates if replicates > 1 else teachers, 4 * (replicates * teachers == 1)
+            )
+    pd.testing.assert_frame_equal(pd.read_csv(StringIO(comparison.summary().to_csv(index=False))), comparison.summary())
 
 
 def test_a_summary_finds_the_reference_of_each_length():

@@ -73,6 +73,7 @@ from .training.machine import Machine as Machine
 from .training.machine import best_machine as best_machine
 from .training.optimizers import Adam as Adam
 from .training.optimizers import NesterovSGD as NesterovSGD
+from .training.optimizers import Scheduled as Scheduled
 from .training.outputs import predict as predict
 from .training.strategies import DecoupledLabels as DecoupledLabels
 from .training.strategies import EvenlySpread as EvenlySpread

@@ -48,9 +48,9 @@ def compared(options: SimpleNamespace, machine: Machine, executor: Executor | No
     preset = preset_of(options)
     networks = [network_of(name) for name in (preset.teacher, preset.student)]  # wrong names, before images are read
     strategies = [strategy_named(name, options.temperature) for name in options.strategies.split(",")]
-    progress = not options.quiet and sys.stderr.isatty()
+    progress = not options.quiet
     size = (options.resize, options.resize) if options.resize else None
-    data = load_images(options.source, resize=size, progress=progress)
+    data = load_images(options.source, resize=size, progress=progress and sys.stderr.isatty())
     check_same_data(options.out, data)
     runs = list(runs_of(preset, networks, strategies, data, options))
     where: dict[str, Any] = {"machine": machine, "workers": options.workers, "executor": executor}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import kdlearn
 from kdlearn.commands import doctor
-from kdlearn.commands.messages import UsageError, complain, message_of, say
+from kdlearn.commands.messages import UsageError, complain, message_of, reader_is_gone, say
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command: 0 if it succeeded, else another number and one line on standard error."""
     try:
-        return run(list(sys.argv[1:] if arguments is None else arguments))
+        code = run(list(sys.argv[1:] if arguments is None else arguments))
+        return 0 if reader_is_gone() else code
     except KeyboardInterrupt:
         complain("interrupted; what is complete was kept, the rest was not written")
         return 130
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(problem)
         return 2
     except Exception as problem:
+        if isinstance(problem, BrokenPipeError) and reader_is_gone("\n"):
+            return 0
         if (line := message_of(problem)) is None:
             raise
         complain(line)

@@ -1,5 +1,6 @@
 """What the commands say: one line for what is wrong, and nothing that a terminal would obey."""
 
+import os
 import pickle
 import re
 import sys
@@ -39,6 +40,16 @@ def write(text: str, stream: TextIO) -> None:
     if is_first():
         encoding = getattr(stream, "encoding", None) or "utf-8"
         print(printable(text).encode(encoding, "backslashreplace").decode(encoding), file=stream)
+
+
+def reader_is_gone(end: str = "") -> bool:
+    """Whether whoever read standard output, such as `head`, has read enough: nothing more is written to it then."""
+    try:
+        print(end=end, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def printable(text: str) -> str:

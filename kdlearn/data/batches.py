@@ -160,5 +160,9 @@ class Stretches:
         """The share of all updates that is done, in [0, 1)."""
         return (self.start(stretch) + done) / self.ends[-1]
 
+    @property
+    def updates(self) -> int:
+        return self.ends[-1]
+
     def start(self, stretch: int) -> int:
         return self.ends[stretch - 1] if stretch else 0

@@ -1,6 +1,5 @@
 """A study: runs to a table, in this process or on any executor of processes."""
 
-import importlib
 import json
 import os
 import uuid
@@ -12,20 +11,24 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from kdlearn.data.files import write_json
 from kdlearn.engine.folders import the_folder
 from kdlearn.engine.plan import Plan
+from kdlearn.engine.progress import progress_of
 from kdlearn.engine.queries import ask_network
 from kdlearn.engine.run import Run
 from kdlearn.engine.task_runner import execute
 from kdlearn.engine.tasks import ONE_AT_A_TIME, Task, weights_file
 from kdlearn.formulas.intervals import of_rows
 from kdlearn.training.machine import Machine
+
+OURS = "is_ours"  # a pool of processes that a study began itself
 
 
 class UnreadableSource(UserWarning):
@@ -111,7 +114,7 @@ def tables_of(
         check_shared(folder, executor)
     plan.keep_answers(folder)
     tables = {}
-    with tqdm(total=sum(map(len, plan.levels)), desc="stacks of networks", disable=not progress) as bar:
+    with progress_of(sum(map(len, plan.levels)), progress) as bar:
         for level in plan.levels:
             tasks = [replace(one, runs=travelling(one.runs), folder=folder, resumes=resumes) for one in level]
             asked = [(*query, replace(tasks[0], runs=())) for query in plan.queries(level)]
@@ -135,10 +138,15 @@ def the_executor(executor: Executor | None, workers: int | None) -> Iterator[Exe
         raise ValueError(f"workers must be a whole number of at least 1; got {workers!r}")
     from loky import ProcessPoolExecutor  # unlike the standard library's, it takes functions of a notebook
 
-    # All is loaded before a worker's first task: loky takes memory that grows later for a leak, and begins it anew.
-    loaded = {"initializer": importlib.import_module, "initargs": (execute.__module__,)}
-    with ProcessPoolExecutor(workers, env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}, **loaded) as pool:
+    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with ProcessPoolExecutor(workers, env=threads, initializer=begin_worker) as pool:
+        setattr(pool, OURS, True)
         yield pool
+
+
+def begin_worker() -> None:
+    """Loads all before a worker's first task: loky takes memory that grows later for a leak, and begins it anew."""
+    tqdm.set_lock(RLock())  # tqdm's own is a semaphore between processes, which a killed worker would leave behind
 
 
 def run_all(
@@ -155,9 +163,12 @@ def run_all(
         for call in calls:
             results.append(call())
             done()
-    finally:
+    except BaseException as problem:
+        if isinstance(problem, KeyboardInterrupt) and hasattr(executor, OURS):  # at once; checkpoints keep the rest
+            executor.shutdown(kill_workers=True)  # type: ignore[union-attr, call-arg]
         for future in futures:
             future.cancel()
+        raise
     return results
 
 

@@ -118,6 +118,11 @@ class Epochs:
         """One without a length counts an epoch when it is over, so its learning rate stays the same."""
         return (epoch + (min(done / self.length, 1) if self.length else 0)) / self.num_epochs
 
+    @property
+    def updates(self) -> int:
+        """How many there are in all; 0 if that is not known."""
+        return self.num_epochs * self.length
+
     def about(self) -> dict[str, Any]:
         """What is known of the data: of a `BatchStream` all, of another iterable its length."""
         return {"batches": self.length} | (self.iterable.about() if isinstance(self.iterable, BatchStream) else {})
@@ -179,7 +184,9 @@ def fit(
             learner.whole.train()  # an evaluation may have left it in eval() mode
             losses = []
             for done, batch in enumerate(source.batches(stretch)):
-                losses.append(update(learner, batch, stepper, recipe.schedule(source.progress(stretch, done))))
+                losses.append(
+                    update(learner, batch, stepper, recipe.schedule(source.progress(stretch, done), source.updates))
+                )
             curve.append({"epoch": stretch + 1, "loss": mean_of(losses, stretch + 1, recipe)})
             curve[-1] |= measure(learner.network, stretch + 1) if measure else {}
             kept.save(curve)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,8 +27,8 @@ class Recipe:
     def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
         raise NotImplementedError
 
-    def schedule(self, progress: float) -> float:
-        """By what the learning rate is multiplied when this share of all steps, in [0, 1), is done."""
+    def schedule(self, progress: float, updates: int = 0) -> float:
+        """The learning rate's factor when this share, in [0, 1), of so many updates is done (0: nobody knows)."""
         return 1.0
 
     def settings(self) -> dict[str, Any]:
@@ -92,7 +93,7 @@ class NesterovSGD(Recipe):
         ]
         return torch.optim.SGD(groups, lr=self.learning_rate, momentum=self.momentum, nesterov=True)
 
-    def schedule(self, progress: float) -> float:
+    def schedule(self, progress: float, updates: int = 0) -> float:
         return float(np.interp(progress, (0, 0.23, 1), (0.2, 1, 0.07)))
 
 
@@ -134,6 +135,61 @@ class TorchOptimizer(Recipe):
         name, rate = f"{type(made).__module__}.{type(made).__qualname__}", float(groups[0].pop("lr", math.nan))
         others = {"groups": groups[1:]} if groups[1:] else {}
         return {"optimizer": name, "learning_rate": rate} | groups[0] | others
+
+
+@dataclass(frozen=True)
+class Scheduled(Recipe):
+    """An optimiser whose learning rate follows any of torch's schedules, or one of your own.
+
+    Args:
+        base: of a constant rate, `Adam()` or torch's by a function of the parameters.
+        schedule_of: `schedule_of(optimizer, updates)` gives the scheduler, which is stepped after every update, of
+            which the training has so many. It may change the rate alone, of all weights alike.
+
+    >>> cosine = torch.optim.lr_scheduler.CosineAnnealingLR
+    >>> [round(Scheduled(Adam(), cosine).schedule(progress, updates=300), 2) for progress in (0, 0.5, 0.99)]
+    [1.0, 0.5, 0.0]
+    """
+
+    base: Optimizer
+    schedule_of: Callable[[torch.optim.Optimizer, int], Any]
+    constant: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not recipe_of(self.base).constant:
+            raise ValueError(f"Scheduled needs an optimizer of a constant rate, such as Adam(); got {self.base}")
+
+    @property
+    def elementwise(self) -> bool:
+        return recipe_of(self.base).elementwise
+
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        return recipe_of(self.base).optimizer(network)
+
+    def settings(self) -> dict[str, Any]:
+        return {**recipe_of(self.base).settings(), "schedule": getattr(self.schedule_of, "__name__", "a function")}
+
+    def schedule(self, progress: float, updates: int = 0) -> float:
+        if not updates:
+            raise ValueError("a schedule needs batches of a known length: give a list, a DataLoader or a BatchStream")
+        return factors_of(self, updates)[round(progress * updates)]
+
+
+@lru_cache(maxsize=16)
+def factors_of(scheduled: Scheduled, updates: int) -> list[float]:
+    """By what a schedule multiplies the learning rate at each update."""
+    stepper = scheduled.optimizer(nn.Linear(1, 1))
+    [group, *_], first, factors = stepper.param_groups, stepper.param_groups[0]["lr"], []
+    scheduler = scheduled.schedule_of(stepper, updates)
+    others = {name: value for name, value in group.items() if name not in ("params", "lr")}
+    for _ in range(updates):
+        factors.append(group["lr"] / first)
+        stepper.step()
+        scheduler.step()
+    if changed := [name for name, value in others.items() if group[name] != value]:
+        told = f"a schedule may change the learning rate alone; this one changes {', '.join(changed)} too"
+        raise ValueError(f"{told}, which cycle_momentum=False of torch's OneCycleLR and CyclicLR prevents")
+    return factors
 
 
 def recipe_of(optimizer: Optimizer) -> Recipe:

@@ -14,7 +14,7 @@ from kdlearn.commands.messages import message_of, missing, printable
 from kdlearn.comparing.comparison import Comparison
 from kdlearn.data.files import read_json
 
-COMMANDS = ("demo", "start", "explore", "advise", "distill", "results", "doctor", "examine", "class")
+COMMANDS = ("demo", "start", "explore", "advise", "distill", "results", "export", "doctor", "examine", "class")
 
 
 def made_demo(replicates: int, seeds: int, progress: bool) -> Comparison:
@@ -200,3 +200,13 @@ def test_output_that_knows_no_unicode(monkeypatch, tmp_path):
     code = f"from kdlearn.commands.main import main; sys.exit(main(['results', {str(tmp_path)!r}]))"
     result = python(code, PYTHONIOENCODING="ascii")
     assert result.returncode == 0 and "\\xb1" in result.stdout
+
+
+def test_a_reader_that_has_read_enough_is_no_error(tmp_path):
+    """As `| head` has: here it has gone before the first line."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run([sys.executable, "-m", "kdlearn", "--help"], stdout=writing, stderr=subprocess.PIPE)
+    said = subprocess.run([sys.executable, "-m", "kdlearn", "--version"], stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert said.returncode == 0 and not said.stderr and not ended.stderr

@@ -9,6 +9,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Lock
+from time import sleep
 from typing import Any
 
 import pandas as pd
@@ -21,7 +22,9 @@ from kdlearn import GroundTruth, SoftLabels, study
 from kdlearn.data.files import write_json
 from kdlearn.engine import task_runner
 from kdlearn.engine.folders import CONTENT, check_folder
+from kdlearn.engine.progress import progress_of, tell
 from kdlearn.engine.run import Run
+from kdlearn.engine.study import run_all, the_executor
 from kdlearn.networks.basic import seeded
 from kdlearn.networks.weights import load_weights, set_weights
 
@@ -65,6 +68,32 @@ def test_a_table_has_a_row_for_each_run_and_length_in_the_order_of_the_runs(fini
 
 
 BITS = pytest.mark.skipif(torch.get_num_threads() > 1, reason="the bits are those of one thread: OMP_NUM_THREADS=1")
+
+
+def test_an_interrupt_ends_the_workers_that_a_study_began():
+    """After its first task; the second, which would take long, is not waited for."""
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with the_executor(None, 2) as pool:
+        under_way = pool.submit(sleep, 100)
+        with pytest.raises(KeyboardInterrupt):
+            run_all(abs, [(1,), (2,)], pool, interrupted)
+        assert under_way.exception() is not None
+
+
+def test_where_nobody_watches_a_line_says_how_far_a_study_is(capsys):
+    class TwoMinutes:
+        waits = iter([False, False, True])
+        wait = lambda self, seconds: next(self.waits)  # noqa: E731
+        set = lambda self: None  # noqa: E731
+
+    with progress_of(4, shown=True) as bar:
+        bar.update()
+        tell(bar, TwoMinutes())
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and all("stacks of networks:  25%" in line and "1/4" in line for line in lines)
 
 
 @BITS

@@ -1,12 +1,14 @@
 """Optimisers: the schedule's triangle, steps by hand, what decides them, and torch's own."""
 
+from dataclasses import replace
 from functools import partial
+from itertools import product
 
 import pytest
 import torch
 from torch import nn
 
-from kdlearn import Adam, NesterovSGD, perceptron
+from kdlearn import Adam, GroundTruth, NesterovSGD, Scheduled, perceptron, seeded, train
 from kdlearn.training.optimizers import Recipe, recipe_of
 
 
@@ -44,6 +46,7 @@ RECIPES = {
     "a class": torch.optim.SGD,
     "options": partial(torch.optim.AdamW, lr=0.1),
     "groups": two_groups,
+    "a schedule of torch's": Scheduled(Adam(), torch.optim.lr_scheduler.CosineAnnealingLR),
 }
 
 
@@ -54,7 +57,7 @@ def test_each_is_a_recipe_that_leaves_frozen_weights_alone(optimizer):
     assert isinstance(recipe, Recipe) and recipe.elementwise == (optimizer is not two_groups)
     stepped = {id(weight) for group in recipe.optimizer(network).param_groups for weight in group["params"]}
     assert stepped == {id(weight) for weight in network[3].parameters()}
-    assert recipe.constant == (recipe.schedule(0.0) == recipe.schedule(0.5))
+    assert recipe.constant == (recipe.schedule(0.0, 8) == recipe.schedule(0.5, 8))
 
 
 SETTINGS = [
@@ -80,6 +83,43 @@ def test_settings_tell_all_apart_and_are_plain():
     assert recipe_of(partial(torch.optim.SGD, lr=0.4)).settings()["learning_rate"] == 0.4
     made = recipe_of(torch.optim.SGD(perceptron(4, 3).parameters(), lr=0.4))
     assert made.settings() == recipe_of(partial(torch.optim.SGD, lr=0.4)).settings()
+
+
+SCHEDULES = {
+    "cosine": torch.optim.lr_scheduler.CosineAnnealingLR,
+    "one cycle": lambda optimizer, updates: torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.2, updates, cycle_momentum=False
+    ),
+    "own": lambda optimizer, updates: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: 1 / (1 + done)),
+}
+
+
+@pytest.mark.parametrize("schedule_of", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("base", [Adam(0.1), partial(torch.optim.SGD, lr=0.1, momentum=0.5)])
+def test_a_schedule_steps_as_torchs_own_loop_does(base, schedule_of):
+    torch.manual_seed(0)
+    batches = [(torch.randn(6, 4), torch.arange(6) % 3) for _ in range(5)]
+    ours, theirs = (seeded(lambda: perceptron(4, 5, 3), 0) for _ in range(2))
+    train(ours, batches, GroundTruth(), num_epochs=4, optimizer=Scheduled(base, schedule_of), progress=False)
+    stepper = recipe_of(base).optimizer(theirs)
+    scheduler = schedule_of(stepper, 20)
+    for _, (inputs, labels) in product(range(4), batches):
+        stepper.zero_grad()
+        nn.functional.cross_entropy(theirs(inputs), labels).backward()
+        stepper.step()
+        scheduler.step()
+    for mine, its in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine, its, rtol=1e-4, atol=1e-6)
+
+
+def test_of_a_schedule_that_cannot_be_followed_it_is_said_why():
+    cycle = Scheduled(partial(torch.optim.SGD, lr=0.1, momentum=0.5), torch.optim.lr_scheduler.OneCycleLR)
+    with pytest.raises(ValueError, match="changes momentum too, which cycle_momentum=False"):
+        replace(cycle, schedule_of=lambda one, n: cycle.schedule_of(one, 0.2, n)).schedule(0.0, 10)
+    with pytest.raises(ValueError, match="batches of a known length"):
+        Scheduled(Adam(), SCHEDULES["cosine"]).schedule(0.0)
+    with pytest.raises(ValueError, match="an optimizer of a constant rate"):
+        Scheduled(NesterovSGD(), SCHEDULES["cosine"])
 
 
 @pytest.mark.parametrize("odd", [0.1, None, "adam"])

@@ -39,11 +39,6 @@ def count_macs(model: nn.Module, image: Tensor) -> int:
     return counter.get_total_flops() // 2
 
 
-def cost_of(model: nn.Module, image: Tensor) -> dict[str, int]:
-    """Parameters and multiply-accumulate operations, under the names that a result carries."""
-    return {"parameters": count_parameters(model), "macs": count_macs(model, image)}
-
-
 def latency(forward: Callable[[Tensor], Tensor], image: Tensor, batch_size: int, repeats: int = 30) -> float:
     """Seconds of one call on `batch_size` copies of an image `(channels, height, width)`: the median after a warm-up.
 

@@ -12,10 +12,9 @@ from kdlearn.comparing.question_warnings import about_order
 from kdlearn.data.batches import Answers, BatchStream, Inputs
 from kdlearn.data.convert import batch_size_of, dataset_of
 from kdlearn.data.dataset import Dataset
-from kdlearn.data.views import Views
+from kdlearn.data.views import Views, training_inputs
 from kdlearn.engine.checks import Checks
 from kdlearn.engine.run import Run
-from kdlearn.engine.tasks import num_classes_of
 from kdlearn.formulas.metrics import accuracy
 from kdlearn.formulas.regression import mean_squared_error
 from kdlearn.training.answers import LiveAnswers, StoredAnswers, ask, teacher_of
@@ -68,11 +67,12 @@ def distill(
     numbers = labels is not None and labels.is_floating_point()
     metric = mean_squared_error if numbers else accuracy  # nothing is measured
     run = Run(given, lambda: copy.deepcopy(student), strategy, teacher, metric=metric, **told)
-    Checks(machine).of(run)
+    checks = Checks(machine)
+    checks.of(run)
     warn_of_order(teacher, given)
     machine.place(student)
     options = {"num_epochs": num_epochs, "optimizer": optimizer, "seed": seed, "progress": progress}
-    return train(student, stream_of(run, machine), strategy, machine=machine, **options)
+    return train(student, stream_of(run, machine, checks.num_classes(run)), strategy, machine=machine, **options)
 
 
 def warn_of_order(teacher: Any, data: Dataset) -> None:
@@ -89,10 +89,10 @@ def trained_on(data: Any) -> Dataset:
     return dataset_of({**data, "test": data["train"]} if alone else data)
 
 
-def stream_of(run: Run, machine: Machine) -> BatchStream:
-    data, views = run.data.to(machine.device), run.views
-    inputs = views.of(data) if views else lambda epoch, rows: data.inputs("train", rows)
-    answers = answers_for(run, inputs, machine)
+def stream_of(run: Run, machine: Machine, classes: int) -> BatchStream:
+    data = run.data.to(machine.device)
+    inputs = training_inputs(data, run.views)
+    answers = answers_for(run, inputs, machine, classes)
     return BatchStream(data.train, run.batch_size, seed=run.seed, rows=run.rows, inputs=inputs, answers=answers)
 
 
@@ -101,11 +101,11 @@ def check_network(name: str, network: Any) -> None:
         raise TypeError(f"{name} must be a torch network, which is trained in place; got {type(network).__name__}")
 
 
-def answers_for(run: Run, inputs: Inputs, machine: Machine) -> Answers | None:
+def answers_for(run: Run, inputs: Inputs, machine: Machine, classes: int) -> Answers | None:
     """Asked once where the inputs stay the same, else live: one student sees each view once."""
     if not run.asks_teacher:
         return None
-    teacher: Any = teacher_of(run.teacher, run.data, num_classes_of(run))
+    teacher: Any = teacher_of(run.teacher, run.data, classes)
     if run.stores_answers and run.views is None:
         return StoredAnswers([ask(teacher, run.data.to(machine.device), inputs, 0, run.answers, machine)])
     return LiveAnswers(teacher, inputs, [layer for _, layer in run.strategy.layers], machine)

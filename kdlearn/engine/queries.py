@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from kdlearn.data.dataset import Dataset, logits_shape
 from kdlearn.data.files import write_tensors
-from kdlearn.data.views import Views
+from kdlearn.data.views import Views, training_inputs
 from kdlearn.engine.run import Run
-from kdlearn.engine.tasks import ONE_AT_A_TIME, Task, answers_file, trained_network, training_inputs
+from kdlearn.engine.tasks import ONE_AT_A_TIME, Task, answers_file, trained_network
 from kdlearn.training.answers import answers_on, ask
 from kdlearn.training.machine import Machine
 from kdlearn.training.outputs import predict

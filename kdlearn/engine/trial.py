@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from kdlearn.data.batches import Batch, Order
 from kdlearn.data.dataset import Dataset, logits_shape
 from kdlearn.data.digests import digest
+from kdlearn.data.views import training_inputs
 from kdlearn.engine.run import Run
 from kdlearn.formulas.arguments import are_distributions
 from kdlearn.networks.basic import seeded
@@ -52,9 +53,7 @@ def first_rows(run: Run, machine: Machine) -> tuple[Dataset, Tensor]:
     """The rows of the first update as a data set, and what a network takes of them."""
     rows = run.rows[Order(run.own_seed, len(run.rows))(0, run.batch_size)]
     data = replace(run.data, train=run.data.train.take(rows.to(run.data.train.inputs.device))).to(machine.device)
-    return data, run.views.of(data)(0, torch.arange(len(rows), device=machine.device)) if run.views else data.inputs(
-        "train"
-    )
+    return data, training_inputs(data, run.views)(0, torch.arange(len(rows), device=machine.device))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from kdlearn.comparing.tuning import Choice, choose_settings
 from kdlearn.data.views import Views
 from kdlearn.engine.run import Metric, Network
 from kdlearn.engine.study import study
-from kdlearn.formulas.metrics import accuracy, direction_of
+from kdlearn.formulas.metrics import accuracy, direction_of, is_share
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Adam, Optimizer
 from kdlearn.training.strategies import Strategy
@@ -90,16 +90,17 @@ def compare(
         student, strategies, data, teacher, seeds, whole(lengths), replicates, baseline, metric, optimizer,
         batch_size, sample, views, answers,
     )  # fmt: skip
-    warned = list(warnings_about(question.data(question.replicates[0]), student, question.teachers_asked))
+    first = question.data(question.replicates[0])
+    shared = dict(about_rows(first))
+    warned = list(warnings_about(first, student, question.teachers_asked, shared))
     for sentence in warned:
         warnings.warn(sentence, stacklevel=2)
     where = {"machine": machine, "executor": executor, "workers": workers, "progress": progress}
     choice = choose if isinstance(choose, Choice | None) else Choice(choose)
     chosen, scores = choose_settings(question, choice, folder, where) if choice else (None, None)
     table = study(list(question.runs(chosen)), folder, **where)
-    comparison = Comparison(table, question.metric_name, getattr(metric, "share", False), baseline, scores=scores)
+    comparison = Comparison(table, question.metric_name, is_share(metric), baseline, scores=scores)
     notes = notes_of(comparison, chosen, direction_of(metric), question.one_answer)
-    shared = about_rows(question.data(question.replicates[0]))
     return replace(comparison, notes=tuple(dict.fromkeys([*warned, *shared, *notes])))
 
 

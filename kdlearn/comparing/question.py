@@ -1,6 +1,6 @@
 """The arguments of `compare`, in one form each, and the runs that they ask for."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -11,6 +11,7 @@ from kdlearn.comparing.chosen import Chosen
 from kdlearn.data.convert import batch_size_of, dataset_of
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.views import Views
+from kdlearn.engine.once import Once
 from kdlearn.engine.run import Metric, Network, Run, name_of_metric
 from kdlearn.formulas.metrics import accuracy
 from kdlearn.training.optimizers import Optimizer, recipe_of
@@ -35,7 +36,7 @@ class Question:
     sample: int | None
     views: Views | None
     answers: str
-    made: dict[Any, Any] = field(default_factory=dict)
+    once: Once = field(default_factory=Once)
 
     @cached_property
     def strategies(self) -> dict[str, list[Strategy]]:
@@ -103,11 +104,6 @@ class Question:
             return 0.0
         counted = test.labels if test.mask is None else test.labels[test.mask]
         return float(counted.flatten().bincount().max() / counted.numel())
-
-    def once(self, name: Any, make: Callable[[], Any]) -> Any:
-        if name not in self.made:
-            self.made[name] = make()
-        return self.made[name]
 
     def runs(self, chosen: Chosen | None = None) -> Iterator[Run]:
         """All runs, in the order of the table."""

@@ -13,12 +13,22 @@ from kdlearn.networks.basic import seeded
 from kdlearn.training.answers import StoredTeacher
 
 MANY = 0.1  # of the inputs of a split: fewer that another has too are told beside the result alone
+SHARED = (
+    ("test", "train", "training inputs too: they measure memory"),
+    ("test", "validation", "validation inputs too: choices fit them"),
+    ("validation", "train", "training inputs too: choices reward memory"),
+)
 CHANCE = 0.1  # of the way from what shuffled rows would give to all: what an order by accident may reach
 
 
-def warnings_about(data: Dataset, student: Network, teachers: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence each for splits that share rows or lack a class, for equal first weights, and for stored logits."""
-    yield from about_rows(data, MANY)
+def warnings_about(
+    data: Dataset, student: Network, teachers: Mapping[str, Any], shared: Mapping[str, float]
+) -> Iterator[str]:
+    """A sentence each for splits that share rows or lack a class, for equal first weights, and for what teachers say.
+
+    `shared` is what `about_rows` found.
+    """
+    yield from (sentence for sentence, share in shared.items() if share > MANY)
     yield from about_first_weights(student)
     for name, teacher in teachers.items():
         yield from about_test_rows(name, teacher, data)
@@ -29,16 +39,13 @@ def warnings_about(data: Dataset, student: Network, teachers: Mapping[str, Any])
         yield from about_order(name, teacher, data)
 
 
-def about_rows(data: Dataset, least: float = 0.0) -> Iterator[str]:
-    """Which splits share more than this share of the smaller one's inputs."""
-    held = None if data.validation is None else data.validation.inputs
-    train, test = data.train.inputs, data.test.inputs
-    if (shared := rows_shared(test, train)) > least * len(test):
-        yield f"{shared:,} of the {len(test):,} test inputs are training inputs too: they measure memory."
-    if held is not None and (shared := rows_shared(test, held)) > least * len(test):
-        yield f"{shared:,} of the {len(test):,} test inputs are validation inputs too: choices fit them."
-    if held is not None and (shared := rows_shared(held, train)) > least * len(held):
-        yield f"{shared:,} of the {len(held):,} validation inputs are training inputs too: choices reward memory."
+def about_rows(data: Dataset) -> Iterator[tuple[str, float]]:
+    """Which splits share inputs, and which share of the first one's."""
+    parts = dict(data.splits())
+    for few, many, harm in SHARED:
+        if few in parts and many in parts and (shared := rows_shared(parts[few].inputs, parts[many].inputs)):
+            number = len(parts[few].inputs)
+            yield f"{shared:,} of the {number:,} {few} inputs are {harm}.", shared / number
 
 
 def rows_shared(few: Tensor, many: Tensor) -> int:

@@ -22,7 +22,8 @@ def self_seeding():
 
 
 def told(data=None, student=STUDENT, teachers=None) -> str:
-    return " ".join(warnings_about(data or digits(), student, teachers or {}))
+    data = data or digits()
+    return " ".join(warnings_about(data, student, teachers or {}, dict(about_rows(data))))
 
 
 def test_nothing_odd():
@@ -36,7 +37,7 @@ def test_rows_of_the_training_in_the_test_are_counted_and_many_are_warned_of(num
     inputs[:number] = data.train.inputs[3 : 3 + number]
     data = replace(data, test=data.test._replace(inputs=inputs))
     sentence = f"{number} of the 50 test inputs are training inputs too"
-    assert sentence in " ".join(about_rows(data)) and (sentence in told(data)) == said
+    assert sentence in " ".join(dict(about_rows(data))) and (sentence in told(data)) == said
 
 
 def test_classes_that_the_training_lacks_and_one_class_alone():

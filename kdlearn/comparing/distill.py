@@ -44,9 +44,13 @@ def distill(
     Args:
         teacher: a network, a callable from inputs to logits, an estimator with `predict_proba`, or stored logits.
         student: the network that is trained.
-        data: what `compare` takes, or its training split alone, such as a DataLoader; only that is read.
-        strategy, num_epochs, optimizer, batch_size, seed, views, answers, machine: as in `compare`; the seed decides
-            order and dropout.
+        data: what `compare` takes, or its training split alone, such as a DataLoader; the student learns from that
+            split, and others are checked.
+        strategy: which labels, which loss.
+        num_epochs: how often every training row is seen.
+        seed: of order and dropout.
+        optimizer, batch_size, views, answers, machine: as in `compare`.
+        progress: whether to show a bar with the time left.
 
     Returns:
         The learning curve, a dictionary of `epoch` and `loss` for each epoch.

@@ -32,6 +32,8 @@ class Run:
         lengths: numbers of updates at which it is measured; it ends at the last.
         seed: of first weights, sample, order and dropout. Runs of one seed and replicate are paired.
         replicate: counts repetitions that have a teacher, or a split, of their own: their seeds are others.
+        optimizer: `Adam()`, or torch's by a function of the parameters.
+        batch_size: rows of an update.
         sample: of how many training rows, drawn by the seed, each class in its share; None for all.
         views: what augmentation makes of the rows; None takes them as they are.
         start: first weights where they fit, such as `teacher.state_dict()`; None for random ones.

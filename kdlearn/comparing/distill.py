@@ -14,10 +14,11 @@ from kdlearn.data.convert import batch_size_of, dataset_of
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.views import Views, training_inputs
 from kdlearn.engine.checks import Checks
+from kdlearn.engine.queries import check_answers, check_steady
 from kdlearn.engine.run import Run
 from kdlearn.formulas.metrics import accuracy
 from kdlearn.formulas.regression import mean_squared_error
-from kdlearn.training.answers import LiveAnswers, StoredAnswers, ask, teacher_of
+from kdlearn.training.answers import LiveAnswers, StoredAnswers, StoredTeacher, ask, teacher_of
 from kdlearn.training.loop import train
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Adam, Optimizer
@@ -110,6 +111,10 @@ def answers_for(run: Run, inputs: Inputs, machine: Machine, classes: int) -> Ans
     if not run.asks_teacher:
         return None
     teacher: Any = teacher_of(run.teacher, run.data, classes)
+    if not isinstance(teacher, StoredTeacher):
+        check_steady(teacher, run.data, machine)
     if run.stores_answers and run.views is None:
-        return StoredAnswers([ask(teacher, run.data.to(machine.device), inputs, 0, run.answers, machine)])
+        logits = ask(teacher, run.data.to(machine.device), inputs, 0, run.answers, machine)
+        check_answers("0", logits, run.data, classes)
+        return StoredAnswers([logits])
     return LiveAnswers(teacher, inputs, [layer for _, layer in run.strategy.layers], machine)

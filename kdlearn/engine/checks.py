@@ -115,8 +115,9 @@ def check_settings(run: Run) -> None:
 def check_names(run: Run) -> None:
     """What a run names itself is no other column's name, so that none is written over."""
     mine = {run.metric_name, f"teacher_{run.metric_name}"}
-    given = {*run.strategy.settings, *(name for name in run.names if name not in NAMES)}
-    if clash := sorted((given & (COLUMNS | mine | {"score"})) | (mine & COLUMNS)):  # tuning scores by the metric
+    settings, names = {*run.strategy.settings}, {*run.names} - NAMES
+    taken = COLUMNS | mine | {"score"}  # tuning scores by the metric
+    if clash := sorted(((settings | names) & taken) | (settings & names) | (mine & COLUMNS)):
         raise ValueError(f"no setting, name or metric may be called {clash[0]!r}, a column of the table: rename it")
 
 

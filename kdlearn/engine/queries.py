@@ -84,7 +84,7 @@ def check_steady(teacher: Any, data: Dataset, machine: Machine) -> None:
         one, other = (predict(teacher, inputs, machine=machine) for _ in range(2))
     except Exception as problem:
         came = f"{inputs.dtype} of shape {tuple(inputs.shape)}; it raised {type(problem).__name__}: {problem}"
-        way = "A function that brings them into its form makes a teacher fit"
+        way = "A function that brings them into its form makes a teacher fit; call what builds a network"
         raise ValueError(f"the teacher must answer the inputs of the data, {came}. {way}") from problem
     if one.shape == other.shape and not torch.allclose(one, other, rtol=1e-2, atol=1e-2, equal_nan=True):
         raise ValueError(

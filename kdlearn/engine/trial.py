@@ -130,7 +130,9 @@ def features(run: Run, inputs: Tensor, machine: Machine) -> dict[str, Any]:
 def try_update(run: Run, network: nn.Module, batch: Batch, machine: Machine) -> None:
     """A ValueError with the strategy's name, for what fails in an update."""
     before = state_of(run.strategy)
-    network.zero_grad()
+    held = nn.ModuleList(one for one in vars(run.strategy).values() if isinstance(one, nn.Module))
+    for one in (network, held):
+        one.zero_grad()
     try:
         with left_as_it_was(network, run.own_seed):
             learner = OneNetwork(network.train(), run.strategy, machine, lambda: batch)
@@ -140,6 +142,11 @@ def try_update(run: Run, network: nn.Module, batch: Batch, machine: Machine) -> 
     gradients = [weight.grad for weight in learner.whole.parameters() if weight.grad is not None]
     if not all(bool(found.isfinite().all()) for found in (loss, *gradients)):
         raise ValueError(f"strategy {told_of(run)} must give a finite loss and a finite gradient; its loss is {loss}")
+    if any(weight.grad is not None for weight in held.parameters()):
+        raise ValueError(
+            f"strategy {run.strategy.name!r} holds weights that get a gradient, and nothing trains them: let "
+            "prepare(example) make them, or take requires_grad_(False) for those that are to stay as they are"
+        )
     if state_of(run.strategy) != before:
         raise ValueError(
             f"strategy {run.strategy.name!r} must stay as it is when it is called, since all seeds share it; it "
@@ -157,6 +164,8 @@ def state_of(strategy: Strategy) -> str:
 def way_out(run: Run) -> str:
     """What a strategy that fails may lack."""
     way = "The loss must be a function of student_logits. It reads {}; fields of the batch that `reads` lacks are None"
+    if type(run.strategy).__call__ is Strategy.__call__:
+        way = "loss = staticmethod(function) declares it, of student_logits, {}, settings by name, and reduction"
     return way_for_numbers(run) or way.format(", ".join(run.strategy.reads) or "nothing")
 
 

@@ -92,7 +92,7 @@ def compare(
     )  # fmt: skip
     first = question.data(question.replicates[0])
     shared = dict(about_rows(first))
-    warned = list(warnings_about(first, student, question.teachers_asked, shared))
+    warned = list(warnings_about(first, student, question.teachers_asked, shared, question.hottest))
     for sentence in warned:
         warnings.warn(sentence, stacklevel=2)
     where = {"machine": machine, "executor": executor, "workers": workers, "progress": progress}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from kdlearn.comparing.chosen import Chosen
@@ -95,6 +95,12 @@ class Question:
         """Those of the first replicate, if any strategy reads a teacher's answers."""
         asks = any(one.asks_teacher for some in self.strategies.values() for one in some)
         return self.teachers(self.replicates[0]) if asks else {}
+
+    @property
+    def hottest(self) -> float:
+        """The highest temperature at which a strategy reads a teacher's answers; 1 where none has any."""
+        found = [one.settings.get("temperature") for some in self.strategies.values() for one in some]
+        return max((float(one) for one in found if isinstance(one, Real)), default=1.0)
 
     @property
     def one_answer(self) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 from kdlearn.data.dataset import Dataset, bytes_of
 from kdlearn.engine.run import Network, Run
 from kdlearn.networks.basic import seeded
-from kdlearn.training.answers import StoredTeacher
+from kdlearn.training.answers import StoredTeacher, as_array
 
+ASKED = 1000  # training rows, about which an estimator is asked
 MANY = 0.1  # of the inputs of a split: fewer that another has too are told beside the result alone
 SHARED = (
     ("test", "train", "training inputs too: they measure memory"),
@@ -22,16 +24,21 @@ CHANCE = 0.1  # of the way from what shuffled rows would give to all: what an or
 
 
 def warnings_about(
-    data: Dataset, student: Network, teachers: Mapping[str, Any], shared: Mapping[str, float]
+    data: Dataset,
+    student: Network,
+    teachers: Mapping[str, Any],
+    shared: Mapping[str, float],
+    hottest: float = 1.0,
 ) -> Iterator[str]:
     """A sentence each for splits that share rows or lack a class, for equal first weights, and for what teachers say.
 
-    `shared` is what `about_rows` found.
+    `shared` is what `about_rows` found, `hottest` the highest temperature of a strategy.
     """
     yield from (sentence for sentence, share in shared.items() if share > MANY)
     yield from about_first_weights(student)
     for name, teacher in teachers.items():
         yield from about_test_rows(name, teacher, data)
+        yield from about_zeros(name, teacher, data, hottest)
     if data.train.labels is None or data.train.labels.ndim > 1:
         return
     yield from about_classes(data)
@@ -78,6 +85,24 @@ def about_test_rows(name: str, teacher: Any, data: Dataset) -> Iterator[str]:
     learned = isinstance(teacher, Run) and teacher.data is not data
     if learned and (shared := rows_shared(data.test.inputs, teacher.data.train.inputs)):
         yield f"{shared:,} of the {len(data.test.inputs):,} test inputs were training inputs of {name!r}."
+
+
+def about_zeros(name: str, teacher: Any, data: Dataset, hottest: float) -> Iterator[str]:
+    """Where an estimator says 0, `logits_from` puts its eps, whose share of a soft label grows with T."""
+    if not hasattr(teacher, "predict_proba"):
+        return
+    try:
+        probabilities = np.asarray(teacher.predict_proba(as_array(data.inputs("train", slice(0, ASKED)))))
+    except Exception:  # the checks of its runs say what is wrong
+        return
+    there = len(data.class_names) if data.train.labels is None else int(data.train.labels.max()) + 1
+    if (known := probabilities.shape[-1]) < there:
+        yield f"{name!r} has seen {known} of the {there} classes: it teaches that the others never occur."
+    if hottest > 1 and (zeros := round(100 * float((probabilities == 0).mean()))):
+        yield (
+            f"{zeros} % of the probabilities of {name!r} are 0, for which logits_from puts eps: at T = {hottest:g} the "
+            "soft labels depend on that eps. At T = 1 they do not."
+        )
 
 
 def about_order(name: str, teacher: Any, data: Dataset) -> Iterator[str]:

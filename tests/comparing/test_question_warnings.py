@@ -69,6 +69,34 @@ def test_stored_logits_in_another_order(logits, wrapped):
     assert told(teachers={"mine": wrapped(logits)}) == ""
 
 
+class Estimator:
+    """Sure of the class that it names; it was fitted on so many."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes_ = list(range(classes))
+
+    def predict_proba(self, inputs):
+        return torch.eye(10)[digits().train.labels[: len(inputs)].clamp(max=len(self.classes_) - 1)].numpy()[
+            :, : len(self.classes_)
+        ]
+
+
+@pytest.mark.parametrize("classes, temperature", [(10, 4.0), (10, 1.0), (8, 1.0)])
+def test_an_estimator_that_says_0_or_has_never_seen_a_class(classes, temperature):
+    data = digits()
+    found = " ".join(warnings_about(data, STUDENT, {"mine": Estimator(classes)}, {}, temperature))
+    assert ("90 % of the probabilities of 'mine' are 0" in found) == (temperature > 1)
+    assert ("'mine' has seen 8 of the 10 classes" in found) == (classes == 8)
+    assert (found == "") == ((classes, temperature) == (10, 1.0))
+
+
+def test_the_highest_temperature_is_asked_about():
+    options = {"teacher": Estimator(10), "seeds": range(2), "lengths": (2,)}
+    with pytest.warns(UserWarning, match="at T = 3 the soft labels depend on that eps"):
+        found = kdlearn.compare(STUDENT, [SoftLabels(2.0), SoftLabels(3.0)], digits(), **options)
+    assert any("at T = 3" in note for note in found.notes)
+
+
 def test_compare_says_them(logits):
     options = {"teacher": logits.flip(0), "seeds": range(2), "lengths": (2,)}
     with pytest.warns(UserWarning, match="in the order of the training rows"):

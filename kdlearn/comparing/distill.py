@@ -74,17 +74,11 @@ def distill(
     run = Run(given, lambda: copy.deepcopy(student), strategy, teacher, metric=metric, **told)
     checks = Checks(machine)
     checks.of(run)
-    warn_of_order(teacher, given)
+    for sentence in about_order("teacher", teacher, given):
+        warnings.warn(sentence, stacklevel=2)
     machine.place(student)
     options = {"num_epochs": num_epochs, "optimizer": optimizer, "seed": seed, "progress": progress}
     return train(student, stream_of(run, machine, checks.num_classes(run)), strategy, machine=machine, **options)
-
-
-def warn_of_order(teacher: Any, data: Dataset) -> None:
-    """Stored logits that name the training rows' classes hardly better than shuffled ones, or by other columns."""
-    if data.train.labels is not None and data.train.labels.ndim == 1:
-        for sentence in about_order("teacher", teacher, data):
-            warnings.warn(sentence, stacklevel=3)
 
 
 def trained_on(data: Any) -> Dataset:

@@ -42,18 +42,12 @@ class Question:
     def strategies(self) -> dict[str, list[Strategy]]:
         """The strategies of each name, ground truth first where it was missing."""
         pairs = named(self.given_strategies)
-        for place, (name, one) in enumerate(pairs):
-            check_strategy(name, one)
-            if any(name == other and repr(one.settings) == repr(two.settings) for other, two in pairs[:place]):
-                raise ValueError(f"two strategies named {name!r} have the same settings: give a mapping of names")
-            if name == GroundTruth.name and one.asks_teacher:
-                raise ValueError(f"{name!r} is the name of learning without a teacher; give {one!r} another name")
-        if self.baseline == GroundTruth.name and self.baseline not in [name for name, _ in pairs]:
+        check_pairs(pairs)
+        names = [name for name, _ in pairs]
+        if self.baseline == GroundTruth.name and self.baseline not in names:
             pairs.insert(0, (GroundTruth.name, GroundTruth()))
-        if self.baseline not in [name for name, _ in pairs]:
-            raise ValueError(
-                f"baseline must name one of the strategies, {[name for name, _ in pairs]}; got {self.baseline!r}"
-            )
+        elif self.baseline not in names:
+            raise ValueError(f"baseline must name one of the strategies, {names}; got {self.baseline!r}")
         found: dict[str, list[Strategy]] = {}
         for name, one in pairs:
             found.setdefault(name, []).append(one)
@@ -128,19 +122,12 @@ class Question:
         return [self.lengths] if constant else [(length,) for length in self.lengths]
 
     def runs_of(
-        self,
-        name: str,
-        strategy: Strategy,
-        optimizer: Optimizer,
-        lengths: Sequence[tuple[int, ...]],
-        **options: Any,
+        self, name: str, strategy: Strategy, optimizer: Optimizer, lengths: Sequence[tuple[int, ...]], **options: Any
     ) -> Iterator[Run]:
         """The runs of one arm over replicates, teachers and seeds."""
         seeds, replicates = options.pop("seeds", self.seeds), options.pop("replicates", self.replicates)
         for replicate in replicates:
             teachers: dict[str, Any] = self.teachers(replicate) if strategy.asks_teacher else {"": None}
-            if not teachers:
-                raise ValueError(f"strategy {name!r} reads a teacher's answers: give a teacher")
             for who, teacher in teachers.items():
                 for seed, some in product(seeds, lengths):
                     yield Run(
@@ -164,7 +151,7 @@ def teachers_of(question: Question, replicate: int) -> dict[str, Any]:
         return {str(name): one for name, one in given.items()}
     if isinstance(given, list):
         return {f"teacher {place}": one for place, one in enumerate(given)}
-    return {} if given is None else {"teacher": given}
+    return {"teacher": given}
 
 
 def named(strategies: Any) -> list[tuple[str, Strategy]]:
@@ -173,6 +160,16 @@ def named(strategies: Any) -> list[tuple[str, Strategy]]:
         return list(strategies.items())
     given = list(strategies) if isinstance(strategies, Iterable) else [strategies]
     return [(getattr(one, "name", ""), one) for one in given]
+
+
+def check_pairs(pairs: Sequence[tuple[str, Strategy]]) -> None:
+    """Each is a strategy, and none is there twice."""
+    for place, (name, one) in enumerate(pairs):
+        check_strategy(name, one)
+        if any(name == other and repr(one.settings) == repr(two.settings) for other, two in pairs[:place]):
+            raise ValueError(f"two strategies named {name!r} have the same settings: give a mapping of names")
+        if name == GroundTruth.name and one.asks_teacher:
+            raise ValueError(f"{name!r} is the name of learning without a teacher; give {one!r} another name")
 
 
 def check_strategy(name: str, strategy: Any) -> None:

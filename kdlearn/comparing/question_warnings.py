@@ -24,11 +24,7 @@ CHANCE = 0.1  # of the way from what shuffled rows would give to all: what an or
 
 
 def warnings_about(
-    data: Dataset,
-    student: Network,
-    teachers: Mapping[str, Any],
-    shared: Mapping[str, float],
-    hottest: float = 1.0,
+    data: Dataset, student: Network, teachers: Mapping[str, Any], shared: Mapping[str, float], hottest: float = 1.0
 ) -> Iterator[str]:
     """A sentence each for splits that share rows or lack a class, for equal first weights, and for what teachers say.
 
@@ -36,14 +32,17 @@ def warnings_about(
     """
     yield from (sentence for sentence, share in shared.items() if share > MANY)
     yield from about_first_weights(student)
+    if names_classes(data):
+        yield from about_classes(data)
     for name, teacher in teachers.items():
         yield from about_test_rows(name, teacher, data)
         yield from about_zeros(name, teacher, data, hottest)
-    if data.train.labels is None or data.train.labels.ndim > 1:
-        return
-    yield from about_classes(data)
-    for name, teacher in teachers.items():
         yield from about_order(name, teacher, data)
+
+
+def names_classes(data: Dataset) -> bool:
+    """Whether each training row has a label of its own."""
+    return data.train.labels is not None and data.train.labels.ndim == 1
 
 
 def about_rows(data: Dataset) -> Iterator[tuple[str, float]]:
@@ -89,12 +88,9 @@ def about_test_rows(name: str, teacher: Any, data: Dataset) -> Iterator[str]:
 
 def about_zeros(name: str, teacher: Any, data: Dataset, hottest: float) -> Iterator[str]:
     """Where an estimator says 0, `logits_from` puts its eps, whose share of a soft label grows with T."""
-    if not hasattr(teacher, "predict_proba"):
+    if not hasattr(teacher, "predict_proba") or not hasattr(teacher, "classes_"):  # which a run's checks refuse
         return
-    try:
-        probabilities = np.asarray(teacher.predict_proba(as_array(data.inputs("train", slice(0, ASKED)))))
-    except Exception:  # the checks of its runs say what is wrong
-        return
+    probabilities = np.asarray(teacher.predict_proba(as_array(data.inputs("train", slice(0, ASKED)))))
     there = len(data.class_names) if data.train.labels is None else int(data.train.labels.max()) + 1
     if (known := probabilities.shape[-1]) < there:
         yield f"{name!r} has seen {known} of the {there} classes: it teaches that the others never occur."
@@ -108,8 +104,10 @@ def about_zeros(name: str, teacher: Any, data: Dataset, hottest: float) -> Itera
 def about_order(name: str, teacher: Any, data: Dataset) -> Iterator[str]:
     """Stored logits whose rows are not those of the data look like a teacher that knows nothing."""
     logits = stored_on_train(teacher)
+    if logits is None or len(logits) != len(data.train.inputs) or not names_classes(data):
+        return
     known = data.train.labels >= 0
-    if logits is None or len(logits) != len(known) or not known.any():
+    if not known.any():
         return
     labels, named = data.train.labels[known], torch.as_tensor(logits)[known].argmax(dim=-1)
     together = counted_together(named, labels, logits.shape[-1])

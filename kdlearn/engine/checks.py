@@ -77,9 +77,8 @@ class Checks:
     def stacks(self, run: Run) -> bool:
         """Networks that cannot be copied, and hooks on weights, which a stack does not have, are left alone."""
         one = self.network(run)
-        other = self.once(
-            ("another", id(run.network)), lambda: self.machine.place(seeded(run.network, run.own_seed + 1))
-        )
+        name = "another", id(run.network)
+        other = self.once(name, lambda: self.machine.place(seeded(run.network, run.own_seed + 1)))
         if any(weight._backward_hooks or weight._post_accumulate_grad_hooks for weight in one.parameters()):
             return False
         try:
@@ -140,10 +139,8 @@ def check_sample(run: Run) -> None:
     train, strategy = run.data.train, run.strategy
     reads_every_label = "labels" in strategy.reads and "labelled" not in strategy.reads and run.asks_teacher
     if reads_every_label and train.labelled is not None and not bool(train.labelled.all()):
-        raise ValueError(
-            f"strategy {strategy.name!r} reads the ground truth of every row, which is not known: wrap another one in "
-            "TruthWhereKnown(...)"
-        )
+        way = "wrap another one in TruthWhereKnown(...)"
+        raise ValueError(f"strategy {strategy.name!r} reads the ground truth of every row, which is not known: {way}")
     if run.sample is None:
         return
     if train.labels is None or estimates_numbers(run):

@@ -57,8 +57,7 @@ class Materials:
         if weights is None:
             classes = num_classes(self.machine.place(run.build()), run, self.machine)
             return teacher_of(run.teacher, run.data, classes)
-        folder = self.task.folder
-        return self.once(weights, lambda: self.machine.place(trained_network(run.teacher, folder, weights)))
+        return self.once(weights, lambda: self.machine.place(trained_network(run.teacher, self.task.folder, weights)))
 
     def read_epochs(self, name: str | None, num_epochs: int) -> StoredAnswers:
         device = self.machine.device

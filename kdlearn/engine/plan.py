@@ -88,8 +88,7 @@ class Plan:
         if not run.asks_teacher:
             return None
         teacher = self.weights_of_teacher(run) or self.keys.teacher(run)
-        machine = self.machine.settings()
-        return digest([teacher, self.keys.data(run), self.keys.part(run.views), run.answers, machine])
+        return digest([teacher, self.keys.data(run), self.keys.part(run.views), run.answers, self.machine.settings()])
 
     def queries(self, tasks: Sequence[Task]) -> Iterator[tuple[Query, Run, str]]:
         """What must be asked of trained networks before these tasks, each once: of which run, by which weights."""

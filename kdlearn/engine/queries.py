@@ -87,10 +87,8 @@ def check_steady(teacher: Any, data: Dataset, machine: Machine) -> None:
         way = "A function that brings them into its form makes a teacher fit; call what builds a network"
         raise ValueError(f"the teacher must answer the inputs of the data, {came}. {way}") from problem
     if one.shape == other.shape and not torch.allclose(one, other, rtol=1e-2, atol=1e-2, equal_nan=True):
-        raise ValueError(
-            "the teacher must give the same answer twice; it gives another each time, as with dropout that is on. Put "
-            "it into eval() mode, and take random numbers out of it"
-        )
+        way = "Put it into eval() mode, and take random numbers out of it"
+        raise ValueError(f"the teacher must give the same answer twice; it gives another, as dropout does. {way}")
 
 
 def check_answers(what: str, logits: Tensor, data: Dataset, num_classes: int) -> None:

@@ -35,10 +35,7 @@ def built(run: Run) -> nn.Module:
     if not isinstance(one, nn.Module):
         raise TypeError(f"the callable must build a torch.nn.Module; got {type(one).__name__}")
     if one is other:
-        raise ValueError(
-            "the callable must build a new network each time, so that no run begins where another ended; it gives the "
-            "same one. Build it inside the function"
-        )
+        raise ValueError("the callable must build a new network each time; it gives one. Build it inside the function")
     if weights_hash(one) != weights_hash(other):
         raise ValueError(
             "first weights must depend on torch's global random numbers alone, so that students can be paired; "
@@ -98,9 +95,8 @@ def check_one_for_each_label(logits: Tensor, labels: Tensor | None, run: Run) ->
     way = "Labels of yes and no for each class take a network that ends in kdlearn.YesOrNo()"
     if estimates_numbers(run):
         way = "Labels that are numbers must have the shape of what the network gives: labels.unsqueeze(1) makes (N, 1)"
-    raise ValueError(
-        f"the network must give a row of logits for each label; labels are {expected}, logits {came}. {way}"
-    )
+    shapes = f"labels are {expected}, logits {came}"
+    raise ValueError(f"the network must give a row of logits for each label; {shapes}. {way}")
 
 
 def estimates_numbers(run: Run) -> bool:
@@ -131,8 +127,7 @@ def try_update(run: Run, network: nn.Module, batch: Batch, machine: Machine) -> 
     """A ValueError with the strategy's name, for what fails in an update."""
     before = state_of(run.strategy)
     held = nn.ModuleList(one for one in vars(run.strategy).values() if isinstance(one, nn.Module))
-    for one in (network, held):
-        one.zero_grad()
+    nn.ModuleList([network, held]).zero_grad()
     try:
         with left_as_it_was(network, run.own_seed):
             learner = OneNetwork(network.train(), run.strategy, machine, lambda: batch)

@@ -68,9 +68,8 @@ def of_padding(profile: LossProfile) -> Iterator[Finding]:
             parts = (plain.z[..., :count, :], plain.v[..., :count, :], plain.y[..., :count])
             alone = query.value(plain._replace(z=parts[0], v=parts[1], y=parts[2]))
             if abs(value - alone) > profile.threshold * max(1.0, abs(alone)) and not labels_alone(profile, kept):
-                sentence = (
-                    f"with a part left out by {names.mask or names.labels}, the value is {value / alone:.3g} times"
-                )
+                by = names.mask or names.labels
+                sentence = f"with a part left out by {by}, the value is {value / alone:.3g} times"
                 yield Finding("padding-counted", f"{sentence} that of the rest alone", value / alone)
             return
 

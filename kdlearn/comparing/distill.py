@@ -18,7 +18,7 @@ from kdlearn.engine.queries import check_answers, check_steady
 from kdlearn.engine.run import Run
 from kdlearn.formulas.metrics import accuracy
 from kdlearn.formulas.regression import mean_squared_error
-from kdlearn.training.answers import LiveAnswers, StoredAnswers, StoredTeacher, ask, teacher_of
+from kdlearn.training.answers import LiveAnswers, StoredAnswers, ask, teacher_of
 from kdlearn.training.loop import train
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Adam, Optimizer
@@ -62,15 +62,15 @@ def distill(
     >>> len(kdlearn.distill(teacher, student, digits, num_epochs=2, progress=False))
     2
     """
-    check_network("student", student)
+    if not isinstance(student, nn.Module):
+        raise TypeError(f"student must be a torch network, trained in place; got {type(student).__name__}")
     if teacher is student:
         raise ValueError("teacher and student must be two networks; the same one came twice, and would follow itself")
     rows = batch_size if batch_size is not None else batch_size_of(data) or 64
     told = {"seed": seed, "batch_size": rows, "views": views, "answers": answers}
     given = trained_on(data)
     labels = given.train.labels
-    numbers = labels is not None and labels.is_floating_point()
-    metric = mean_squared_error if numbers else accuracy  # nothing is measured
+    metric = mean_squared_error if labels is not None and labels.is_floating_point() else accuracy  # measures nothing
     run = Run(given, lambda: copy.deepcopy(student), strategy, teacher, metric=metric, **told)
     checks = Checks(machine)
     checks.of(run)
@@ -95,18 +95,12 @@ def stream_of(run: Run, machine: Machine, classes: int) -> BatchStream:
     return BatchStream(data.train, run.batch_size, seed=run.seed, rows=run.rows, inputs=inputs, answers=answers)
 
 
-def check_network(name: str, network: Any) -> None:
-    if not isinstance(network, nn.Module):
-        raise TypeError(f"{name} must be a torch network, which is trained in place; got {type(network).__name__}")
-
-
 def answers_for(run: Run, inputs: Inputs, machine: Machine, classes: int) -> Answers | None:
     """Asked once where the inputs stay the same, else live: one student sees each view once."""
     if not run.asks_teacher:
         return None
     teacher: Any = teacher_of(run.teacher, run.data, classes)
-    if not isinstance(teacher, StoredTeacher):
-        check_steady(teacher, run.data, machine)
+    check_steady(teacher, run.data, machine)
     if run.stores_answers and run.views is None:
         logits = ask(teacher, run.data.to(machine.device), inputs, 0, run.answers, machine)
         check_answers("0", logits, run.data, classes)

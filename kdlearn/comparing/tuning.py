@@ -78,8 +78,7 @@ def check_choice(question: Question, choice: Choice) -> None:
     if odd := set(choice.candidates) - set(names):
         raise ValueError(f"choose must name strategies of the comparison, {names}; got {sorted(odd)}")
     if several := [name for name, given in question.strategies.items() if len(given) > 1]:
-        way = f"{several[0]!r} names several: use a mapping"
-        raise ValueError(f"with choose every strategy needs a name of its own; {way}")
+        raise ValueError(f"with choose every strategy needs a name of its own, by a mapping; {several[0]!r} is several")
     if both := set(choice.seeds) & set(question.seeds):
         raise ValueError(f"seeds of tuning must not be reported ones; both hold {sorted(both)}")
     if direction_of(question.metric) is None:

@@ -36,11 +36,11 @@ class Checks:
     def of(self, run: Run) -> None:
         """A ValueError or TypeError that says what to do, for a run that could not be carried out."""
         check_settings(run)
-        check_names(run)
+        check_columns(run)
         self.once(("data", id(run.data), run.measured_on), lambda: check_data(run))
         check_sample(run)
         classes = self.num_classes(run)
-        self.once(("labels", id(run.data), classes), lambda: check_labels(run, classes))
+        self.once(("labels", id(run.data), classes), lambda: check_reach(run, classes))
         metric = "metric", id(run.data), run.measured_on, id(run.metric), classes
         self.once(metric, lambda: check_metric(run, classes))
         if isinstance(run.teacher, Run) and run.asks_teacher and (taught := self.num_classes(run.teacher)) != classes:
@@ -111,7 +111,7 @@ def check_settings(run: Run) -> None:
         raise ValueError("an optimiser whose learning rate changes has one length a run; compare makes one for each")
 
 
-def check_names(run: Run) -> None:
+def check_columns(run: Run) -> None:
     """What a run names itself is no other column's name, so that none is written over."""
     mine = {run.metric_name, f"teacher_{run.metric_name}"}
     settings, names = {*run.strategy.settings}, {*run.names} - NAMES
@@ -170,7 +170,7 @@ def labels_of(part: Split) -> Tensor:
     return known.labels if known.mask is None else known.labels[known.mask]
 
 
-def check_labels(run: Run, classes: int) -> None:
+def check_reach(run: Run, classes: int) -> None:
     """Every label that is known and counts is one that the network can say."""
     for name, part in run.data.splits():
         if part.labels is None:

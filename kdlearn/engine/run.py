@@ -109,7 +109,7 @@ class Run:
         rows = torch.arange(len(train.inputs)) if known is None else known.cpu().nonzero().flatten()
         if self.sample is None or self.sample == len(rows):
             return rows
-        return rows[drawn(bytes(bytes_of(train.labels.cpu()[rows])), self.sample, self.own_seed)]
+        return rows[drawn_rows(bytes(bytes_of(train.labels.cpu()[rows])), self.sample, self.own_seed)]
 
     @property
     def num_epochs(self) -> int:
@@ -130,5 +130,5 @@ def name_of_metric(metric: Metric) -> str:
 
 
 @lru_cache(maxsize=1024)  # every strategy of a seed sees the same rows
-def drawn(labels: bytes, size: int, seed: int) -> Tensor:
+def drawn_rows(labels: bytes, size: int, seed: int) -> Tensor:
     return stratified_sample(torch.frombuffer(bytearray(labels), dtype=torch.int64), size, seed)

@@ -73,12 +73,12 @@ def num_classes(network: nn.Module, run: Run, machine: Machine) -> int:
     except Exception as problem:
         way = ". Inputs are whole numbers: inputs.float() / 255 makes pixels of them" * (inputs.dtype == torch.uint8)
         raise ValueError(f"the network cannot take inputs of shape {tuple(inputs.shape)}: {problem}{way}") from problem
-    check_logits(logits, run)
+    check_outputs(logits, run)
     check_one_for_each_label(logits, data.train.labels, run)
     return logits.shape[-1]
 
 
-def check_logits(logits: Tensor, run: Run) -> None:
+def check_outputs(logits: Tensor, run: Run) -> None:
     if logits.shape[-1] < (1 if estimates_numbers(run) else 2):
         raise ValueError(f"the network must give logits of at least two classes, (N, C); got {tuple(logits.shape)}")
     if not estimates_numbers(run) and are_distributions(logits.flatten(0, -2)):

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -215,8 +216,11 @@ def test_the_wheel_works_in_a_clean_environment(wheel, pictures, tmp_path):
     scripts = tmp_path / "clean" / ("Scripts" if sys.platform == "win32" else "bin")
     python = str(scripts / "python")
 
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
     def run(*command: str) -> str:
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        options = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "check": True}
+        return subprocess.run(command, **options).stdout
 
     run(python, "-m", "pip", "install", "--no-deps", "--no-index", str(wheel))
     where = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()

@@ -55,7 +55,7 @@ def object_named(name: str) -> Any:
 def imported(name: str) -> Any:
     """What `module:name` means here; modules are looked for where the command is called, too."""
     module, _, attribute = name.partition(":")
-    if not module or not attribute:
+    if not module or not attribute or module.endswith(".py"):
         raise UsageError(f"module:name is expected, such as mine:function in the file mine.py; got {name}")
     if "" not in sys.path:
         sys.path.insert(0, "")

@@ -37,28 +37,28 @@ def comparison_in(folder: Path) -> "Comparison":
 
 def combined(found: Sequence["Comparison"]) -> "Comparison":
     """Several comparisons as one; a ValueError for other data, another measure, or runs that are there twice."""
-    first, table = found[0], joined(found)
+    first, table = found[0], concatenated(found)
     if any((one.metric, one.baseline) != (first.metric, first.baseline) for one in found):
         raise ValueError("the folders must hold the same measure, compared with the same strategy; they do not")
-    twice = table[table.duplicated(identity(first, table))]
+    twice = table[table.duplicated(telling_columns(first, table))]
     if len(twice):
         row = twice.iloc[0]
         raise ValueError(f"the same run must be there once; {row['strategy']}, seed {row['seed']} is there twice")
     return first if len(found) == 1 else replace(first, table=table, notes=())  # notes are about a table
 
 
-def joined(found: Sequence["Comparison"]) -> "DataFrame":
+def concatenated(found: Sequence["Comparison"]) -> "DataFrame":
     """All rows; columns that tell them apart before what was measured."""
     import pandas as pd
 
     table = pd.concat([one.table for one in found], ignore_index=True)
     if "data_key" in table and table["data_key"].nunique(dropna=False) > 1:
         raise ValueError(f"the folders must be about the same data; data_key is {table['data_key'].unique().tolist()}")
-    settings = dict.fromkeys(name for one in found for name in identity(one, one.table) if name not in LAST)
+    settings = dict.fromkeys(name for one in found for name in telling_columns(one, one.table) if name not in LAST)
     return table[list(dict.fromkeys([*settings, *LAST, found[0].metric, *table.columns]))]
 
 
-def identity(comparison: "Comparison", table: "DataFrame") -> list[str]:
+def telling_columns(comparison: "Comparison", table: "DataFrame") -> list[str]:
     """The columns that tell runs apart."""
     return list(table.columns[: list(table.columns).index(comparison.metric)])
 

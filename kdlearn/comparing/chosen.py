@@ -33,8 +33,8 @@ class Candidate:
     def numbers(self) -> dict[str, float]:
         """All that a grid may be of, the strategy's own settings too."""
         settings = self.strategy.settings.items()
-        own = {name: one for name, one in settings if isinstance(one, int | float) and not isinstance(one, bool)}
-        return {**own, "learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
+        own = {name: float(one) for name, one in settings if isinstance(one, int | float) and not isinstance(one, bool)}
+        return {**own, "learning_rate": self.learning_rate, "weight_decay": self.weight_decay} | own
 
     @property
     def told(self) -> str:

@@ -92,7 +92,9 @@ def compare(
         student, strategies, data, teacher, seeds, whole(lengths), replicates, baseline, metric, optimizer,
         batch_size, sample, views, answers,
     )  # fmt: skip
-    warned = list(warnings_about(question.data(question.replicates[0]), student, question.teachers_asked))
+    first = question.data(question.replicates[0])
+    shared = dict(about_rows(first))
+    warned = list(warnings_about(first, student, question.teachers_asked, shared, question.hottest))
     for sentence in warned:
         warnings.warn(sentence, stacklevel=2)
     where = {"machine": machine, "executor": executor, "workers": workers, "progress": progress}
@@ -102,7 +104,6 @@ def compare(
     table, students = study(runs, folder, **where), Students(runs, folder, machine)
     comparison = Comparison(table, question.metric_name, is_share(metric), baseline, scores=scores, students=students)
     notes = notes_of(comparison, chosen, direction_of(metric), question.one_answer)
-    shared = about_rows(question.data(question.replicates[0]))
     return replace(comparison, notes=tuple(dict.fromkeys([*warned, *shared, *notes])))
 
 

@@ -12,10 +12,10 @@ from kdlearn.comparing.question_warnings import about_order
 from kdlearn.data.batches import Answers, BatchStream, Inputs
 from kdlearn.data.convert import batch_size_of, dataset_of
 from kdlearn.data.dataset import Dataset
-from kdlearn.data.views import Views
+from kdlearn.data.views import Views, training_inputs
 from kdlearn.engine.checks import Checks
+from kdlearn.engine.queries import check_answers, check_steady
 from kdlearn.engine.run import Run
-from kdlearn.engine.tasks import num_classes_of
 from kdlearn.formulas.metrics import accuracy
 from kdlearn.formulas.regression import mean_squared_error
 from kdlearn.training.answers import LiveAnswers, StoredAnswers, ask, teacher_of
@@ -45,9 +45,13 @@ def distill(
     Args:
         teacher: a network, a callable from inputs to logits, an estimator with `predict_proba`, or stored logits.
         student: the network that is trained.
-        data: what `compare` takes, or its training split alone, such as a DataLoader; only that is read.
-        strategy, num_epochs, optimizer, batch_size, seed, views, answers, machine: as in `compare`; the seed decides
-            order and dropout.
+        data: what `compare` takes, or its training split alone, such as a DataLoader; the student learns from that
+            split, and others are checked.
+        strategy: which labels, which loss.
+        num_epochs: how often every training row is seen.
+        seed: of order and dropout.
+        optimizer, batch_size, views, answers, machine: as in `compare`.
+        progress: whether to show a bar with the time left.
 
     Returns:
         The learning curve, a dictionary of `epoch` and `loss` for each epoch.
@@ -58,28 +62,23 @@ def distill(
     >>> len(kdlearn.distill(teacher, student, digits, num_epochs=2, progress=False))
     2
     """
-    check_network("student", student)
+    if not isinstance(student, nn.Module):
+        raise TypeError(f"student must be a torch network, trained in place; got {type(student).__name__}")
     if teacher is student:
         raise ValueError("teacher and student must be two networks; the same one came twice, and would follow itself")
     rows = batch_size if batch_size is not None else batch_size_of(data) or 64
     told = {"seed": seed, "batch_size": rows, "views": views, "answers": answers}
     given = trained_on(data)
     labels = given.train.labels
-    numbers = labels is not None and labels.is_floating_point()
-    metric = mean_squared_error if numbers else accuracy  # nothing is measured
+    metric = mean_squared_error if labels is not None and labels.is_floating_point() else accuracy  # measures nothing
     run = Run(given, lambda: copy.deepcopy(student), strategy, teacher, metric=metric, **told)
-    Checks(machine).of(run)
-    warn_of_order(teacher, given)
+    checks = Checks(machine)
+    checks.of(run)
+    for sentence in about_order("teacher", teacher, given):
+        warnings.warn(sentence, stacklevel=2)
     machine.place(student)
     options = {"num_epochs": num_epochs, "optimizer": optimizer, "seed": seed, "progress": progress}
-    return train(student, stream_of(run, machine), strategy, machine=machine, **options)
-
-
-def warn_of_order(teacher: Any, data: Dataset) -> None:
-    """Stored logits that name the training rows' classes hardly better than shuffled ones, or by other columns."""
-    if data.train.labels is not None and data.train.labels.ndim == 1:
-        for sentence in about_order("teacher", teacher, data):
-            warnings.warn(sentence, stacklevel=3)
+    return train(student, stream_of(run, machine, checks.num_classes(run)), strategy, machine=machine, **options)
 
 
 def trained_on(data: Any) -> Dataset:
@@ -89,23 +88,21 @@ def trained_on(data: Any) -> Dataset:
     return dataset_of({**data, "test": data["train"]} if alone else data)
 
 
-def stream_of(run: Run, machine: Machine) -> BatchStream:
-    data, views = run.data.to(machine.device), run.views
-    inputs = views.of(data) if views else lambda epoch, rows: data.inputs("train", rows)
-    answers = answers_for(run, inputs, machine)
+def stream_of(run: Run, machine: Machine, classes: int) -> BatchStream:
+    data = run.data.to(machine.device)
+    inputs = training_inputs(data, run.views)
+    answers = answers_for(run, inputs, machine, classes)
     return BatchStream(data.train, run.batch_size, seed=run.seed, rows=run.rows, inputs=inputs, answers=answers)
 
 
-def check_network(name: str, network: Any) -> None:
-    if not isinstance(network, nn.Module):
-        raise TypeError(f"{name} must be a torch network, which is trained in place; got {type(network).__name__}")
-
-
-def answers_for(run: Run, inputs: Inputs, machine: Machine) -> Answers | None:
+def answers_for(run: Run, inputs: Inputs, machine: Machine, classes: int) -> Answers | None:
     """Asked once where the inputs stay the same, else live: one student sees each view once."""
     if not run.asks_teacher:
         return None
-    teacher: Any = teacher_of(run.teacher, run.data, num_classes_of(run))
+    teacher: Any = teacher_of(run.teacher, run.data, classes)
+    check_steady(teacher, run.data, machine)
     if run.stores_answers and run.views is None:
-        return StoredAnswers([ask(teacher, run.data.to(machine.device), inputs, 0, run.answers, machine)])
+        logits = ask(teacher, run.data.to(machine.device), inputs, 0, run.answers, machine)
+        check_answers("0", logits, run.data, classes)
+        return StoredAnswers([logits])
     return LiveAnswers(teacher, inputs, [layer for _, layer in run.strategy.layers], machine)

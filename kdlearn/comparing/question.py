@@ -1,16 +1,17 @@
 """The arguments of `compare`, in one form each, and the runs that they ask for."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from kdlearn.comparing.chosen import Chosen
 from kdlearn.data.convert import batch_size_of, dataset_of
 from kdlearn.data.dataset import Dataset
 from kdlearn.data.views import Views
+from kdlearn.engine.once import Once
 from kdlearn.engine.run import Metric, Network, Run, name_of_metric
 from kdlearn.formulas.metrics import accuracy
 from kdlearn.training.optimizers import Optimizer, recipe_of
@@ -35,24 +36,18 @@ class Question:
     sample: int | None
     views: Views | None
     answers: str
-    made: dict[Any, Any] = field(default_factory=dict)
+    once: Once = field(default_factory=Once)
 
     @cached_property
     def strategies(self) -> dict[str, list[Strategy]]:
         """The strategies of each name, ground truth first where it was missing."""
         pairs = named(self.given_strategies)
-        for place, (name, one) in enumerate(pairs):
-            check_strategy(name, one)
-            if any(name == other and repr(one.settings) == repr(two.settings) for other, two in pairs[:place]):
-                raise ValueError(f"two strategies named {name!r} have the same settings: give a mapping of names")
-            if name == GroundTruth.name and one.asks_teacher:
-                raise ValueError(f"{name!r} is the name of learning without a teacher; give {one!r} another name")
-        if self.baseline == GroundTruth.name and self.baseline not in [name for name, _ in pairs]:
+        check_pairs(pairs)
+        names = [name for name, _ in pairs]
+        if self.baseline == GroundTruth.name and self.baseline not in names:
             pairs.insert(0, (GroundTruth.name, GroundTruth()))
-        if self.baseline not in [name for name, _ in pairs]:
-            raise ValueError(
-                f"baseline must name one of the strategies, {[name for name, _ in pairs]}; got {self.baseline!r}"
-            )
+        elif self.baseline not in names:
+            raise ValueError(f"baseline must name one of the strategies, {names}; got {self.baseline!r}")
         found: dict[str, list[Strategy]] = {}
         for name, one in pairs:
             found.setdefault(name, []).append(one)
@@ -96,6 +91,12 @@ class Question:
         return self.teachers(self.replicates[0]) if asks else {}
 
     @property
+    def hottest(self) -> float:
+        """The highest temperature at which a strategy reads a teacher's answers; 1 where none has any."""
+        found = [one.settings.get("temperature") for some in self.strategies.values() for one in some]
+        return max((float(one) for one in found if isinstance(one, Real)), default=1.0)
+
+    @property
     def one_answer(self) -> float:
         """The share of the most frequent class in the test of the first replicate, if accuracy is measured."""
         test = self.data(self.replicates[0]).test
@@ -103,11 +104,6 @@ class Question:
             return 0.0
         counted = test.labels if test.mask is None else test.labels[test.mask]
         return float(counted.flatten().bincount().max() / counted.numel())
-
-    def once(self, name: Any, make: Callable[[], Any]) -> Any:
-        if name not in self.made:
-            self.made[name] = make()
-        return self.made[name]
 
     def runs(self, chosen: Chosen | None = None) -> Iterator[Run]:
         """All runs, in the order of the table."""
@@ -126,19 +122,12 @@ class Question:
         return [self.lengths] if constant else [(length,) for length in self.lengths]
 
     def runs_of(
-        self,
-        name: str,
-        strategy: Strategy,
-        optimizer: Optimizer,
-        lengths: Sequence[tuple[int, ...]],
-        **options: Any,
+        self, name: str, strategy: Strategy, optimizer: Optimizer, lengths: Sequence[tuple[int, ...]], **options: Any
     ) -> Iterator[Run]:
         """The runs of one arm over replicates, teachers and seeds."""
         seeds, replicates = options.pop("seeds", self.seeds), options.pop("replicates", self.replicates)
         for replicate in replicates:
             teachers: dict[str, Any] = self.teachers(replicate) if strategy.asks_teacher else {"": None}
-            if not teachers:
-                raise ValueError(f"strategy {name!r} reads a teacher's answers: give a teacher")
             for who, teacher in teachers.items():
                 for seed, some in product(seeds, lengths):
                     yield Run(
@@ -162,7 +151,7 @@ def teachers_of(question: Question, replicate: int) -> dict[str, Any]:
         return {str(name): one for name, one in given.items()}
     if isinstance(given, list):
         return {f"teacher {place}": one for place, one in enumerate(given)}
-    return {} if given is None else {"teacher": given}
+    return {"teacher": given}
 
 
 def named(strategies: Any) -> list[tuple[str, Strategy]]:
@@ -171,6 +160,16 @@ def named(strategies: Any) -> list[tuple[str, Strategy]]:
         return list(strategies.items())
     given = list(strategies) if isinstance(strategies, Iterable) else [strategies]
     return [(getattr(one, "name", ""), one) for one in given]
+
+
+def check_pairs(pairs: Sequence[tuple[str, Strategy]]) -> None:
+    """Each is a strategy, and none is there twice."""
+    for place, (name, one) in enumerate(pairs):
+        check_strategy(name, one)
+        if any(name == other and repr(one.settings) == repr(two.settings) for other, two in pairs[:place]):
+            raise ValueError(f"two strategies named {name!r} have the same settings: give a mapping of names")
+        if name == GroundTruth.name and one.asks_teacher:
+            raise ValueError(f"{name!r} is the name of learning without a teacher; give {one!r} another name")
 
 
 def check_strategy(name: str, strategy: Any) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
@@ -10,35 +11,47 @@ from torch import Tensor, nn
 from kdlearn.data.dataset import Dataset, bytes_of
 from kdlearn.engine.run import Network, Run
 from kdlearn.networks.basic import seeded
-from kdlearn.training.answers import StoredTeacher
+from kdlearn.training.answers import StoredTeacher, as_array
 
+ASKED = 1000  # training rows, about which an estimator is asked
 MANY = 0.1  # of the inputs of a split: fewer that another has too are told beside the result alone
+SHARED = (
+    ("test", "train", "training inputs too: they measure memory"),
+    ("test", "validation", "validation inputs too: choices fit them"),
+    ("validation", "train", "training inputs too: choices reward memory"),
+)
 CHANCE = 0.1  # of the way from what shuffled rows would give to all: what an order by accident may reach
 
 
-def warnings_about(data: Dataset, student: Network, teachers: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence each for splits that share rows or lack a class, for equal first weights, and for stored logits."""
-    yield from about_rows(data, MANY)
+def warnings_about(
+    data: Dataset, student: Network, teachers: Mapping[str, Any], shared: Mapping[str, float], hottest: float = 1.0
+) -> Iterator[str]:
+    """A sentence each for splits that share rows or lack a class, for equal first weights, and for what teachers say.
+
+    `shared` is what `about_rows` found, `hottest` the highest temperature of a strategy.
+    """
+    yield from (sentence for sentence, share in shared.items() if share > MANY)
     yield from about_first_weights(student)
+    if names_classes(data):
+        yield from about_classes(data)
     for name, teacher in teachers.items():
         yield from about_test_rows(name, teacher, data)
-    if data.train.labels is None or data.train.labels.ndim > 1:
-        return
-    yield from about_classes(data)
-    for name, teacher in teachers.items():
+        yield from about_zeros(name, teacher, data, hottest)
         yield from about_order(name, teacher, data)
 
 
-def about_rows(data: Dataset, least: float = 0.0) -> Iterator[str]:
-    """Which splits share more than this share of the smaller one's inputs."""
-    held = None if data.validation is None else data.validation.inputs
-    train, test = data.train.inputs, data.test.inputs
-    if (shared := rows_shared(test, train)) > least * len(test):
-        yield f"{shared:,} of the {len(test):,} test inputs are training inputs too: they measure memory."
-    if held is not None and (shared := rows_shared(test, held)) > least * len(test):
-        yield f"{shared:,} of the {len(test):,} test inputs are validation inputs too: choices fit them."
-    if held is not None and (shared := rows_shared(held, train)) > least * len(held):
-        yield f"{shared:,} of the {len(held):,} validation inputs are training inputs too: choices reward memory."
+def names_classes(data: Dataset) -> bool:
+    """Whether each training row has a label of its own."""
+    return data.train.labels is not None and data.train.labels.ndim == 1
+
+
+def about_rows(data: Dataset) -> Iterator[tuple[str, float]]:
+    """Which splits share inputs, and which share of the first one's."""
+    parts = dict(data.splits())
+    for few, many, harm in SHARED:
+        if few in parts and many in parts and (shared := rows_shared(parts[few].inputs, parts[many].inputs)):
+            number = len(parts[few].inputs)
+            yield f"{shared:,} of the {number:,} {few} inputs are {harm}.", shared / number
 
 
 def rows_shared(few: Tensor, many: Tensor) -> int:
@@ -73,11 +86,28 @@ def about_test_rows(name: str, teacher: Any, data: Dataset) -> Iterator[str]:
         yield f"{shared:,} of the {len(data.test.inputs):,} test inputs were training inputs of {name!r}."
 
 
+def about_zeros(name: str, teacher: Any, data: Dataset, hottest: float) -> Iterator[str]:
+    """Where an estimator says 0, `logits_from` puts its eps, whose share of a soft label grows with T."""
+    if not hasattr(teacher, "predict_proba") or not hasattr(teacher, "classes_"):  # which a run's checks refuse
+        return
+    probabilities = np.asarray(teacher.predict_proba(as_array(data.inputs("train", slice(0, ASKED)))))
+    there = len(data.class_names) if data.train.labels is None else int(data.train.labels.max()) + 1
+    if (known := probabilities.shape[-1]) < there:
+        yield f"{name!r} has seen {known} of the {there} classes: it teaches that the others never occur."
+    if hottest > 1 and (zeros := round(100 * float((probabilities == 0).mean()))):
+        yield (
+            f"{zeros} % of the probabilities of {name!r} are 0, for which logits_from puts eps: at T = {hottest:g} the "
+            "soft labels depend on that eps. At T = 1 they do not."
+        )
+
+
 def about_order(name: str, teacher: Any, data: Dataset) -> Iterator[str]:
     """Stored logits whose rows are not those of the data look like a teacher that knows nothing."""
     logits = stored_on_train(teacher)
+    if logits is None or len(logits) != len(data.train.inputs) or not names_classes(data):
+        return
     known = data.train.labels >= 0
-    if logits is None or len(logits) != len(known) or not known.any():
+    if not known.any():
         return
     labels, named = data.train.labels[known], torch.as_tensor(logits)[known].argmax(dim=-1)
     together = counted_together(named, labels, logits.shape[-1])

@@ -74,20 +74,13 @@ def told(cell: tuple[str, int]) -> str:
 
 
 def check_choice(question: Question, choice: Choice) -> None:
-    odd = set(choice.candidates) - set(question.strategies)
-    if odd:
-        raise ValueError(
-            f"choose must name strategies of the comparison, {list(question.strategies)}; got {sorted(odd)}"
-        )
-    several = [name for name, given in question.strategies.items() if len(given) > 1]
-    if several:
-        raise ValueError(
-            f"with choose every strategy needs a name of its own; {several[0]!r} names several: use a mapping"
-        )
-    if set(choice.seeds) & set(question.seeds):
-        raise ValueError(
-            f"seeds of tuning must not be reported ones; both hold {sorted(set(choice.seeds) & set(question.seeds))}"
-        )
+    names = list(question.strategies)
+    if odd := set(choice.candidates) - set(names):
+        raise ValueError(f"choose must name strategies of the comparison, {names}; got {sorted(odd)}")
+    if several := [name for name, given in question.strategies.items() if len(given) > 1]:
+        raise ValueError(f"with choose every strategy needs a name of its own, by a mapping; {several[0]!r} is several")
+    if both := set(choice.seeds) & set(question.seeds):
+        raise ValueError(f"seeds of tuning must not be reported ones; both hold {sorted(both)}")
     if direction_of(question.metric) is None:
         way = f"set {question.metric_name}.smaller_is_better to True or False"
         raise ValueError(f"choose must know whether more of the metric is better: {way}")

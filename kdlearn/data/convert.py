@@ -62,7 +62,7 @@ def read(name: str, part: Any) -> Split:
             check_sampler(name, part)
         return read_items(name, part.dataset, part.collate_fn)
     if isinstance(part, tuple | list) and len(part) == 2:
-        inputs, labels = as_tensor(f"inputs of {name}", part[0]), as_array(part[1])
+        inputs, labels = as_tensor(f"inputs of {name}", part[0]), from_pandas(part[1])
         if labels is not None and len(inputs) != len(labels):
             raise ValueError(f"{name} must have a label for each of {len(inputs)} inputs; got {len(labels)}")
         return Split(inputs, labels)
@@ -80,7 +80,7 @@ def check_sampler(name: str, loader: DataLoader) -> None:
         )
 
 
-def as_array(labels: Any) -> Any:
+def from_pandas(labels: Any) -> Any:
     """Labels of pandas as an array of their own."""
     return labels.to_numpy(copy=True) if hasattr(labels, "to_numpy") else labels
 
@@ -111,7 +111,7 @@ def changes(items: Any, row: int, collate: Callable[[list[Any]], Any]) -> bool:
 
 
 def as_tensor(name: str, values: Any) -> Tensor:
-    values = as_array(values)
+    values = from_pandas(values)
     try:
         found = torch.as_tensor(values)
     except (TypeError, ValueError, RuntimeError) as problem:

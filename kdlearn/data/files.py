@@ -101,12 +101,10 @@ def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", decided_by: Mappi
     import safetensors.torch
 
     # copies share nothing, so that tied weights and slices are kept whole
-    copies = {
-        name: one.detach().cpu().resolve_conj().resolve_neg().clone().contiguous() for name, one in tensors.items()
-    }
+    own = {name: one.detach().cpu().resolve_conj().resolve_neg().clone().contiguous() for name, one in tensors.items()}
     with sealed(path) as temporary:
         try:
-            safetensors.torch.save_file(copies, temporary, metadata={LABEL.decode(): label(decided_by)})
+            safetensors.torch.save_file(own, temporary, metadata={LABEL.decode(): label(decided_by)})
         except safetensors.SafetensorError as problem:
             raise OSError(f"{path} cannot be written: {problem}") from problem
         except KeyError as problem:

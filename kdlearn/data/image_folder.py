@@ -72,11 +72,11 @@ def read_cache(cache: Path, decided_by: dict[str, str]) -> Tensor | None:
 
 def decode(paths: list[str], resize: tuple[int, int] | None, progress: bool) -> Tensor:
     """Images `(N, channels, height, width)` uint8: one channel where no file has colour, else three."""
-    first = opened(paths[0], resize)
+    first = picture_of(paths[0], resize)
     check_memory(needed_memory(len(paths), first.height, first.width))
     images = []
     for path in tqdm(paths, desc="decoding", unit="image", disable=not progress):
-        image = opened(path, resize)
+        image = picture_of(path, resize)
         if image.size != first.size:
             raise ValueError(
                 f"{path} is {image.height} pixels high and {image.width} wide, the first image {first.height} and "
@@ -96,7 +96,7 @@ def needed_memory(count: int, height: int, width: int) -> int:
     return 3 * count * (height * width + (height + border) * (width + border))
 
 
-def opened(path: str, resize: tuple[int, int] | None) -> Image.Image:
+def picture_of(path: str, resize: tuple[int, int] | None) -> Image.Image:
     """The picture as it is looked at, grey or RGB; a ValueError names the file and what is wrong with it."""
     try:
         with Image.open(path, formats=FORMATS) as image:

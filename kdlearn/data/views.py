@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from kdlearn.data.batches import Inputs
 from kdlearn.data.dataset import Dataset, generator_of
 
 SHIFTS, SIDES = 1, 2  # two streams of random numbers, apart from the one that shuffles
@@ -91,6 +92,11 @@ class BoundViews:
         if self.normalise is not None:
             return self.normalise(images)
         return images if images.is_floating_point() else images.float()
+
+
+def training_inputs(data: Dataset, views: Views | None) -> Inputs:
+    """`inputs(epoch, rows)`: what a network takes of the training rows."""
+    return views.of(data) if views else lambda epoch, rows: data.inputs("train", rows)
 
 
 @lru_cache(maxsize=16)  # every batch of an epoch asks for them

@@ -36,11 +36,11 @@ class Checks:
     def of(self, run: Run) -> None:
         """A ValueError or TypeError that says what to do, for a run that could not be carried out."""
         check_settings(run)
-        check_names(run)
+        check_columns(run)
         self.once(("data", id(run.data), run.measured_on), lambda: check_data(run))
         check_sample(run)
         classes = self.num_classes(run)
-        self.once(("labels", id(run.data), classes), lambda: check_labels(run, classes))
+        self.once(("labels", id(run.data), classes), lambda: check_reach(run, classes))
         metric = "metric", id(run.data), run.measured_on, id(run.metric), classes
         self.once(metric, lambda: check_metric(run, classes))
         if isinstance(run.teacher, Run) and run.asks_teacher and (taught := self.num_classes(run.teacher)) != classes:
@@ -77,9 +77,8 @@ class Checks:
     def stacks(self, run: Run) -> bool:
         """Networks that cannot be copied, and hooks on weights, which a stack does not have, are left alone."""
         one = self.network(run)
-        other = self.once(
-            ("another", id(run.network)), lambda: self.machine.place(seeded(run.network, run.own_seed + 1))
-        )
+        name = "another", id(run.network)
+        other = self.once(name, lambda: self.machine.place(seeded(run.network, run.own_seed + 1)))
         if any(weight._backward_hooks or weight._post_accumulate_grad_hooks for weight in one.parameters()):
             return False
         try:
@@ -112,11 +111,12 @@ def check_settings(run: Run) -> None:
         raise ValueError("an optimiser whose learning rate changes has one length a run; compare makes one for each")
 
 
-def check_names(run: Run) -> None:
+def check_columns(run: Run) -> None:
     """What a run names itself is no other column's name, so that none is written over."""
     mine = {run.metric_name, f"teacher_{run.metric_name}"}
-    given = {*run.strategy.settings, *(name for name in run.names if name not in NAMES)}
-    if clash := sorted((given & (COLUMNS | mine | {"score"})) | (mine & COLUMNS)):  # tuning scores by the metric
+    settings, names = {*run.strategy.settings}, {*run.names} - NAMES
+    taken = COLUMNS | mine | {"score"}  # tuning scores by the metric
+    if clash := sorted(((settings | names) & taken) | (settings & names) | (mine & COLUMNS)):
         raise ValueError(f"no setting, name or metric may be called {clash[0]!r}, a column of the table: rename it")
 
 
@@ -139,10 +139,8 @@ def check_sample(run: Run) -> None:
     train, strategy = run.data.train, run.strategy
     reads_every_label = "labels" in strategy.reads and "labelled" not in strategy.reads and run.asks_teacher
     if reads_every_label and train.labelled is not None and not bool(train.labelled.all()):
-        raise ValueError(
-            f"strategy {strategy.name!r} reads the ground truth of every row, which is not known: wrap another one in "
-            "TruthWhereKnown(...)"
-        )
+        way = "wrap another one in TruthWhereKnown(...)"
+        raise ValueError(f"strategy {strategy.name!r} reads the ground truth of every row, which is not known: {way}")
     if run.sample is None:
         return
     if train.labels is None or estimates_numbers(run):
@@ -172,7 +170,7 @@ def labels_of(part: Split) -> Tensor:
     return known.labels if known.mask is None else known.labels[known.mask]
 
 
-def check_labels(run: Run, classes: int) -> None:
+def check_reach(run: Run, classes: int) -> None:
     """Every label that is known and counts is one that the network can say."""
     for name, part in run.data.splits():
         if part.labels is None:

@@ -9,7 +9,8 @@ from kdlearn.data.dataset import Dataset, Split
 from kdlearn.data.files import read_tensors
 from kdlearn.engine.once import Once
 from kdlearn.engine.run import Run
-from kdlearn.engine.tasks import Task, answers_file, num_classes_of, trained_network
+from kdlearn.engine.tasks import Task, answers_file, trained_network
+from kdlearn.engine.trial import num_classes
 from kdlearn.training.answers import LiveAnswers, StoredAnswers, teacher_of
 from kdlearn.training.processes import rows_of_this_process
 
@@ -54,9 +55,9 @@ class Materials:
     def teacher(self, place: int) -> Any:
         run, weights = self.task.runs[place], self.task.teachers[place]
         if weights is None:
-            return teacher_of(run.teacher, run.data, num_classes_of(run))
-        folder = self.task.folder
-        return self.once(weights, lambda: self.machine.place(trained_network(run.teacher, folder, weights)))
+            classes = num_classes(self.machine.place(run.build()), run, self.machine)
+            return teacher_of(run.teacher, run.data, classes)
+        return self.once(weights, lambda: self.machine.place(trained_network(run.teacher, self.task.folder, weights)))
 
     def read_epochs(self, name: str | None, num_epochs: int) -> StoredAnswers:
         device = self.machine.device

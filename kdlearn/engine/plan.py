@@ -17,7 +17,7 @@ from kdlearn.engine.keys import Keys, query_key
 from kdlearn.engine.queries import Query, check_answers, check_steady, keep_answers, query_of
 from kdlearn.engine.run import Run
 from kdlearn.engine.tasks import Task
-from kdlearn.training.answers import StoredTeacher, teacher_of
+from kdlearn.training.answers import teacher_of
 from kdlearn.training.machine import Machine
 from kdlearn.training.together import kind_of
 
@@ -88,8 +88,7 @@ class Plan:
         if not run.asks_teacher:
             return None
         teacher = self.weights_of_teacher(run) or self.keys.teacher(run)
-        machine = self.machine.settings()
-        return digest([teacher, self.keys.data(run), self.keys.part(run.views), run.answers, machine])
+        return digest([teacher, self.keys.data(run), self.keys.part(run.views), run.answers, self.machine.settings()])
 
     def queries(self, tasks: Sequence[Task]) -> Iterator[tuple[Query, Run, str]]:
         """What must be asked of trained networks before these tasks, each once: of which run, by which weights."""
@@ -113,8 +112,7 @@ class Plan:
         """What a teacher that these runs share answers, of the shape that their labels have."""
         data, classes = runs[0].data, self.checks.num_classes(runs[0])
         teacher = teacher_of(runs[0].teacher, data, classes)
-        if not isinstance(teacher, StoredTeacher):
-            check_steady(teacher, data, self.machine)
+        check_steady(teacher, data, self.machine)
         answers = dict(query_of("", runs).answers(teacher, self.machine))
         for what, logits in answers.items():
             check_answers(what, logits, data, classes)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from kdlearn.data.dataset import Dataset, logits_shape
 from kdlearn.data.files import write_tensors
-from kdlearn.data.views import Views
+from kdlearn.data.views import Views, training_inputs
 from kdlearn.engine.run import Run
-from kdlearn.engine.tasks import ONE_AT_A_TIME, Task, answers_file, trained_network, training_inputs
-from kdlearn.training.answers import answers_on, ask
+from kdlearn.engine.tasks import ONE_AT_A_TIME, Task, answers_file, trained_network
+from kdlearn.training.answers import StoredTeacher, answers_on, ask
 from kdlearn.training.machine import Machine
 from kdlearn.training.outputs import predict
 
@@ -79,18 +79,18 @@ def ask_network(query: Query, run: Run, weights: str, task: Task) -> None:
 
 def check_steady(teacher: Any, data: Dataset, machine: Machine) -> None:
     """A teacher says the same when it is asked again: no dropout, no noise."""
+    if isinstance(teacher, StoredTeacher):
+        return
     inputs = data.to(machine.device).inputs("train", slice(0, 64))
     try:
         one, other = (predict(teacher, inputs, machine=machine) for _ in range(2))
     except Exception as problem:
         came = f"{inputs.dtype} of shape {tuple(inputs.shape)}; it raised {type(problem).__name__}: {problem}"
-        way = "A function that brings them into its form makes a teacher fit"
+        way = "A function that brings them into its form makes a teacher fit; call what builds a network"
         raise ValueError(f"the teacher must answer the inputs of the data, {came}. {way}") from problem
     if one.shape == other.shape and not torch.allclose(one, other, rtol=1e-2, atol=1e-2, equal_nan=True):
-        raise ValueError(
-            "the teacher must give the same answer twice; it gives another each time, as with dropout that is on. Put "
-            "it into eval() mode, and take random numbers out of it"
-        )
+        way = "Put it into eval() mode, and take random numbers out of it"
+        raise ValueError(f"the teacher must give the same answer twice; it gives another, as dropout does. {way}")
 
 
 def check_answers(what: str, logits: Tensor, data: Dataset, num_classes: int) -> None:

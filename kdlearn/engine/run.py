@@ -32,6 +32,8 @@ class Run:
         lengths: numbers of updates at which it is measured; it ends at the last.
         seed: of first weights, sample, order and dropout. Runs of one seed and replicate are paired.
         replicate: counts repetitions that have a teacher, or a split, of their own: their seeds are others.
+        optimizer: `Adam()`, or torch's by a function of the parameters.
+        batch_size: rows of an update.
         sample: of how many training rows, drawn by the seed, each class in its share; None for all.
         views: what augmentation makes of the rows; None takes them as they are.
         start: first weights where they fit, such as `teacher.state_dict()`; None for random ones.
@@ -107,7 +109,7 @@ class Run:
         rows = torch.arange(len(train.inputs)) if known is None else known.cpu().nonzero().flatten()
         if self.sample is None or self.sample == len(rows):
             return rows
-        return rows[drawn(bytes(bytes_of(train.labels.cpu()[rows])), self.sample, self.own_seed)]
+        return rows[drawn_rows(bytes(bytes_of(train.labels.cpu()[rows])), self.sample, self.own_seed)]
 
     @property
     def num_epochs(self) -> int:
@@ -128,5 +130,5 @@ def name_of_metric(metric: Metric) -> str:
 
 
 @lru_cache(maxsize=1024)  # every strategy of a seed sees the same rows
-def drawn(labels: bytes, size: int, seed: int) -> Tensor:
+def drawn_rows(labels: bytes, size: int, seed: int) -> Tensor:
     return stratified_sample(torch.frombuffer(bytearray(labels), dtype=torch.int64), size, seed)

@@ -5,12 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 
-import torch
 from torch import nn
 
-from kdlearn.data.batches import Inputs
-from kdlearn.data.dataset import Dataset
-from kdlearn.data.views import Views
 from kdlearn.engine.run import Run
 from kdlearn.networks.basic import seeded
 from kdlearn.networks.weights import load_weights, set_weights
@@ -59,15 +55,3 @@ def trained_network(run: Run, folder: Path, name: str) -> nn.Module:
     network = seeded(run.network, run.own_seed)
     set_weights(network, load_weights(weights_file(folder, name), name))
     return network
-
-
-def training_inputs(data: Dataset, views: Views | None) -> Inputs:
-    """`inputs(epoch, rows)`: what a network takes of the training rows."""
-    return views.of(data) if views else lambda epoch, rows: data.inputs("train", rows)
-
-
-def num_classes_of(run: Run) -> int:
-    """As many as the student names."""
-    network = run.build().eval()
-    with torch.no_grad():
-        return network(run.data.inputs("train", slice(0, 1))).shape[-1]

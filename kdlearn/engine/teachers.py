@@ -40,8 +40,7 @@ def trained_logits(
     there = [{name for name, _ in run.data.splits()} for run in runs]
     if splits is not None and not all(set(splits) <= names for names in there):
         raise ValueError(f"splits must name splits of the data, {', '.join(sorted(there[0]))}; got {splits!r}")
-    options = {"machine": machine, "workers": workers, "executor": executor, "progress": progress}
-    networks = trained_networks(runs, folder, **options)
+    networks = trained_networks(runs, folder, machine=machine, workers=workers, executor=executor, progress=progress)
     with machine_of_study(machine, workers, executor).threading():
         return [answers_of(network, run, machine, splits) for network, run in zip(networks, runs, strict=True)]
 

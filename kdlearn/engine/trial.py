@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from kdlearn.data.batches import Batch, Order
 from kdlearn.data.dataset import Dataset, logits_shape
 from kdlearn.data.digests import digest
+from kdlearn.data.views import training_inputs
 from kdlearn.engine.run import Run
 from kdlearn.formulas.arguments import are_distributions
 from kdlearn.networks.basic import seeded
@@ -34,10 +35,7 @@ def built(run: Run) -> nn.Module:
     if not isinstance(one, nn.Module):
         raise TypeError(f"the callable must build a torch.nn.Module; got {type(one).__name__}")
     if one is other:
-        raise ValueError(
-            "the callable must build a new network each time, so that no run begins where another ended; it gives the "
-            "same one. Build it inside the function"
-        )
+        raise ValueError("the callable must build a new network each time; it gives one. Build it inside the function")
     if weights_hash(one) != weights_hash(other):
         raise ValueError(
             "first weights must depend on torch's global random numbers alone, so that students can be paired; "
@@ -52,9 +50,7 @@ def first_rows(run: Run, machine: Machine) -> tuple[Dataset, Tensor]:
     """The rows of the first update as a data set, and what a network takes of them."""
     rows = run.rows[Order(run.own_seed, len(run.rows))(0, run.batch_size)]
     data = replace(run.data, train=run.data.train.take(rows.to(run.data.train.inputs.device))).to(machine.device)
-    return data, run.views.of(data)(0, torch.arange(len(rows), device=machine.device)) if run.views else data.inputs(
-        "train"
-    )
+    return data, training_inputs(data, run.views)(0, torch.arange(len(rows), device=machine.device))
 
 
 @contextmanager
@@ -77,12 +73,12 @@ def num_classes(network: nn.Module, run: Run, machine: Machine) -> int:
     except Exception as problem:
         way = ". Inputs are whole numbers: inputs.float() / 255 makes pixels of them" * (inputs.dtype == torch.uint8)
         raise ValueError(f"the network cannot take inputs of shape {tuple(inputs.shape)}: {problem}{way}") from problem
-    check_logits(logits, run)
+    check_outputs(logits, run)
     check_one_for_each_label(logits, data.train.labels, run)
     return logits.shape[-1]
 
 
-def check_logits(logits: Tensor, run: Run) -> None:
+def check_outputs(logits: Tensor, run: Run) -> None:
     if logits.shape[-1] < (1 if estimates_numbers(run) else 2):
         raise ValueError(f"the network must give logits of at least two classes, (N, C); got {tuple(logits.shape)}")
     if not estimates_numbers(run) and are_distributions(logits.flatten(0, -2)):
@@ -99,9 +95,8 @@ def check_one_for_each_label(logits: Tensor, labels: Tensor | None, run: Run) ->
     way = "Labels of yes and no for each class take a network that ends in kdlearn.YesOrNo()"
     if estimates_numbers(run):
         way = "Labels that are numbers must have the shape of what the network gives: labels.unsqueeze(1) makes (N, 1)"
-    raise ValueError(
-        f"the network must give a row of logits for each label; labels are {expected}, logits {came}. {way}"
-    )
+    shapes = f"labels are {expected}, logits {came}"
+    raise ValueError(f"the network must give a row of logits for each label; {shapes}. {way}")
 
 
 def estimates_numbers(run: Run) -> bool:
@@ -131,7 +126,8 @@ def features(run: Run, inputs: Tensor, machine: Machine) -> dict[str, Any]:
 def try_update(run: Run, network: nn.Module, batch: Batch, machine: Machine) -> None:
     """A ValueError with the strategy's name, for what fails in an update."""
     before = state_of(run.strategy)
-    network.zero_grad()
+    held = nn.ModuleList(one for one in vars(run.strategy).values() if isinstance(one, nn.Module))
+    nn.ModuleList([network, held]).zero_grad()
     try:
         with left_as_it_was(network, run.own_seed):
             learner = OneNetwork(network.train(), run.strategy, machine, lambda: batch)
@@ -141,6 +137,11 @@ def try_update(run: Run, network: nn.Module, batch: Batch, machine: Machine) -> 
     gradients = [weight.grad for weight in learner.whole.parameters() if weight.grad is not None]
     if not all(bool(found.isfinite().all()) for found in (loss, *gradients)):
         raise ValueError(f"strategy {told_of(run)} must give a finite loss and a finite gradient; its loss is {loss}")
+    if any(weight.grad is not None for weight in held.parameters()):
+        raise ValueError(
+            f"strategy {run.strategy.name!r} holds weights that get a gradient, and nothing trains them: let "
+            "prepare(example) make them, or take requires_grad_(False) for those that are to stay as they are"
+        )
     if state_of(run.strategy) != before:
         raise ValueError(
             f"strategy {run.strategy.name!r} must stay as it is when it is called, since all seeds share it; it "
@@ -158,6 +159,8 @@ def state_of(strategy: Strategy) -> str:
 def way_out(run: Run) -> str:
     """What a strategy that fails may lack."""
     way = "The loss must be a function of student_logits. It reads {}; fields of the batch that `reads` lacks are None"
+    if type(run.strategy).__call__ is Strategy.__call__:
+        way = "loss = staticmethod(function) declares it, of student_logits, {}, settings by name, and reduction"
     return way_for_numbers(run) or way.format(", ".join(run.strategy.reads) or "nothing")
 
 

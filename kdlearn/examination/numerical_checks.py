@@ -53,24 +53,23 @@ def of_half_precision(profile: LossProfile) -> Iterator[Finding]:
 
 def of_padding(profile: LossProfile) -> Iterator[Finding]:
     """What a mask, or in sequences a label of -100, leaves out does not count: the rest alone has the same value."""
-    query, plain, names = profile.query, profile.plain, profile.signature
+    query, plain, takes = profile.query, profile.plain, profile.signature
     if query.mask and query.mask[0] != query.masks[0][0]:
-        yield Finding("mask-inverted", f"rows where {names.mask} is {not query.mask[0]} do not count", 1.0)
-    marks = "time" in profile.sizes or "ignore_index" in names.settings
-    if profile.is_random or not (query.mask or (names.labels and marks)):
+        yield Finding("mask-inverted", f"rows where {takes.mask} is {not query.mask[0]} do not count", 1.0)
+    marks = "time" in profile.sizes or "ignore_index" in takes.settings
+    if profile.is_random or not (query.mask or (takes.labels and marks)):
         return
     count = (plain.y.shape[-1] + 1) // 2
     kept = (torch.arange(plain.y.shape[-1]) < count).expand_as(plain.y)
-    marked = plain._replace(kept=kept, y=torch.where(kept, plain.y, names.settings.get("ignore_index", -100)))
+    marked = plain._replace(kept=kept, y=torch.where(kept, plain.y, takes.settings.get("ignore_index", -100)))
     for probe in (marked, marked._replace(y=plain.y)) if query.mask else (marked,):
         with contextlib.suppress(Exception):  # a loss may refuse -100
             value = query.value(probe)
             parts = (plain.z[..., :count, :], plain.v[..., :count, :], plain.y[..., :count])
             alone = query.value(plain._replace(z=parts[0], v=parts[1], y=parts[2]))
             if abs(value - alone) > profile.threshold * max(1.0, abs(alone)) and not labels_alone(profile, kept):
-                sentence = (
-                    f"with a part left out by {names.mask or names.labels}, the value is {value / alone:.3g} times"
-                )
+                by = takes.mask or takes.labels
+                sentence = f"with a part left out by {by}, the value is {value / alone:.3g} times"
                 yield Finding("padding-counted", f"{sentence} that of the rest alone", value / alone)
             return
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kdlearn.examination.forms import Probe
-from kdlearn.examination.signature import signature_of
+from kdlearn.examination.signature import WAY_OUT, signature_of
 
 STEPS = {torch.float64: 1e-5, torch.float32: 2e-2}  # for differences
 TOLERANCES, OF_DIFFERENCES = {torch.float64: 1e-6, torch.float32: 2e-4}, {torch.float64: 1e-5, torch.float32: 5e-3}
@@ -127,11 +127,8 @@ def check_scalar(given: Any) -> None:
     shape = tuple(getattr(given, "shape", ()))
     if given is not None and not isinstance(given, tuple | list | dict) and int(np.prod(shape)) == 1:
         return
-    came, way_out = (
-        f"shape {shape}" if shape else type(given).__name__,
-        "Let it return .mean(), or the part that is one",
-    )
+    came, part = f"shape {shape}" if shape else type(given).__name__, ".mean()" if shape else "[0]"
     if isinstance(given, dict):
-        came = f"a dict of {', '.join(map(repr, given))}"
-        way_out = f"Take one: lambda s, t, y: loss(s, t, y)[{next(iter(given), '')!r}]"
+        came, part = f"a dict of {', '.join(map(repr, given))}", f"[{next(iter(given), '')!r}]"
+    way_out = "Let it return one" if given is None else f"Examine one: {WAY_OUT}{part}"
     raise ValueError(f"loss must give one number for a batch; got {came}. {way_out}")

@@ -1,6 +1,5 @@
 """What holds of a right loss whatever its form: each test changes one thing whose consequence is known."""
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,16 +26,16 @@ def of_left_out_rows(profile: LossProfile) -> Iterator[Finding]:
 
 def of_arguments(profile: LossProfile) -> Iterator[Finding]:
     """Each argument, changed in turn, makes a difference."""
-    names, y = profile.signature, profile.plain.y
-    others = {name: OTHERS.get(type(one), ()) for name, one in names.settings.items()}
-    others |= dict.fromkeys(names.weights, OTHERS[float])
+    takes, y = profile.signature, profile.plain.y
+    others = {name: OTHERS.get(type(one), ()) for name, one in takes.settings.items()}
+    others |= dict.fromkeys(takes.weights, OTHERS[float])
     probes = {name: [profile.with_arguments({name: one}) for one in values] for name, values in others.items()}
-    if names.labels:
+    if takes.labels:
         unlike = (profile.other_labels, torch.where(y == y.flatten()[0], -100, y))
-        probes[names.labels] = [profile.plain._replace(y=other) for other in unlike]
+        probes[takes.labels] = [profile.plain._replace(y=other) for other in unlike]
     unused = [name for name, asked in probes.items() if asked and not any(map(profile.responds, asked))]
     for finding, are_weights in (("weight-ignored", True), ("argument-ignored", False)):
-        if found := [name for name in unused if (name in names.weights) == are_weights]:
+        if found := [name for name in unused if (name in takes.weights) == are_weights]:
             yield Finding(finding, f"other values of {', '.join(found)} give the same value and gradient", len(found))
 
 
@@ -87,23 +86,28 @@ def of_unequal_lengths(profile: LossProfile) -> Iterator[Finding]:
         return
     lengths = torch.arange(len(plain.y)) % plain.y.shape[-1] + 1
     kept = torch.arange(plain.y.shape[-1]) < lengths.unsqueeze(-1)
-    with contextlib.suppress(Exception):  # a loss may refuse -100
-        size = profile.query.gradient(plain._replace(kept=kept, y=torch.where(kept, plain.y, -100))).norm(dim=-1)
-        ratios = (size / profile.gradient.norm(dim=-1))[kept & (size > 0)]
-        if not size[~kept].any() and (ratio := float(ratios.max() / ratios.min())) > UNEVEN:
-            sentence = f"a label in the shortest sequence weighs up to {ratio:.3g} times one in the longest"
-            yield Finding("mean-of-means", sentence, ratio)
+    probe = plain._replace(kept=kept, y=torch.where(kept, plain.y, -100))
+    try:
+        size = profile.query.gradient(probe).norm(dim=-1)
+    except Exception:  # the user's own function may refuse -100
+        return
+    ratios = (size / profile.gradient.norm(dim=-1))[kept & (size > 0)]
+    if len(ratios) and not size[~kept].any() and (ratio := float(ratios.max() / ratios.min())) > UNEVEN:
+        sentence = f"a label in the shortest sequence weighs up to {ratio:.3g} times one in the longest"
+        yield Finding("mean-of-means", sentence, ratio)
 
 
 def of_more_classes(profile: LossProfile) -> Iterator[Finding]:
     """A teacher with more classes than the student is refused."""
     if not profile.reads_teacher:
         return
-    v = torch.cat([profile.plain.v, profile.plain.v.topk(2)[0] + 1], -1)
-    with contextlib.suppress(Exception):  # as it should
-        value = profile.query.value(profile.plain._replace(v=v))
-        sentence = f"two classes that the teacher alone has are taken: {value:.3g} for {profile.first_value:.3g}"
-        yield Finding("teacher-with-more-classes", sentence, value)
+    probe = profile.plain._replace(v=torch.cat([profile.plain.v, profile.plain.v.topk(2)[0] + 1], -1))
+    try:
+        value = profile.query.value(probe)
+    except Exception:  # the user's own function refuses it, as it should
+        return
+    sentence = f"two classes that the teacher alone has are taken: {value:.3g} for {profile.first_value:.3g}"
+    yield Finding("teacher-with-more-classes", sentence, value)
 
 
 TESTS = (of_left_out_rows, of_arguments, of_sure_students, of_minimum, of_draws, of_unequal_lengths, of_more_classes)

@@ -56,9 +56,7 @@ def signature_of(loss: Callable[..., Any], parameters: Mapping[str, str]) -> Sig
         raise TypeError(f"loss must name student_logits and teacher_logits; it takes {list(defaults)}. Write {WAY_OUT}")
     labels, temperature, mask = (names.get(one) for one in ("labels", "temperature", "mask"))
     weights = [name for name, meaning in meanings.items() if meaning == "weight"]
-    to_set = {
-        name: 0.5 if name in weights else 4.0 for name in (*weights, temperature) if name and defaults[name] is NEEDED
-    }
+    to_set = {one: 0.5 if one in weights else 4.0 for one in (*weights, temperature) if one and defaults[one] is NEEDED}
     default = defaults[temperature] if temperature else None
     as_number = float(default) if isinstance(default, int | float) else None
     settings = {name: one for name, one in defaults.items() if name not in meanings}

@@ -49,8 +49,8 @@ class ClassMap:
     permuted: bool = False
 
     def __post_init__(self) -> None:
-        check_names("teacher_classes", self.teacher_classes)
-        check_names("student_classes", self.student_classes)
+        check_class_names("teacher_classes", self.teacher_classes)
+        check_class_names("student_classes", self.student_classes)
         self.check_merged()
         if not self.targets:
             way = "merged says which become which"
@@ -141,7 +141,7 @@ class ClassMap:
             )
 
 
-def check_names(what: str, names: Sequence[str]) -> None:
+def check_class_names(what: str, names: Sequence[str]) -> None:
     if isinstance(names, str) or len(names) < 2 or any(not isinstance(name, str) for name in names):
         raise ValueError(f"{what} must be names of at least two classes, such as data.class_names; got {names!r}")
     twice = [name for place, name in enumerate(names) if name in list(names)[:place]]

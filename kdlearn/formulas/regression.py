@@ -4,13 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kdlearn.formulas.arguments import (
-    check_mask,
-    check_rows,
-    check_weight,
-    sum_is_finite,
-    values_can_be_read,
-)
+from kdlearn.formulas.arguments import check_mask, check_rows, check_weight, sum_is_finite, values_can_be_read
 from kdlearn.formulas.labels import full_precision
 from kdlearn.formulas.metrics import smaller_is_better
 from kdlearn.formulas.preparation import Reduction, reduced

@@ -1,9 +1,6 @@
 """What a network costs."""
 
 import copy
-import statistics
-from collections.abc import Callable
-from time import perf_counter
 
 import torch
 from torch import Tensor, nn
@@ -37,24 +34,3 @@ def count_macs(model: nn.Module, image: Tensor) -> int:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         untouched(image.unsqueeze(0))
     return counter.get_total_flops() // 2
-
-
-def cost_of(model: nn.Module, image: Tensor) -> dict[str, int]:
-    """Parameters and multiply-accumulate operations, under the names that a result carries."""
-    return {"parameters": count_parameters(model), "macs": count_macs(model, image)}
-
-
-def latency(forward: Callable[[Tensor], Tensor], image: Tensor, batch_size: int, repeats: int = 30) -> float:
-    """Seconds of one call on `batch_size` copies of an image `(channels, height, width)`: the median after a warm-up.
-
-    `forward` is a network in `eval()` mode, or any callable that waits until its answer is there.
-    """
-    images = image.expand(batch_size, *image.shape).contiguous()
-
-    def seconds() -> float:
-        start = perf_counter()
-        forward(images)
-        return perf_counter() - start
-
-    with torch.no_grad():
-        return statistics.median([seconds() for _ in range(repeats + 3)][3:])

@@ -12,10 +12,8 @@ from torch import Tensor, nn
 
 from kdlearn.data.files import read_tensors, write_tensors
 
-OUTLINE, TENSOR = (
-    "outline",
-    "kdlearn-tensor",
-)  # the tensor of bytes that holds, as JSON, all but the tensors; a name there
+OUTLINE = "outline"  # the tensor of bytes that holds, as JSON, all but the tensors
+TENSOR = "kdlearn-tensor"  # there, the name of one
 
 
 @dataclass(frozen=True, eq=False)

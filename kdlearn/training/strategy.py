@@ -12,6 +12,7 @@ from kdlearn.formulas.labels import DEFAULT_TEMPERATURE, full_precision
 from kdlearn.training.processes import labels_a_process
 
 HIDDEN = ("labels", "teacher_logits", "labelled")  # fields that only a strategy which reads them gets
+DECLARED = ("name", "cli_name", "reads", "layers", "loss")  # no settings, where an object declares them too
 
 
 class Strategy:
@@ -62,9 +63,8 @@ class Strategy:
     @property
     def settings(self) -> dict[str, Any]:
         """What tells two strategies of one class apart."""
-        if is_dataclass(self):
-            return {field.name: getattr(self, field.name) for field in fields(self)}
-        return dict(vars(self))
+        names = [field.name for field in fields(self)] if is_dataclass(self) else [*vars(self)]
+        return {name: getattr(self, name) for name in names if name not in DECLARED}
 
     @property
     def asks_teacher(self) -> bool:
@@ -73,7 +73,7 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Softened(Strategy):
-    """What strategies with a temperature share."""
+    """What strategies with a temperature share; a subclass with settings of its own is a frozen dataclass, too."""
 
     temperature: float = DEFAULT_TEMPERATURE
     reads = ("teacher_logits",)

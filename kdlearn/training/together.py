@@ -193,7 +193,7 @@ class Table:
         parts = {name: [getattr(stream.examples, name) for stream in streams] for name in Split._fields}
         parts["teacher_logits"] = [None if one is None else one.epochs[0] for one in answers]
         there = {name: found for name, found in parts.items() if any(one is not None for one in found)}
-        self.columns = {name: joined(found) for name, found in there.items()}
+        self.columns = {name: in_one_table(found) for name, found in there.items()}
         self.rows_of_chunk = lru_cache(maxsize=1)(self.draw)
 
     def __call__(self, update: int) -> StackedBatch:
@@ -220,7 +220,7 @@ class Table:
         return rows.view(len(self.streams), CHUNK, size).to(self.columns["inputs"][0].device)
 
 
-def joined(parts: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
+def in_one_table(parts: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
     """Each distinct tensor once, one after the other, and for every part where its own begins."""
     distinct = {id(part): part for part in parts if part is not None}
     table = torch.cat([*distinct.values()])

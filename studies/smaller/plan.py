@@ -30,12 +30,14 @@ Command: `python studies/smaller/plan.py --workers 2` writes comparison.parquet 
 took 25 minutes of a shared core of an AMD EPYC without AMX (recorded 2026-11-26).
 """
 
-from collections.abc import Iterator, Mapping
+import statistics
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from functools import partial
 from itertools import product
 from pathlib import Path
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -48,7 +50,6 @@ import kdlearn
 from kdlearn import Adam, Comparison, Dataset, GroundTruth, SoftLabels, Strategy
 from kdlearn.data.files import write_json
 from kdlearn.formulas.intervals import Interval
-from kdlearn.networks.costs import latency
 
 HERE = Path(__file__).parent
 RECORD, LATENCIES = HERE / "comparison.parquet", HERE / "latencies.json"
@@ -201,6 +202,22 @@ def latencies() -> dict[str, dict[str, float]]:
 def ratio(network: nn.Module, to: nn.Module, batch_size: int) -> float:
     one, other = (latency(each, torch.zeros(1, 8, 8), batch_size, repeats=300) for each in (network, to))
     return round(one / other, 2)
+
+
+def latency(forward: Callable[[Tensor], Tensor], image: Tensor, batch_size: int, repeats: int = 30) -> float:
+    """Seconds of one call on `batch_size` copies of an image `(channels, height, width)`: the median after a warm-up.
+
+    `forward` is a network in `eval()` mode, or any callable that waits until its answer is there.
+    """
+    images = image.expand(batch_size, *image.shape).contiguous()
+
+    def seconds() -> float:
+        start = perf_counter()
+        forward(images)
+        return perf_counter() - start
+
+    with torch.no_grad():
+        return statistics.median([seconds() for _ in range(repeats + 3)][3:])
 
 
 def main(workers: int = 2) -> None:

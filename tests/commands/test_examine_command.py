@@ -24,6 +24,7 @@ def test_what_may_be_meant_returns_0(kdlearn_here: Command):
     "words, message",
     [
         (["mine"], "module:name is expected"),
+        (["mine.py:dict_of_losses"], "module:name is expected"),
         (["mine:number"], "got 3"),
         (["mine:nothing_there"], "cannot be imported"),
         (["mine:NeedsNumber"], "needs arguments"),

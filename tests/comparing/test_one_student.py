@@ -65,9 +65,11 @@ def test_without_a_teacher_by_ground_truth():
         (torch.zeros(7, 10), {}, "stored logits must have a row for each"),
         ({"test": torch.zeros(50, 10)}, {}, "stored logits must cover train"),
         (None, {}, "give a teacher"),
-        (lambda inputs: torch.zeros(len(inputs), 7), {"strategy": SoftLabels(2.0)}, "shape"),
+        (lambda inputs: torch.zeros(len(inputs), 7), {}, "one for each of the student's outputs"),
+        (TEACHER, {}, "call what builds a network"),
+        (lambda inputs: torch.randn(len(inputs), 10), {}, "the same answer twice"),
     ],
-    ids=["a run", "other rows", "no training rows", "none", "other classes"],
+    ids=["a run", "other rows", "no training rows", "none", "other classes", "a builder", "noise"],
 )
 def test_what_cannot_teach_is_refused(teacher, options, words):
     with pytest.raises((TypeError, ValueError), match=words):

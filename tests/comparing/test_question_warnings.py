@@ -22,7 +22,8 @@ def self_seeding():
 
 
 def told(data=None, student=STUDENT, teachers=None) -> str:
-    return " ".join(warnings_about(data or digits(), student, teachers or {}))
+    data = data or digits()
+    return " ".join(warnings_about(data, student, teachers or {}, dict(about_rows(data))))
 
 
 def test_nothing_odd():
@@ -36,7 +37,7 @@ def test_rows_of_the_training_in_the_test_are_counted_and_many_are_warned_of(num
     inputs[:number] = data.train.inputs[3 : 3 + number]
     data = replace(data, test=data.test._replace(inputs=inputs))
     sentence = f"{number} of the 50 test inputs are training inputs too"
-    assert sentence in " ".join(about_rows(data)) and (sentence in told(data)) == said
+    assert sentence in " ".join(dict(about_rows(data))) and (sentence in told(data)) == said
 
 
 def test_classes_that_the_training_lacks_and_one_class_alone():
@@ -66,6 +67,34 @@ def test_stored_logits_in_another_order(logits, wrapped):
     found = told(teachers={"mine": wrapped(shuffled)})
     assert "in the order" in found and f"name the ground truth of {right:.1f} %" in found
     assert told(teachers={"mine": wrapped(logits)}) == ""
+
+
+class Estimator:
+    """Sure of the class that it names; it was fitted on so many."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes_ = list(range(classes))
+
+    def predict_proba(self, inputs):
+        return torch.eye(10)[digits().train.labels[: len(inputs)].clamp(max=len(self.classes_) - 1)].numpy()[
+            :, : len(self.classes_)
+        ]
+
+
+@pytest.mark.parametrize("classes, temperature", [(10, 4.0), (10, 1.0), (8, 1.0)])
+def test_an_estimator_that_says_0_or_has_never_seen_a_class(classes, temperature):
+    data = digits()
+    found = " ".join(warnings_about(data, STUDENT, {"mine": Estimator(classes)}, {}, temperature))
+    assert ("90 % of the probabilities of 'mine' are 0" in found) == (temperature > 1)
+    assert ("'mine' has seen 8 of the 10 classes" in found) == (classes == 8)
+    assert (found == "") == ((classes, temperature) == (10, 1.0))
+
+
+def test_the_highest_temperature_is_asked_about():
+    options = {"teacher": Estimator(10), "seeds": range(2), "lengths": (2,)}
+    with pytest.warns(UserWarning, match="at T = 3 the soft labels depend on that eps"):
+        found = kdlearn.compare(STUDENT, [SoftLabels(2.0), SoftLabels(3.0)], digits(), **options)
+    assert any("at T = 3" in note for note in found.notes)
 
 
 def test_compare_says_them(logits):

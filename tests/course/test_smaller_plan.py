@@ -58,3 +58,16 @@ def test_the_arms_of_one_pair_are_those_that_the_planned_claims_read(plan):
     rows = [row for replicate in (0, 1) for row in plan.rows_of(replicate, epochs=1, after=1)]
     found = plan.planned(plan.Comparison(plan.pd.DataFrame(rows)))
     assert len(found) == 5 and all(one.degrees_of_freedom == 1 for one in found.values())
+
+
+def test_latency_is_the_median_and_the_batch_is_as_large_as_asked(plan, monkeypatch):
+    """On a clock that only the calls move: three to warm up, then five, one of which is disturbed."""
+    durations, clock, sizes = iter([512.0] * 3 + [1.0, 2.0, 256.0, 4.0, 2.0]), [0.0], []
+    monkeypatch.setattr(plan, "perf_counter", lambda: clock[0])
+
+    def forward(images):
+        sizes.append(tuple(images.shape))
+        clock[0] += next(durations)
+
+    assert plan.latency(forward, torch.zeros(1, 8, 8), batch_size=16, repeats=5) == 2.0
+    assert sizes == [(16, 1, 8, 8)] * 8

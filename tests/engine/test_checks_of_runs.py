@@ -14,6 +14,7 @@ from kdlearn import (
     NesterovSGD,
     SoftLabels,
     Split,
+    Strategy,
     TruthWhereKnown,
     accuracy,
     perceptron,
@@ -58,6 +59,46 @@ REFUSED = {
 def test_what_could_not_be_carried_out_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
         Plan([run(**options)], Machine())
+
+
+class Held(Strategy):
+    """Own attributes that a class may declare too, a module, and a number."""
+
+    def __init__(self, layer=None, weight=1.0):
+        self.name, self.reads, self.layer, self.weight = "held", ("teacher_logits",), layer, weight
+
+    def __call__(self, student_logits, batch):
+        found = student_logits if self.layer is None else self.layer(student_logits)
+        return self.weight * (found - batch.teacher_logits).square().sum(dim=-1)
+
+
+def test_weights_that_a_strategy_holds_and_nothing_trains_are_refused():
+    layer = torch.nn.Linear(10, 10)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"let prepare.* make them"):
+            Plan([run(strategy=Held(layer), teacher=taught())], Machine())
+    Plan([run(strategy=Held(layer.requires_grad_(False)), teacher=taught())], Machine())
+
+
+def test_what_a_class_may_declare_is_no_setting_of_an_object():
+    assert Held(weight=2.0).settings == {"layer": None, "weight": 2.0}
+
+
+def test_a_setting_may_not_have_the_name_of_a_column_that_a_run_adds():
+    """As tuning adds its candidates."""
+    with pytest.raises(ValueError, match="may be called 'weight'"):
+        Plan([run(strategy=Held(), teacher=taught(), names={"weight": 1.0})], Machine())
+
+
+def test_a_function_that_is_no_static_method_is_told_of():
+    def difference(student_logits, teacher_logits, reduction="none"):
+        return (student_logits - teacher_logits).sum(dim=-1)
+
+    class Declared(Strategy):
+        name, reads, loss = "declared", ("teacher_logits",), difference
+
+    with pytest.raises(ValueError, match=r"loss = staticmethod\(function\)"):
+        Plan([run(strategy=Declared(), teacher=taught())], Machine())
 
 
 def test_checks_are_made_once_for_runs_that_share_a_network_and_a_strategy():

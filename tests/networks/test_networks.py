@@ -10,7 +10,6 @@ from kdlearn import airbench, count_macs, count_parameters, perceptron, resnet18
 from kdlearn.data.dataset import Dataset, Normalise, Split
 from kdlearn.networks.airbench import whitened_airbench, whitening_filters, whitening_images
 from kdlearn.networks.basic import seeded
-from kdlearn.networks.costs import latency
 
 
 @pytest.mark.parametrize("widths", [(64, 10), (64, 32, 10), (64, 5, 6, 7, 10)])
@@ -39,19 +38,6 @@ def test_the_seed_fixes_the_initialisation_and_nothing_else():
     one, same, other = (seeded(lambda: perceptron(4, 3), seed) for seed in (1, 1, 2))
     assert torch.equal(torch.rand(1), expected)
     assert torch.equal(one[1].weight, same[1].weight) and not torch.equal(one[1].weight, other[1].weight)
-
-
-def test_latency_is_the_median_and_the_batch_is_as_large_as_asked(monkeypatch):
-    """On a clock that only the calls move: three to warm up, then five, one of which is disturbed."""
-    durations, clock, sizes = iter([512.0] * 3 + [1.0, 2.0, 256.0, 4.0, 2.0]), [0.0], []
-    monkeypatch.setattr("kdlearn.networks.costs.perf_counter", lambda: clock[0])
-
-    def forward(images):
-        sizes.append(tuple(images.shape))
-        clock[0] += next(durations)
-
-    assert latency(forward, torch.zeros(1, 8, 8), batch_size=16, repeats=5) == 2.0
-    assert sizes == [(16, 1, 8, 8)] * 8
 
 
 def correlated_images(*shape: int) -> torch.Tensor:

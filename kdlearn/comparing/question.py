@@ -187,6 +187,7 @@ def distinct(name: str, values: Any) -> list[int]:
     if not isinstance(values, Iterable):
         raise TypeError(f"{name} must be several whole numbers, such as range({values}); got {values!r}")
     found = list(values)
-    if not found or len(set(found)) < len(found) or any(not isinstance(one, Integral) or one < 0 for one in found):
+    odd = [one for one in found if not isinstance(one, Integral) or isinstance(one, bool) or one < 0]
+    if odd or not found or len(set(found)) < len(found):
         raise ValueError(f"{name} must be distinct whole numbers of at least 0, one or more; got {found}")
     return [int(one) for one in found]

@@ -15,7 +15,7 @@ from kdlearn.engine.run import Run
 from kdlearn.engine.study import study
 from kdlearn.formulas.metrics import direction_of
 from kdlearn.training.optimizers import Optimizer, recipe_of
-from kdlearn.training.strategies import Strategy
+from kdlearn.training.strategies import GroundTruth, Strategy
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,9 @@ def check_choice(question: Question, choice: Choice) -> None:
         raise ValueError(f"choose must name strategies of the comparison, {names}; got {sorted(odd)}")
     if several := [name for name, given in question.strategies.items() if len(given) > 1]:
         raise ValueError(f"with choose every strategy needs a name of its own, by a mapping; {several[0]!r} is several")
+    taught = [one for one in choice.candidates.get(GroundTruth.name, ()) if one.asks_teacher]
+    if taught:
+        raise ValueError(f"{GroundTruth.name!r} is the name of learning without a teacher; {taught[0]!r} asks one")
     if both := set(choice.seeds) & set(question.seeds):
         raise ValueError(f"seeds of tuning must not be reported ones; both hold {sorted(both)}")
     if direction_of(question.metric) is None:

@@ -112,6 +112,8 @@ def changes(items: Any, row: int, collate: Callable[[list[Any]], Any]) -> bool:
 
 def as_tensor(name: str, values: Any) -> Tensor:
     values = from_pandas(values)
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be a plain array, since a mask would be lost; {name}.filled(value) makes one")
     try:
         found = torch.as_tensor(values)
     except (TypeError, ValueError, RuntimeError) as problem:

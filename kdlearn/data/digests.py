@@ -1,8 +1,9 @@
 """The hash of a value by all that it holds: the same for equal values in every process, another for any others.
 
 What belongs to a library stands by its name and version. Functions and classes of the reader's own stand by value:
-their code, what they hold, and what they look up in their modules. A name that is made while a program runs, as in
-`getattr(module, name)`, is not followed: `sources` hashes the files of all modules of the reader's own, whole.
+their code, what they hold, and what they look up by name, or by a string, in their modules and in those they import.
+A name that is made while a program runs is not followed: `sources` hashes the files of all modules of the reader's own,
+whole, as they are loaded before the first training.
 """
 
 import dis
@@ -15,6 +16,7 @@ import sysconfig
 import weakref
 from collections.abc import Iterator
 from functools import cache, cached_property
+from importlib import metadata
 from operator import attrgetter
 from pathlib import Path
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
@@ -36,6 +38,7 @@ PLACES = {"__doc__", "__module__", "__firstlineno__", "__static_attributes__", "
 CODE = ("code", "consts", "names", "varnames", "freevars", "cellvars", "flags", "argcount", "kwonlyargcount")
 WRAPPED = ("fget", "fset", "fdel", "__func__", "func", "__wrapped__")  # the functions of a property and its like
 HOOKS = [name for name in vars(nn.Module()) if name.endswith("_hooks")]
+LOADS = ("LOAD_GLOBAL", "LOAD_NAME")
 HEAP_TYPE = 1 << 9  # the flag of classes that Python made, and not C beforehand
 
 
@@ -91,7 +94,7 @@ class Hasher(Pickler):
             case nn.Module():
                 return [type(value), dict(settings_of(value))]
             case set() | frozenset():
-                return sorted(map(digest, value))
+                return [type(value), sorted(map(digest, value)), getattr(value, "__dict__", None)]
             case CodeType():
                 return [getattr(value, f"co_{name}", None) for name in (*CODE, "exceptiontable")]
             case MethodType():
@@ -105,7 +108,7 @@ class Hasher(Pickler):
             case MappingProxyType():
                 return [dict(value)]
             case property() | staticmethod() | classmethod() | cached_property():
-                return [getattr(value, name, None) for name in WRAPPED]
+                return [type(value), *(getattr(value, name, None) for name in WRAPPED)]
         return [value.__wrapped__] if type(value) is type(cache(len)) else None
 
 
@@ -138,8 +141,9 @@ def parts_of(found: Any) -> list[Any]:
 
 def looked_up(function: FunctionType) -> dict[tuple[str, str], Any]:
     """What a function finds by name in its module and, in modules of the reader's own that it names, by any name."""
-    loaded, every = names_in(function.__code__)
+    loaded, every, imported = names_in(function.__code__)
     found, spaces = {}, [] if is_library_space(function.__globals__) else [(function.__globals__, loaded)]
+    spaces += [(vars(sys.modules[name]), every) for name in imported & sys.modules.keys() if not is_library(name)]
     for space, names in spaces:
         for name in sorted(names & space.keys()):
             value = space[name]
@@ -151,12 +155,17 @@ def looked_up(function: FunctionType) -> dict[tuple[str, str], Any]:
 
 
 @cache
-def names_in(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
-    """The names that code and the functions within it look up in their module, and every name in it."""
-    loads = (one.argval for one in dis.get_instructions(code) if one.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+def names_in(code: CodeType) -> tuple[frozenset[str], ...]:
+    """What code and the functions within it look up in their module, every name in them, and what they import.
+
+    A string counts as a name, since `getattr`, `vars` and `globals` take it for one.
+    """
+    steps = [*dis.get_instructions(code)]
+    loads, imports = ({one.argval for one in steps if one.opname in names} for names in (LOADS, ("IMPORT_NAME",)))
+    strings = {one for one in code.co_consts if isinstance(one, str)}
     within = [names_in(one) for one in code.co_consts if isinstance(one, CodeType)]
-    loaded, every = zip((frozenset(loads), frozenset(code.co_names)), *within, strict=True)
-    return frozenset().union(*loaded), frozenset().union(*every)
+    own = frozenset(loads | strings), frozenset(strings.union(code.co_names)), frozenset(imports)
+    return tuple(frozenset().union(*some) for some in zip(own, *within, strict=True))
 
 
 def name_of(found: Any, name: str | None = None) -> list[str]:
@@ -164,8 +173,14 @@ def name_of(found: Any, name: str | None = None) -> list[str]:
     where = found.__name__ if isinstance(found, ModuleType) else getattr(found, "__module__", None)
     where = where or type(found).__module__
     package = where.partition(".")[0]
-    version = "" if package in OURS else str(getattr(sys.modules.get(package), "__version__", ""))
-    return [where, name or getattr(found, "__qualname__", ""), version]
+    version = "" if package in OURS else getattr(sys.modules.get(package), "__version__", None) or installed(package)
+    return [where, name or getattr(found, "__qualname__", ""), str(version)]
+
+
+@cache
+def installed(package: str) -> str:
+    """The versions of what has brought a package."""
+    return " ".join(metadata.version(one) for one in metadata.packages_distributions().get(package, []))
 
 
 def is_of_library(found: Any) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from kdlearn.data.batches import Batch
 from kdlearn.data.dataset import Dataset, Split, logits_shape
+from kdlearn.data.views import Views
 from kdlearn.engine.once import Once
 from kdlearn.engine.run import Run
 from kdlearn.engine.trial import built, estimates_numbers, first_batch, num_classes, try_update, way_for_numbers
@@ -91,6 +92,8 @@ class Checks:
 def check_settings(run: Run) -> None:
     if not isinstance(run.data, Dataset):
         raise TypeError(f"data of a Run must be a kdlearn.Dataset; got {type(run.data).__name__}: see compare")
+    if not isinstance(run.views, Views | None):
+        raise TypeError(f"views must be kdlearn.Views(...) or None; got {run.views!r}")
     whole = all(isinstance(length, Integral) and length >= 1 for length in run.lengths)
     if not whole or not run.lengths or list(run.lengths) != sorted(set(run.lengths)):
         raise ValueError(f"lengths must be whole numbers of updates, at least 1, rising; got {run.lengths}")
@@ -157,7 +160,7 @@ def check_metric(run: Run, classes: int) -> None:
     drawn = torch.randn(logits_shape(labels, classes), generator=torch.Generator().manual_seed(0))
     name, way = f"metric {run.metric_name!r}", way_for_numbers(run)
     try:
-        value = float(run.metric(drawn, labels))
+        value = run.measure(drawn, labels)
     except Exception as problem:
         raise ValueError(f"{name} must give a number for logits and labels: {problem}. {way}".rstrip()) from problem
     if not math.isfinite(value):

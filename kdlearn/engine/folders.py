@@ -1,5 +1,6 @@
 """The folder of a study: recognised as this program's own before anything is written to it."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from kdlearn.data.files import PARTIAL, read_json, remove_partials, write_json
 
 CONTENT = {"what": "a study of kdlearn; its files are named by what decides them", "engine": kdlearn.ENGINE}
 ABOUT, FOLDERS = "kdlearn-study.json", ("rows", "answers", "networks", "checkpoints")
+RESTORED = f"If this is a study of kdlearn, its {ABOUT} held {json.dumps(CONTENT)}"
 
 
 @contextmanager
@@ -41,8 +43,11 @@ def check_folder(folder: Path) -> None:
     if not folder.is_dir() or all(is_half_written(path) for path in folder.iterdir()):
         return
     if not (folder / ABOUT).is_file():
-        raise ValueError(f"folder must be new, empty or a study of kdlearn; {folder} holds something else")
-    about = read_json(folder / ABOUT)
+        raise ValueError(f"folder must be new, empty or a study of kdlearn; {folder} holds something else. {RESTORED}")
+    try:
+        about = read_json(folder / ABOUT)
+    except ValueError as problem:
+        raise ValueError(f"{problem}. {RESTORED}") from problem
     if not isinstance(about, dict) or about.get("what") != CONTENT["what"]:
         raise ValueError(f"{folder / ABOUT} is not by kdlearn, or altered: give a new folder")
     if (engine := about.get("engine", 1)) != kdlearn.ENGINE:

@@ -59,7 +59,8 @@ class Keys:
     def teacher(self, run: Run) -> str:
         if isinstance(run.teacher, Run):
             return self.of(run.teacher)
-        return self.part(run.teacher) if isinstance(run.teacher, nn.Module) else self.answers[query_key(run)]
+        own = self.part(run.teacher) if isinstance(run.teacher, nn.Module) else ""  # whose layers may be asked too
+        return own + self.answers[query_key(run)]
 
     def part(self, value: Any) -> str:
         return self.once(("part", id(value)), lambda: self.digest(value))

@@ -77,6 +77,8 @@ def study(
 
 def machine_of_study(machine: Machine, workers: int | None, executor: Executor | None) -> Machine:
     """On workers each computes on one thread."""
+    if not isinstance(machine, Machine):
+        raise TypeError(f"machine must be a kdlearn.Machine, such as kdlearn.best_machine(); got {machine!r}")
     return machine if workers is None and executor is None else replace(machine, threads=1)
 
 

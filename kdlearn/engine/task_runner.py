@@ -18,7 +18,7 @@ from kdlearn.engine.tasks import ONE_AT_A_TIME, Task, weights_file
 from kdlearn.formulas.intervals import of_rows
 from kdlearn.formulas.metrics import accuracy, agreement, hits
 from kdlearn.networks.costs import count_parameters
-from kdlearn.networks.weights import are_finite, save_weights
+from kdlearn.networks.weights import are_finite, load_weights, save_weights
 from kdlearn.training.loop import Learner, OneNetwork, fit, seeded_numbers
 from kdlearn.training.outputs import predict
 from kdlearn.training.together import Stack, StackedNetworks, streams_of
@@ -29,7 +29,10 @@ NO_NUMBER = float("nan")
 
 def execute(task: Task) -> pd.DataFrame:
     """A row for each run and length; what is kept already is read."""
-    if task.rows_file.exists() and all(weights_file(task.folder, name).exists() for name in task.kept.values()):
+    weights = {name: weights_file(task.folder, name) for name in task.kept.values()}
+    if task.rows_file.exists() and all(file.exists() for file in weights.values()):
+        for name, file in weights.items():
+            load_weights(file, name)  # one that is damaged is refused
         return read_table(task.rows_file, task.key)
     with ONE_AT_A_TIME, task.machine.threading():
         table = pd.DataFrame(TaskRunner(task).rows())
@@ -46,7 +49,7 @@ class Scores:
         self.run, self.counted = run, slice(None) if mask is None else mask.cpu()
         self.labels = run.measured.labels.cpu()[self.counted]
         self.teacher_logits = None if teacher_logits is None else teacher_logits[self.counted]
-        self.teacher = NO_NUMBER if self.teacher_logits is None else float(run.metric(self.teacher_logits, self.labels))
+        self.teacher = NO_NUMBER if self.teacher_logits is None else run.measure(self.teacher_logits, self.labels)
 
     def of(self, logits: Tensor) -> dict[str, float]:
         """By the table's columns; NaN of a student whose logits are not finite."""
@@ -58,7 +61,7 @@ class Scores:
         classes = not self.labels.is_floating_point()
         loss = cross_entropy(logits.flatten(0, -2), self.labels.flatten()) if classes else mse_loss(logits, self.labels)
         agrees = agreement(logits, self.teacher_logits) if classes and self.teacher_logits is not None else NO_NUMBER
-        return float(self.run.metric(logits, self.labels)), float(loss), agrees
+        return self.run.measure(logits, self.labels), float(loss), agrees
 
     def of_rows(self, logits: Tensor) -> dict[str, str]:
         """A digit a row, 1 if it is right, where that is what the metric averages: of a text rows would be tokens."""

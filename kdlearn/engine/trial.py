@@ -1,6 +1,7 @@
 """A network is built and makes the first update of its run: what fails there would fail after a teacher's training."""
 
 import copy
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -125,16 +126,13 @@ def features(run: Run, inputs: Tensor, machine: Machine) -> dict[str, Any]:
 
 def try_update(run: Run, network: nn.Module, batch: Batch, machine: Machine) -> None:
     """A ValueError with the strategy's name, for what fails in an update."""
-    before = state_of(run.strategy)
+    if not torch.is_grad_enabled():
+        raise ValueError("nothing can be trained inside torch.no_grad() or inference_mode(): call it outside")
     held = nn.ModuleList(one for one in vars(run.strategy).values() if isinstance(one, nn.Module))
     nn.ModuleList([network, held]).zero_grad()
-    try:
-        with left_as_it_was(network, run.own_seed):
-            learner = OneNetwork(network.train(), run.strategy, machine, lambda: batch)
-            loss = update(learner, batch, run.recipe.optimizer(learner.whole))
-    except Exception as problem:
-        raise ValueError(f"strategy {told_of(run)} fails in its first update: {problem}. {way_out(run)}") from problem
-    gradients = [weight.grad for weight in learner.whole.parameters() if weight.grad is not None]
+    before, modules = state_of(run.strategy), len(sys.modules)
+    weights, loss = first_update(run, network, batch, machine)
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
     if not all(bool(found.isfinite().all()) for found in (loss, *gradients)):
         raise ValueError(f"strategy {told_of(run)} must give a finite loss and a finite gradient; its loss is {loss}")
     if any(weight.grad is not None for weight in held.parameters()):
@@ -142,11 +140,25 @@ def try_update(run: Run, network: nn.Module, batch: Batch, machine: Machine) -> 
             f"strategy {run.strategy.name!r} holds weights that get a gradient, and nothing trains them: let "
             "prepare(example) make them, or take requires_grad_(False) for those that are to stay as they are"
         )
-    if state_of(run.strategy) != before:
-        raise ValueError(
-            f"strategy {run.strategy.name!r} must stay as it is when it is called, since all seeds share it; it "
-            "changes its attributes. What changes during a training takes several: Run(start=...) goes on from one"
-        )
+    if state_of(run.strategy) == before:
+        return
+    if len(sys.modules) > modules:  # its first call has imported what it looks names up in
+        return try_update(run, network, batch, machine)
+    raise ValueError(
+        f"strategy {run.strategy.name!r} must stay as it is when it is called, since all seeds share it; it "
+        "changes its attributes. What changes during a training takes several: Run(start=...) goes on from one"
+    )
+
+
+def first_update(run: Run, network: nn.Module, batch: Batch, machine: Machine) -> tuple[list[nn.Parameter], Tensor]:
+    """The weights that it steps, with their gradients, and the loss."""
+    try:
+        with left_as_it_was(network, run.own_seed):
+            learner = OneNetwork(network.train(), run.strategy, machine, lambda: batch)
+            loss = update(learner, batch, run.recipe.optimizer(learner.whole))
+    except Exception as problem:
+        raise ValueError(f"strategy {told_of(run)} fails in its first update: {problem}. {way_out(run)}") from problem
+    return list(learner.whole.parameters()), loss
 
 
 def state_of(strategy: Strategy) -> str:

@@ -33,7 +33,8 @@ class Machine:
         kind = self.device.partition(":")[0]
         threads = (self.threads or torch.get_num_threads()) if kind == "cpu" else None
         shared = {"autocast": self.autocast, "compiled": self.compiled, "processes": self.processes}
-        return {"device": kind, "threads": threads, **shared}
+        around = [torch.get_float32_matmul_precision(), torch.is_autocast_enabled(kind), torch.backends.mkldnn.enabled]
+        return {"device": kind, "threads": threads, "torch": around, **shared}
 
     @contextmanager
     def threading(self) -> Iterator[None]:

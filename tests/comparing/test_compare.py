@@ -169,6 +169,27 @@ def test_a_table_tells_for_each_test_row_whether_it_is_right_where_the_metric_av
     assert not any("of_rows" in name for name in compare(metric=kdlearn.macro_recall).table)
 
 
+def test_within_no_grad_it_is_said_that_nothing_can_be_trained():
+    with torch.no_grad(), pytest.raises(ValueError, match=r"inside torch.no_grad\(\) or inference_mode"):
+        compare()
+
+
+def test_a_metric_that_writes_into_what_it_is_given_changes_nothing():
+    def harmful(logits, labels):
+        return float(logits.mul_(0).sum() + labels.fill_(0).sum())
+
+    labels, expected = DATA.test.labels.clone(), compare().table["agreement"].tolist()
+    told = compare(metric=harmful).table["agreement"].tolist()
+    assert torch.equal(DATA.test.labels, labels) and told == pytest.approx(expected, nan_ok=True)
+
+
+def test_another_state_of_torch_trains_anew(tmp_path, monkeypatch):
+    one = compare(folder=tmp_path)
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "another")
+    assert decided(compare(folder=tmp_path)).equals(decided(one))
+    assert len([*(tmp_path / "rows").iterdir()]) == 2  # one stack each
+
+
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_student_is_the_one_of_the_table(tmp_path, kept):
     told = {"strategies": (SoftLabels(2.0), SoftLabels(4.0)), "lengths": (5, 10)}
@@ -439,6 +460,14 @@ REFUSED = {
     "stored logits of other classes": ({"teacher": torch.zeros(120, 9)}, ValueError, r"got \(120, 9\)"),
     "answers that are NaN": ({"teacher": lambda inputs: NETWORK(inputs) / 0 * 0}, ValueError, "must be finite"),
     "no teacher": ({"teacher": None}, ValueError, "give a teacher"),
+    "a word for a machine": ({"machine": "cpu"}, TypeError, "machine must be a kdlearn.Machine"),
+    "a number for views": ({"views": 3}, TypeError, r"views must be kdlearn.Views\(...\) or None; got 3"),
+    "a seed that is no number": ({"seeds": [True]}, ValueError, "seeds must be distinct whole numbers"),
+    "an array with a mask": (
+        {"data": {**FLAT, "train": (np.ma.masked_array(FLAT["train"][0]), FLAT["train"][1])}},
+        TypeError,
+        "since a mask would be lost",
+    ),
     "what does not teach": ({"teacher": 3}, TypeError, "teacher must be"),
     "one teacher for all replicates": ({"teacher": NETWORK, "replicates": 3}, TypeError, r"teacher\(replicate, data\)"),
     "one replicate": ({"replicates": 1}, ValueError, "replicates must be at least 2"),

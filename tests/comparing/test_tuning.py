@@ -126,6 +126,11 @@ def test_a_number_of_a_strategy_at_the_end_of_its_grid_is_told():
     assert [note.split(" at ")[0] for note in notes if "lies at the end" in note] == ["the choice for soft labels"]
 
 
+def test_no_candidate_of_ground_truth_asks_a_teacher():
+    with pytest.raises(ValueError, match="'ground truth' is the name of learning without a teacher; SoftLabels"):
+        compare({"ground truth": [SoftLabels(1.0)]})
+
+
 def test_where_all_candidates_score_alike_nothing_is_extended_and_that_is_told():
     comparison = compare(Choice({}, (1e-9, 1e-8)))
     assert set(comparison.scores["learning_rate"]) == {1e-9, 1e-8}

@@ -75,6 +75,14 @@ HOLDS = {  # name: what makes `value`, which holds {0} somewhere
     "a descriptor": "class By:\n  def __get__(self, *_): return {0}\nclass Own: w = By()\nvalue = Own()",
     "a generic class": "from typing import Generic, TypeVar\nT = TypeVar('T')\n"
     "class Own(Generic[T]): w = {0}\nvalue = Own[int]",
+    "a set of one's own kind": "class Own(set):\n  def w(self): return {0}\nvalue = Own([1])",
+    "a property of one's own kind": "class By(property):\n  w = {0}\n  def __get__(self, *_): return self.w\n"
+    "class value: w = By(len)",
+    "a module that a function imports": "import types, sys\nsys.modules['by_hand'] = types.ModuleType('by_hand')\n"
+    "sys.modules['by_hand'].W = {0}\ndef value():\n  from by_hand import W\n  return W",
+    "a name as a string": "W = {0}\ndef value(): return globals()['W']",
+    "an attribute by its name": "import types\nhelper = types.ModuleType('by_hand_too')\nhelper.W = {0}\n"
+    "def value(): return getattr(helper, 'W')",
     "a regular expression": "import re\nvalue = re.compile('a{0}')",
     "an ordered dictionary": "from collections import OrderedDict, defaultdict\n"
     "value = OrderedDict(a=defaultdict(list, b=[{0}]))",

@@ -208,6 +208,71 @@ def test_what_is_masked_is_neither_checked_nor_felt(loss, batch, value):
         assert dirty[0].grad[~mask].eq(0).all()
 
 
+# Labels of -100, as torch and the libraries built on it write what does not count
+
+
+@given(batches())
+def test_cross_entropy_ignores_minus_100_as_torch_does(batch):
+    student, _, labels, mask, _ = batch
+    ignoring = torch.where(mask, labels, -100)
+    rows = [student.flatten(0, -2).clone().requires_grad_() for _ in range(2)]
+    for reduction in ("mean", "none"):
+        found = hard_label_loss(rows[0].view(student.shape), ignoring, reduction=reduction)
+        expected = F.cross_entropy(rows[1], ignoring.flatten(), ignore_index=-100, reduction=reduction)
+        torch.testing.assert_close(found, expected.view(found.shape))
+        gradients = [
+            torch.autograd.grad(values.sum(), row)[0] for values, row in zip((found, expected), rows, strict=True)
+        ]
+        torch.testing.assert_close(*gradients)
+
+
+with_labels = pytest.mark.parametrize("name", ["hard_label_loss", "distillation_loss", "decoupled_loss"])
+
+
+@with_labels
+@given(batches())
+def test_minus_100_is_a_mask(name, batch):
+    student, teacher, labels, mask, T = batch
+    ignoring, other = torch.where(mask, labels, -100), labels > 0
+    other.flatten()[0] = True
+    for given_mask, both in ((None, mask), (other, mask & other)):
+        for reduction in ("mean", "none"):
+            values, gradients = [], []
+            for y, m in ((ignoring, given_mask), (labels, both)):
+                z = student.clone().requires_grad_()
+                values.append(LOSSES[name](z, teacher, y, T, mask=m, reduction=reduction))
+                gradients.append(torch.autograd.grad(values[-1].sum(), z)[0])
+            torch.testing.assert_close(*values)
+            torch.testing.assert_close(*gradients)
+
+
+@with_labels
+def test_minus_100_where_values_are_not_read(name, device):
+    """In a stack, compiled, and on a device: as on the CPU."""
+    torch.compiler.reset()
+    student, teacher, labels = drawn()
+    ignoring = torch.where(torch.arange(7) % 3 > 0, labels, -100)
+    loss = LOSSES[name]
+    for reduction in ("mean", "none"):
+        call = functools.partial(loss, reduction=reduction)
+        expected = call(student, teacher, ignoring)
+        stacked = vmap(call)(*(one[None] for one in (student, teacher, ignoring)))
+        torch.testing.assert_close(stacked[0], expected)
+        compiled = torch.compile(call, fullgraph=True, backend="aot_eager")
+        torch.testing.assert_close(compiled(student, teacher, ignoring), expected)
+        placed = call(*(one.to(device) for one in (student.float(), teacher.float(), ignoring)))
+        torch.testing.assert_close(placed.cpu().double(), expected, rtol=1e-4, atol=1e-4)
+
+
+@with_labels
+def test_labels_that_are_all_minus_100_have_no_mean(name):
+    student, teacher, labels = drawn()
+    for y, mask in ((torch.full_like(labels, -100), None), (torch.where(labels > 1, -100, labels), labels > 1)):
+        with pytest.raises(ValueError, match="at least one label that is not -100: there is no mean of none"):
+            LOSSES[name](student, teacher, y, mask=mask)
+        assert LOSSES[name](student, teacher, y, mask=mask, reduction="none").eq(0).all()
+
+
 @each_loss
 def test_under_vmap_with_a_mask_and_a_temperature_for_each_student(loss, device):
     trios = [drawn(dtype=torch.float32, device=device, seed=seed) for seed in range(3)]

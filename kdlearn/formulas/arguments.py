@@ -67,6 +67,10 @@ def check_shapes(**named_logits: Tensor) -> None:
 def check_logits(**named_logits: Tensor) -> None:
     """Refuse logits that are not floating, finite and `(..., C)`, or whose shapes differ."""
     check_shapes(**named_logits)
+    check_finite(**named_logits)
+
+
+def check_finite(**named_logits: Tensor) -> None:
     for name, logits in named_logits.items():
         if values_can_be_read(logits) and not sum_is_finite(logits):
             rows = (~logits.isfinite()).any(dim=-1).nonzero()

@@ -18,8 +18,7 @@ Teacher logits never receive a gradient. Half-precision logits are computed, and
 
 `reduction="mean"` gives a scalar, `"none"` one value for each label. `mask`, boolean and of the labels' shape, says
 which labels count: the mean is over those, the value of the others is 0, and what their logits and labels hold is
-neither checked nor felt, NaN included. A label of -100 does not count either, as in torch's `cross_entropy`: its value
-is 0, for the soft part too, and no mask is needed; its logits are finite.
+neither checked nor felt, NaN included. A label of -100 does not count either, as in torch's `cross_entropy`.
 
 For logits of ±10⁴ and temperatures from 0.05 to 100 values and gradients are finite: in float32 a value is right to
 1e-5 T² + 1e-4 of itself, the gradient of a row to 1e-5 T + 1e-4 of itself. Nothing is cut off at 0, where the gradient
@@ -27,8 +26,7 @@ would be lost, so rounding may leave a value slightly below it. Under autocast t
 
 What a loss cannot take is a TypeError or ValueError that names the argument, what was expected and what came: wrong
 dtypes and shapes, no rows, a temperature or weight out of range; and, for tensors on the CPU outside `torch.compile`
-and `torch.func`, labels out of range, NaN and infinity, a mask that leaves nothing. There, teacher logits that look
-like probabilities are a `LooksLikeProbabilities` warning.
+and `torch.func`, labels out of range, NaN and infinity, an empty mask. `LooksLikeProbabilities` is a warning there.
 """
 
 import math

@@ -7,11 +7,13 @@ from torch import Tensor
 
 from kdlearn.formulas.arguments import (
     IGNORED,
+    check_finite,
     check_indices,
     check_mask,
     check_reach,
     check_reduction,
     check_result,
+    check_rows,
     check_shapes,
     check_temperature,
     reach,
@@ -57,6 +59,26 @@ def kept_labels(labels: Tensor, mask: Tensor | None, logits: Tensor) -> tuple[Te
         found = reach(labels)
     check_reach("labels", found, logits.shape[-1])
     return labels, mask
+
+
+def kept_classes(
+    student: Tensor, values: Tensor, indices: Tensor, mask: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The student's logits, and values `(..., k)` of the classes `indices`, without a gradient: all checked."""
+    check_shapes(student_logits=student)
+    check_rows("values", values)
+    check_indices("indices", indices, values.shape)
+    if values.shape[:-1] != student.shape[:-1] or values.shape[-1] >= student.shape[-1]:
+        came = f"{tuple(values.shape)} for student_logits {tuple(student.shape)}"
+        raise ValueError(f"values must have the rows of student_logits and fewer classes, (..., k); got {came}")
+    student, values = kept(student, mask), kept(values.detach(), mask)
+    if mask is not None:
+        indices = torch.where(mask.unsqueeze(-1), indices, torch.arange(values.shape[-1], device=values.device))
+    check_finite(student_logits=student, values=values)
+    check_reach("indices", reach(indices), student.shape[-1])
+    if values_can_be_read(indices) and bool((indices.sort(dim=-1).values.diff(dim=-1) == 0).any()):
+        raise ValueError("indices must hold a class once in a row, as topk gives them; got one twice")
+    return student, values, indices
 
 
 def reduced(values: Tensor, reduction: Reduction, mask: Tensor | None, **named_logits: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from kdlearn.formulas.arguments import LooksLikeProbabilities
 
 z, v, y = torch.zeros(4, 3), torch.ones(4, 3), torch.tensor([0, 1, 2, 0])
 
-GIVEN = {"student_logits": z, "teacher_logits": v, "logits": z, "labels": y, "num_classes": 3, "k": 1}
+GIVEN = {"student_logits": z, "teacher_logits": v, "logits": z, "labels": y, "num_classes": 3}
+GIVEN |= {"tail": "nothing", "values": torch.full((4, 1), -0.5), "indices": torch.zeros(4, 1, dtype=torch.int64)}
 GIVEN["probabilities"] = torch.tensor([[0.5, 0.5]])
 MODULES = ("labels", "losses", "token_losses", "metrics")
 

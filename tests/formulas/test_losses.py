@@ -28,9 +28,11 @@ from kdlearn import (
     reverse_kl_loss,
     soft_label_loss,
 )
+from kdlearn.formulas import divergences
 from kdlearn.formulas.many_labels import binary_distillation_loss
+from kdlearn.formulas.token_losses import top_k_loss
 
-SETTINGS = {"soft_weight": 0.7, "teacher_share": 0.3, "share": 0.3, "k": 1}  # others than the defaults
+SETTINGS = {"soft_weight": 0.7, "teacher_share": 0.3, "share": 0.3}  # others than the defaults
 
 
 def called_alike(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -47,8 +49,19 @@ def called_alike(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 EVERY = [loss for name, loss in PUBLIC.items() if name.endswith("_loss")]
 ON_LOGITS = [loss for loss in EVERY if {"student_logits", "mask"} <= set(inspect.signature(loss).parameters)]
-LOSSES = {loss.__name__: called_alike(loss) for loss in ON_LOGITS if loss is not binary_distillation_loss}
-LOSSES["top_k_loss without a tail"] = functools.partial(LOSSES["top_k_loss"], tail="nothing")
+LOSSES = {loss.__name__: called_alike(loss) for loss in ON_LOGITS if loss not in (binary_distillation_loss, top_k_loss)}
+
+
+def of_the_likeliest(s, t, y, T=3.0, *, tail="bucket", **how):
+    """A bucket has a temperature where all of the teacher's logits are there."""
+    if tail == "nothing":
+        return top_k_loss(s, *t.topk(1), T, tail=tail, **how)
+    s, t = (t0.float() if t0.dtype.itemsize < 4 else t0 for t0 in (s, t))
+    return T**2 * top_k_loss(divergences.scaled(s, T), *divergences.log_softmax(t, T).topk(1), **how)
+
+
+LOSSES["top_k_loss"] = of_the_likeliest
+LOSSES["top_k_loss without a tail"] = functools.partial(of_the_likeliest, tail="nothing")
 each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 TEMPERATURES = (0.5, 1.0, 4.0, 20.0)
 

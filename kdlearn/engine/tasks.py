@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 
-import torch
 from torch import nn
 
 from kdlearn.data.batches import Inputs
@@ -15,6 +14,7 @@ from kdlearn.engine.run import Run
 from kdlearn.networks.basic import seeded
 from kdlearn.networks.weights import load_weights, set_weights
 from kdlearn.training.machine import Machine
+from kdlearn.training.outputs import predict
 
 ONE_AT_A_TIME = RLock()  # torch's random numbers belong to the process: a second thread would draw from the first's
 
@@ -68,6 +68,4 @@ def training_inputs(data: Dataset, views: Views | None) -> Inputs:
 
 def num_classes_of(run: Run) -> int:
     """As many as the student names."""
-    network = run.build().eval()
-    with torch.no_grad():
-        return network(run.data.inputs("train", slice(0, 1))).shape[-1]
+    return predict(run.build(), run.data.inputs("train", slice(0, 1))).shape[-1]

@@ -61,16 +61,13 @@ def kept_labels(labels: Tensor, mask: Tensor | None, logits: Tensor) -> tuple[Te
     return labels, mask
 
 
-def kept_classes(
-    student: Tensor, values: Tensor, indices: Tensor, mask: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
+def kept_classes(student: Tensor, values: Tensor, indices: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
     """The student's logits, and values `(..., k)` of the classes `indices`, without a gradient: all checked."""
     check_shapes(student_logits=student)
     check_rows("values", values)
     check_indices("indices", indices, values.shape)
     if values.shape[:-1] != student.shape[:-1] or values.shape[-1] >= student.shape[-1]:
-        came = f"{tuple(values.shape)} for student_logits {tuple(student.shape)}"
-        raise ValueError(f"values must have the rows of student_logits and fewer classes, (..., k); got {came}")
+        raise ValueError(f"values must be (..., k) of logits (..., C > k); got {[*values.shape]} of {[*student.shape]}")
     student, values = kept(student, mask), kept(values.detach(), mask)
     if mask is not None:
         indices = torch.where(mask.unsqueeze(-1), indices, torch.arange(values.shape[-1], device=values.device))

@@ -212,8 +212,8 @@ def test_what_is_no_part_of_a_distribution_is_refused():
         for wrong in (teacher.topk(2).values + 9, values.exp()):
             refused("values must be log-probabilities, .* at most 1 in a row; got a sum of", values=wrong, tail=tail)
         assert top_k_loss(student, teacher.topk(2).values + 9, indices, 2.0, tail="nothing") > 0
-    refused("values must have the rows of student_logits and fewer classes", student_logits=student[:, :2])
-    refused(r"fewer classes, \(..., k\); got \(7, 2\) for student_logits \(6, 5\)", student_logits=student[:6])
+    refused(r"values must be \(..., k\) of logits \(..., C > k\)", student_logits=student[:, :2])
+    refused(r"got \[7, 2\] of \[6, 5\]", student_logits=student[:6])
     refused(r"indices must hold class indices of shape \(7, 2\); got \(7, 3\)", indices=teacher.topk(3).indices)
     refused("indices must be int64 class indices; got torch.int32", TypeError, indices=indices.int())
     refused("indices must lie in 0 … 4; they reach from", indices=indices + 1)

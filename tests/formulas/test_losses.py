@@ -260,6 +260,22 @@ def test_minus_100_is_a_mask(name, batch):
 
 
 @with_labels
+def test_a_batch_in_parts_has_the_gradient_of_the_whole_with_the_count_of_all_parts(name):
+    """With 1, 4 and 7 labels that count in the three parts, where the mean of their means is another."""
+    loss, (student, teacher, labels) = LOSSES[name], drawn(21)
+    labels = torch.where(torch.tensor([0] + [-100] * 6 + [0] * 4 + [-100] * 3 + [0] * 7) == 0, labels, -100)
+    student.requires_grad_()
+    parts = list(zip(student.split(7), teacher.split(7), labels.split(7), strict=True))
+    assert [int((y != -100).sum()) for _, _, y in parts] == [1, 4, 7]
+    (whole,) = torch.autograd.grad(loss(student, teacher, labels), student)
+    for z, v, y in parts:
+        (loss(z, v, y, reduction="none").sum() / (labels != -100).sum()).backward()
+    torch.testing.assert_close(student.grad, whole, rtol=0, atol=1e-6)
+    (of_means,) = torch.autograd.grad(sum(loss(*part) for part in parts) / 3, student)
+    assert (of_means - whole).abs().amax() > 1e-3
+
+
+@with_labels
 def test_minus_100_where_values_are_not_read(name, device):
     """In a stack, compiled, and on a device: as on the CPU."""
     torch.compiler.reset()

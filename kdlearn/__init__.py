@@ -7,7 +7,7 @@ an interactive figure never waits for torch.
 from typing import Any
 
 __version__ = "0.1.0"
-ENGINE = 3  # raised when the same run would give other numbers: kept results of another engine are not taken
+ENGINE = 4  # raised when the same run would give other numbers: kept results of another engine are not taken
 
 try:
     import lazy_loader

@@ -41,6 +41,25 @@ def shapes(size: int = 40, classes: int = 3, dtype: torch.dtype = torch.float64,
     return Dataset(examples, examples, examples)
 
 
+@dataclass
+class Outputs:
+    """What networks of transformers answer with."""
+
+    logits: Tensor
+    loss: Tensor | None = None
+
+
+class AnswersWithOutputs(nn.Module):
+    """A network of the digits that does so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = STUDENT()
+
+    def forward(self, inputs: Tensor) -> Outputs:
+        return Outputs(self.inner(inputs))
+
+
 def in_float64() -> nn.Module:
     return perceptron(4, 6, 3).double()
 

@@ -14,6 +14,7 @@ from kdlearn.data.batches import join
 from kdlearn.data.dataset import UNKNOWN, Dataset, Split
 from kdlearn.data.images import load_images
 from kdlearn.data.memory import check_memory
+from kdlearn.formulas.arguments import check_mask
 
 READ_TWICE = 40  # rows, to find out whether a data set is augmented
 EVERY_ROW = {SequentialSampler, RandomSampler, BatchSampler, type(None)}
@@ -24,8 +25,9 @@ def dataset_of(data: Any) -> Dataset:
     """A `Dataset` of what a user has.
 
     Of a `DataLoader` the data set and the collate function are taken; the order is ours, so that rows can be paired.
-    Labels may be names, which are numbered in their order; a fourth entry "unlabelled" of the mapping holds inputs
-    without labels. What cannot be used is a TypeError or ValueError that says what can.
+    Labels may be names, which are numbered in their order. Beside inputs and labels may stand a mask of the labels'
+    shape, False where one does not count, as labels of -100 do not either. A fourth entry "unlabelled" of the mapping
+    holds inputs without labels. What cannot be used is a TypeError or ValueError that says what can.
     """
     if isinstance(data, Dataset):
         return data
@@ -34,7 +36,7 @@ def dataset_of(data: Any) -> Dataset:
     if not isinstance(data, Mapping):
         raise TypeError(
             "data must be a kdlearn.Dataset, a folder of images, or a mapping of train, test and perhaps validation to "
-            f"a pair (inputs, labels), a torch data set or a DataLoader; got {type(data).__name__}"
+            f"(inputs, labels), a torch data set or a DataLoader; got {type(data).__name__}"
         )
     if not {"train", "test"} <= data.keys() <= {*SPLITS, "unlabelled"}:
         raise ValueError(f"data must map train and test, and perhaps validation and unlabelled; got {', '.join(data)}")
@@ -61,14 +63,17 @@ def read(name: str, part: Any) -> Split:
         if isinstance(part.dataset, Sized):
             check_sampler(name, part)
         return read_items(name, part.dataset, part.collate_fn)
-    if isinstance(part, tuple | list) and len(part) == 2:
+    if isinstance(part, tuple | list) and len(part) in (2, 3):
         inputs, labels = as_tensor(f"inputs of {name}", part[0]), from_pandas(part[1])
         if labels is not None and len(inputs) != len(labels):
             raise ValueError(f"{name} must have a label for each of {len(inputs)} inputs; got {len(labels)}")
-        return Split(inputs, labels)
+        mask = torch.as_tensor(from_pandas(part[2])) if len(part) == 3 else None
+        if mask is not None:
+            check_mask(mask, tuple(np.asarray(labels).shape))
+        return Split(inputs, labels, None, mask)
     if hasattr(part, "__getitem__") and isinstance(part, Sized):
         return read_items(name, part, default_collate)
-    raise TypeError(f"{name} must be a pair (inputs, labels), a data set or a DataLoader; got {type(part).__name__}")
+    raise TypeError(f"{name} must be (inputs, labels[, mask]), a data set or a DataLoader; got {type(part).__name__}")
 
 
 def check_sampler(name: str, loader: DataLoader) -> None:

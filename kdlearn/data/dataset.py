@@ -10,6 +10,8 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Generator, Tensor
 
+from kdlearn.formulas.arguments import IGNORED
+
 UNKNOWN = -1  # the label of a row whose ground truth is not known: no loss takes it
 
 
@@ -39,6 +41,16 @@ class Split(NamedTuple):
         return Split(*(None if values is None else values.to(device) for values in self))  # type: ignore[arg-type]
 
 
+def without_ignored(rows: Any, always: bool = False) -> Any:
+    """A Split or Batch whose mask is False at labels of -100; as it is where there is none, unless a mask is wanted."""
+    if not isinstance(rows.labels, Tensor) or rows.labels.is_floating_point():
+        return rows
+    counts = rows.labels != IGNORED
+    if not always and bool(counts.all()):
+        return rows
+    return rows._replace(mask=counts if rows.mask is None else rows.mask & counts)
+
+
 @dataclass(frozen=True)
 class Normalise:
     """Pixels `(N, channels, height, width)` uint8 as float32 with mean 0 and deviation 1 a channel.
@@ -62,7 +74,7 @@ class Dataset:
     """Three splits of examples, and what must be known to use them; `load_digits` and `load_images` make one.
 
     `inputs` may be stored as uint8 pixels: `normalise` turns them into what a network takes (None: they are taken as
-    they are). `name` is for people; `key` is decided by the content.
+    they are). Labels of -100 do not count: they get a mask. `name` is for people; `key` is decided by the content.
 
     >>> train, test = (Split(torch.randn(size, 8), torch.arange(size) % 2) for size in (6, 4))
     >>> data = Dataset(train, test, class_names=("cat", "dog"))
@@ -76,6 +88,9 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     normalise: Callable[[Tensor], Tensor] | None = None
     name: str = "data"
+
+    def __post_init__(self) -> None:
+        vars(self).update({name: without_ignored(part) for name, part in self.splits()})
 
     def inputs(self, split: str, rows: Tensor | slice = slice(None)) -> Tensor:
         """What a network takes, of the rows of "train", "validation" or "test": a copy, which may be changed."""

@@ -8,6 +8,8 @@ from numbers import Real
 import torch
 from torch import Tensor
 
+IGNORED = -100  # the label that does not count, as torch's cross_entropy and the libraries built on it write it
+
 
 class LooksLikeProbabilities(UserWarning):
     """Teacher logits whose rows are all at least 0 and sum to 1: softmax of a softmax is almost uniform."""
@@ -65,6 +67,10 @@ def check_shapes(**named_logits: Tensor) -> None:
 def check_logits(**named_logits: Tensor) -> None:
     """Refuse logits that are not floating, finite and `(..., C)`, or whose shapes differ."""
     check_shapes(**named_logits)
+    check_finite(**named_logits)
+
+
+def check_finite(**named_logits: Tensor) -> None:
     for name, logits in named_logits.items():
         if values_can_be_read(logits) and not sum_is_finite(logits):
             rows = (~logits.isfinite()).any(dim=-1).nonzero()
@@ -112,19 +118,32 @@ def are_distributions(rows: Tensor) -> bool:
 
 def check_labels(labels: Tensor, num_classes: int, shape: Sequence[int] | None = None) -> None:
     """Refuse labels that are not int64 class indices from 0 to `num_classes` - 1, in the `shape` where it is given."""
-    check_tensor("labels", labels)
+    check_indices("labels", labels, shape)
+    check_reach("labels", reach(labels), num_classes)
+
+
+def check_indices(name: str, labels: Tensor, shape: Sequence[int] | None = None) -> None:
+    """Refuse what is no int64 tensor with at least one label, in the `shape` where it is given."""
+    check_tensor(name, labels)
     if labels.dtype != torch.int64:
-        raise TypeError(f"labels must be int64 class indices; got {labels.dtype}. labels.long() converts whole numbers")
+        raise TypeError(f"{name} must be int64 class indices; got {labels.dtype}. {name}.long() converts whole numbers")
     if shape is not None and tuple(labels.shape) != tuple(shape):
-        raise ValueError(
-            f"labels must hold one class index a row of logits, shape {tuple(shape)}; got {tuple(labels.shape)}"
-        )
+        raise ValueError(f"{name} must hold class indices of shape {tuple(shape)}; got {tuple(labels.shape)}")
     if labels.ndim == 0 or labels.numel() == 0:
-        raise ValueError(f"labels must have shape (N,) or (...) with at least one label; got {tuple(labels.shape)}")
-    if values_can_be_read(labels):
-        lowest, highest = (int(value) for value in labels.aminmax())
-        if lowest < 0 or highest >= num_classes:
-            raise ValueError(f"labels must lie in 0 … {num_classes - 1}; they reach from {lowest} to {highest}")
+        raise ValueError(f"{name} must have shape (N,) or (...) with at least one label; got {tuple(labels.shape)}")
+
+
+def reach(labels: Tensor) -> tuple[int, int] | None:
+    """The lowest label and the highest; None where values are not read."""
+    if not values_can_be_read(labels):
+        return None
+    lowest, highest = labels.aminmax()
+    return int(lowest), int(highest)
+
+
+def check_reach(name: str, found: tuple[int, int] | None, num_classes: int) -> None:
+    if found is not None and not 0 <= found[0] <= found[1] < num_classes:
+        raise ValueError(f"{name} must lie in 0 … {num_classes - 1}; they reach from {found[0]} to {found[1]}")
 
 
 def check_mask(mask: Tensor, shape: Sequence[int]) -> None:

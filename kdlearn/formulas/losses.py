@@ -18,7 +18,7 @@ Teacher logits never receive a gradient. Half-precision logits are computed, and
 
 `reduction="mean"` gives a scalar, `"none"` one value for each label. `mask`, boolean and of the labels' shape, says
 which labels count: the mean is over those, the value of the others is 0, and what their logits and labels hold is
-neither checked nor felt, NaN included.
+neither checked nor felt, NaN included. A label of -100 does not count either, as in torch's `cross_entropy`.
 
 For logits of ±10⁴ and temperatures from 0.05 to 100 values and gradients are finite: in float32 a value is right to
 1e-5 T² + 1e-4 of itself, the gradient of a row to 1e-5 T + 1e-4 of itself. Nothing is cut off at 0, where the gradient
@@ -26,8 +26,7 @@ would be lost, so rounding may leave a value slightly below it. Under autocast t
 
 What a loss cannot take is a TypeError or ValueError that names the argument, what was expected and what came: wrong
 dtypes and shapes, no rows, a temperature or weight out of range; and, for tensors on the CPU outside `torch.compile`
-and `torch.func`, labels out of range, NaN and infinity, a mask that leaves nothing. There, teacher logits that look
-like probabilities are a `LooksLikeProbabilities` warning.
+and `torch.func`, labels out of range, NaN and infinity, an empty mask. `LooksLikeProbabilities` is a warning there.
 """
 
 import math
@@ -63,12 +62,12 @@ def hard_label_loss(
         A scalar for logits `(..., C)` and labels `(...)`; one value a label, `(...)`, for `reduction="none"`.
 
     >>> import torch
-    >>> hard_label_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    >>> hard_label_loss(torch.tensor([[0.0, 0.0], [5.0, 0.0]]), torch.tensor([1, -100]))  # -100 does not count
     tensor(0.6931)
     """
     check_shapes(student_logits=student_logits)
     student_logits = kept(student_logits, mask)
-    labels = kept_labels(labels, mask, student_logits)
+    labels, mask = kept_labels(labels, mask, student_logits)
     check_logits(student_logits=student_logits)
     return reduced(cross_entropy(student_logits, labels), reduction, mask)
 
@@ -136,7 +135,7 @@ def distillation_loss(
     """
     check_weight("soft_weight", soft_weight)
     student, teacher, T = comparable(student_logits, teacher_logits, temperature, mask)
-    labels = kept_labels(labels, mask, student)
+    labels, mask = kept_labels(labels, mask, student)
     soft = T**2 * kl(log_softmax(teacher, T), log_softmax(student, T))
     values = soft_weight * soft + (1 - soft_weight) * cross_entropy(student, labels)
     return reduced(values, reduction, mask, student_logits=student, teacher_logits=teacher)
@@ -170,7 +169,8 @@ def decoupled_loss(
     check_weight("target_weight", target_weight, highest=math.inf)
     check_weight("nontarget_weight", nontarget_weight, highest=math.inf)
     student, teacher, T = comparable(student_logits, teacher_logits, temperature, mask)
-    target, nontarget = decoupled(student, teacher, kept_labels(labels, mask, student), T)
+    labels, mask = kept_labels(labels, mask, student)
+    target, nontarget = decoupled(student, teacher, labels, T)
     values = T**2 * (target_weight * target + nontarget_weight * nontarget)
     return reduced(values, reduction, mask, student_logits=student, teacher_logits=teacher)
 

@@ -141,14 +141,3 @@ def confusion_matrix(logits: Tensor, labels: Tensor) -> Tensor:
     check_labels(labels, num_classes, shape=logits.shape[:-1])
     cells = labels * num_classes + hard_labels(logits)
     return cells.flatten().bincount(minlength=num_classes**2).reshape(num_classes, num_classes).double()
-
-
-def measure(student_logits: Tensor, labels: Tensor, teacher_logits: Tensor) -> dict[str, float]:
-    """All of them, under the names that a result carries."""
-    return {
-        "accuracy": accuracy(student_logits, labels),
-        "macro_recall": macro_recall(student_logits, labels),
-        "macro_f1": macro_f1(student_logits, labels),
-        "calibration_error": expected_calibration_error(student_logits, labels),
-        "agreement": agreement(student_logits, teacher_logits),
-    }

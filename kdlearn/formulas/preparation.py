@@ -6,12 +6,17 @@ import torch
 from torch import Tensor
 
 from kdlearn.formulas.arguments import (
-    check_labels,
+    IGNORED,
+    check_finite,
+    check_indices,
     check_mask,
+    check_reach,
     check_reduction,
     check_result,
+    check_rows,
     check_shapes,
     check_temperature,
+    reach,
     values_can_be_read,
     warn_of_probabilities,
 )
@@ -40,13 +45,37 @@ def kept(logits: Tensor, mask: Tensor | None) -> Tensor:
     return full_precision(logits)
 
 
-def kept_labels(labels: Tensor, mask: Tensor | None, logits: Tensor) -> Tensor:
-    """The labels, 0 where the mask is False, checked against the logits."""
-    shape, num_classes = logits.shape[:-1], logits.shape[-1]
-    if mask is not None and isinstance(labels, Tensor) and labels.shape == shape:
+def kept_labels(labels: Tensor, mask: Tensor | None, logits: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The labels, checked against the logits, 0 where they do not count; and the mask, False where they are -100.
+
+    Where values can be read and none is negative, nothing is done that takes time.
+    """
+    check_indices("labels", labels, logits.shape[:-1])
+    found = reach(labels)
+    if mask is not None or found is None or found[0] < 0:
+        counts = labels != IGNORED
+        mask = counts if mask is None else mask & counts
         labels = torch.where(mask, labels, 0)
-    check_labels(labels, num_classes, shape)
-    return labels
+        found = reach(labels)
+    check_reach("labels", found, logits.shape[-1])
+    return labels, mask
+
+
+def kept_classes(student: Tensor, values: Tensor, indices: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
+    """The student's logits, and values `(..., k)` of the classes `indices`, without a gradient: all checked."""
+    check_shapes(student_logits=student)
+    check_rows("values", values)
+    check_indices("indices", indices, values.shape)
+    if values.shape[:-1] != student.shape[:-1] or values.shape[-1] >= student.shape[-1]:
+        raise ValueError(f"values must be (..., k) of logits (..., C > k); got {[*values.shape]} of {[*student.shape]}")
+    student, values = kept(student, mask), kept(values.detach(), mask)
+    if mask is not None:
+        indices = torch.where(mask.unsqueeze(-1), indices, torch.arange(values.shape[-1], device=values.device))
+    check_finite(student_logits=student, values=values)
+    check_reach("indices", reach(indices), student.shape[-1])
+    if values_can_be_read(indices) and bool((indices.sort(dim=-1).values.diff(dim=-1) == 0).any()):
+        raise ValueError("indices must hold a class once in a row, as topk gives them; got one twice")
+    return student, values, indices
 
 
 def reduced(values: Tensor, reduction: Reduction, mask: Tensor | None, **named_logits: Tensor) -> Tensor:
@@ -56,6 +85,6 @@ def reduced(values: Tensor, reduction: Reduction, mask: Tensor | None, **named_l
     if mask is None:
         return values.mean() if reduction == "mean" else values
     if reduction == "mean" and values_can_be_read(mask) and not mask.any():
-        raise ValueError("mask must be True for at least one label: there is no mean of none; got all False")
+        raise ValueError("mask must be True for at least one label that is not -100: there is no mean of none")
     values = torch.where(mask, values, 0)
     return values.sum() / mask.sum() if reduction == "mean" else values

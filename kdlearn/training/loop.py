@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from tqdm.auto import tqdm
 
 from kdlearn.data.batches import Batch, BatchStream, Stretches
+from kdlearn.data.dataset import without_ignored
 from kdlearn.data.digests import digest
 from kdlearn.networks.weights import are_finite
 from kdlearn.training.checkpoints import Checkpoint
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Adam, Optimizer, Recipe, recipe_of
-from kdlearn.training.outputs import captured_outputs, eval_mode
+from kdlearn.training.outputs import captured_outputs, eval_mode, logits_of
 from kdlearn.training.processes import forward_of
 from kdlearn.training.strategy import Strategy, mean_loss
 
@@ -51,6 +52,7 @@ def train(
     Args:
         batches: iterated once an epoch: a `BatchStream`, or any iterable of `Batch` or of `(inputs, labels)`; its order
             comes back after an interruption if it is a function of its attribute `epoch`, as a `BatchStream`'s is.
+            Labels of -100 do not count.
         optimizer: `Adam()`, `NesterovSGD()`, or torch's: a function of the parameters, such as
             `functools.partial(torch.optim.AdamW, lr=1e-3)`.
         machine: on which device, and in which precision; network and batches must be there already.
@@ -129,10 +131,11 @@ class Epochs:
 
 
 def as_batch(found: Any) -> Batch:
-    if isinstance(found, Batch):
-        return found
+    """A batch whose mask leaves labels of -100 out; of several processes, which count labels together, each has one."""
     if isinstance(found, tuple | list) and len(found) == 2:
-        return Batch(inputs=found[0], labels=found[1])
+        found = Batch(inputs=found[0], labels=found[1])
+    if isinstance(found, Batch):
+        return without_ignored(found, always=distributed.is_initialized())
     raise TypeError(f"batches must give kdlearn.Batch or pairs (inputs, labels); got {type(found).__name__}")
 
 
@@ -161,7 +164,7 @@ class OneNetwork:
     def answer(self, forward: Callable[[Tensor], Tensor], batch: Batch) -> tuple[Tensor, Batch]:
         """The logits, and the batch with what the layers gave."""
         with captured_outputs(self.network, self.layers) as features, self.machine.precision():
-            logits = forward(batch.inputs)
+            logits = logits_of(forward(batch.inputs))
         return logits, batch._replace(student_features=tuple(features) or None, trained=self.trained)
 
 

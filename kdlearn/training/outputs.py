@@ -34,8 +34,8 @@ def predict(
         return torch.cat([full_precision(as_logits(network(part), part)) for part in inputs.split(batch_size)])
 
 
-def as_logits(answer: Any, inputs: Tensor) -> Tensor:
-    """The tensor that a network answers, where its inputs are: itself, an array, or the `logits` of an object."""
+def logits_of(answer: Any) -> Tensor:
+    """The tensor that a network answers: itself, an array, or the `logits` of an object or a dictionary."""
     found = answer.get("logits", answer) if isinstance(answer, Mapping) else getattr(answer, "logits", answer)
     found = torch.tensor(found) if isinstance(found, np.ndarray) else found  # a copy, for an array may be read-only
     if not isinstance(found, Tensor):
@@ -43,6 +43,12 @@ def as_logits(answer: Any, inputs: Tensor) -> Tensor:
         raise TypeError(
             f"a network or teacher must answer with logits as a tensor or an array; got {type(found).__name__}{way}"
         )
+    return found
+
+
+def as_logits(answer: Any, inputs: Tensor) -> Tensor:
+    """The same, a row for each of the inputs, and where these are."""
+    found = logits_of(answer)
     if found.ndim < 2 or len(found) != len(inputs):
         raise ValueError(
             f"a network or teacher must answer with a row of logits for each of {len(inputs)} inputs, "

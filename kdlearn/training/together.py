@@ -16,6 +16,7 @@ from kdlearn.data.dataset import Split
 from kdlearn.training.loop import OneNetwork, update
 from kdlearn.training.machine import Machine
 from kdlearn.training.optimizers import Recipe
+from kdlearn.training.outputs import logits_of
 from kdlearn.training.strategy import Strategy, mean_loss
 
 CHUNK = 32  # the rows of so many updates are looked up at once
@@ -40,7 +41,7 @@ class StackedNetworks(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """`(S, N, …)` to `(S, N, C)`."""
         weights, skeleton = dict(zip(self.names, self.weights, strict=True)), self.skeleton[0].train(self.training)
-        return vmap(lambda weights, inputs: functional_call(skeleton, weights, (inputs,)))(weights, inputs)
+        return vmap(lambda weights, inputs: logits_of(functional_call(skeleton, weights, (inputs,))))(weights, inputs)
 
     @torch.no_grad()
     def hand_back(self, networks: Sequence[nn.Module]) -> None:

@@ -23,9 +23,9 @@ def code_of(page: Path) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     """As a script of its own: workers find its functions, and a key its source, as they would for a reader's."""
-    if "from transformers import" in code_of(page):
-        there = find_spec("transformers") and find_spec("accelerate")
-        require(bool(there), "this page is about transformers: python -m pip install transformers accelerate")
+    for library in ("transformers", "accelerate", "lightning"):
+        if re.search(f"^(from|import) {library}", code_of(page), re.MULTILINE):
+            require(bool(find_spec(library)), f"this page is about {library}: python -m pip install {library}")
     script = tmp_path / f"{page.stem}.py"
     script.write_text(code_of(page), encoding="utf-8")
     monkeypatch.chdir(tmp_path)

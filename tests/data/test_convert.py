@@ -135,7 +135,7 @@ REFUSED = {
     "a pair alone": (GOOD, TypeError, "mapping of train, test"),
     "no test": ({"train": GOOD}, ValueError, "must map train and test"),
     "another split": ({"train": GOOD, "test": GOOD, "dev": GOOD}, ValueError, "train, test, dev"),
-    "no pair": ({"train": INPUTS[0, 0], "test": GOOD}, TypeError, "train must be a pair"),
+    "no pair": ({"train": INPUTS[0, 0], "test": GOOD}, TypeError, r"train must be \(inputs, labels\[, mask\]\)"),
     "too few labels": ({"train": (INPUTS, LABELS[:3]), "test": GOOD}, ValueError, "label for each of 12 inputs; got 3"),
     "words for inputs": ({"train": ("words", LABELS), "test": GOOD}, TypeError, "inputs of train must be a tensor or"),
     "no rows": ({"train": (INPUTS[:0], LABELS[:0]), "test": GOOD}, ValueError, "at least one row"),
@@ -169,3 +169,27 @@ def test_examples_in_a_mapping_keep_what_they_say_of_their_rows():
     assert torch.equal(data.test.labelled, known) and torch.equal(data.test.mask, mask)
     assert data.train.labelled.tolist() == [*known.tolist(), False, False, False]
     assert data.train.mask.tolist() == [*mask.tolist(), True, True, True]
+
+
+def test_a_mask_stands_beside_inputs_and_labels():
+    mask = np.arange(12) % 2 == 0
+    for labels, of_kind in ((LABELS, mask), (torch.tensor(LABELS), torch.tensor(mask)), ([*"abc"] * 4, mask.tolist())):
+        data = dataset_of({"train": (INPUTS, labels, of_kind), "test": [INPUTS, labels], "unlabelled": INPUTS[:2]})
+        assert data.train.mask.tolist() == [*mask.tolist(), True, True] and data.test.mask is None
+        assert data.train.labels[:12].tolist() == LABELS.tolist() and data.train.labelled.sum() == 12
+    for odd, kind in ((mask[:3], ValueError), (mask.astype(int), TypeError)):
+        with pytest.raises(kind, match="mask must"):
+            dataset_of({"train": (INPUTS, LABELS, odd), "test": GOOD})
+
+
+def test_labels_of_minus_100_get_a_mask_however_the_data_came():
+    labels = np.where(np.arange(12) % 5 == 0, -100, LABELS)
+    counts, other = torch.tensor(labels) != -100, torch.arange(12) > 2
+    inputs = torch.tensor(INPUTS).float()
+    parts = [(INPUTS, labels), TensorDataset(inputs, torch.tensor(labels)), Split(inputs, torch.tensor(labels))]
+    for part in parts:
+        data = dataset_of({"train": part, "test": (INPUTS, labels, other.numpy()), "validation": GOOD})
+        assert torch.equal(data.train.mask, counts) and torch.equal(data.test.mask, counts & other)
+        assert data.validation.mask is None
+    assert torch.equal(Dataset(parts[2], Split(inputs, torch.tensor(LABELS))).train.mask, counts)
+    assert dataset_of({"train": GOOD, "test": GOOD, "unlabelled": INPUTS}).train.mask is None

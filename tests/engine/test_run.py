@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small import SAME, STUDENT, TEACHER, FitNets, digits, same_weights, with_batch_norm, with_dropout
+from small import (
+    SAME,
+    STUDENT,
+    TEACHER,
+    AnswersWithOutputs,
+    FitNets,
+    digits,
+    same_weights,
+    with_batch_norm,
+    with_dropout,
+)
 
 from kdlearn import (
     BatchStream,
@@ -18,6 +28,7 @@ from kdlearn import (
     seeded,
     study,
     train,
+    trained_logits,
 )
 from kdlearn.engine.run import Run
 
@@ -132,6 +143,22 @@ def test_dropout_and_projections_repeat_with_the_seed(strategy):
         tables.append(study(runs).drop(columns=SAME))
     assert tables[0].equals(tables[1])
     assert tables[0]["loss"].nunique() == 2
+
+
+def test_a_student_may_answer_with_outputs_that_hold_logits():
+    """As those of transformers do: alone, in a stack, taught, and as a teacher."""
+    columns = ["accuracy", "loss", "agreement"]
+    for lengths, seeds in (((6,), (0,)), ((6,), (0, 1))):
+        tables = []
+        for network in (STUDENT, AnswersWithOutputs):
+            runs = [
+                Run(DATA, network, SoftLabels(), Run(DATA, network, lengths=(5,), seed=9), lengths=lengths, seed=seed)
+                for seed in seeds
+            ]
+            tables.append(study(runs)[columns])
+        assert tables[0].equals(tables[1])
+    one, other = trained_logits([Run(DATA, network, lengths=(5,)) for network in (STUDENT, AnswersWithOutputs)])
+    assert torch.equal(one["test"], other["test"])
 
 
 def test_live_answers_are_stored_ones():

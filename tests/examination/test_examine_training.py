@@ -6,7 +6,7 @@ import functools
 import numpy as np
 import pytest
 import torch
-from small import digits
+from small import Outputs, digits
 from test_wrong_losses import WRONG
 from torch import nn
 
@@ -34,6 +34,8 @@ def taught():
 class Loop:
     """A training as people write it, each slip of which can be switched on."""
 
+    logits_of = staticmethod(lambda outputs: outputs)
+
     def __init__(self, **slips):
         self.slips = slips
         self.test, teacher = taught()
@@ -56,7 +58,7 @@ class Loop:
         if self.slips.get("shuffled_answers"):
             teacher_logits = teacher_logits[torch.tensor(np.random.permutation(len(inputs)))]
         weights = {"temperature": 4.0, "soft_weight": self.slips.get("soft_weight", 0.9)}
-        loss = kdlearn.distillation_loss(self.student(inputs), teacher_logits, labels, **weights)
+        loss = kdlearn.distillation_loss(self.logits_of(self.student(inputs)), teacher_logits, labels, **weights)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -111,6 +113,27 @@ def test_what_is_shuffled_is_told():
     for slips, words in (({"inputs": "shuffled"}, "another place"), ({"shuffled_answers": True}, "row of the student")):
         (finding,) = Loop(**slips).report().findings
         assert finding.measured >= 0.5 and words in finding.sentence
+
+
+class Answering(nn.Module):
+    """A network that answers with outputs, as those of transformers do."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs):
+        return Outputs(self.network(inputs))
+
+
+def test_a_student_may_answer_with_outputs():
+    loop = Loop(inputs="noisy")
+    expected, inner = loop.report(), loop.student
+    loop.student = Answering(inner)
+    loop.logits_of = lambda outputs: outputs.logits
+    found = loop.report()
+    assert set(found.names) - {"other-first-weights"} == {"other-views"}  # the baseline's weights have other names
+    assert found.figures == expected.figures
 
 
 def test_the_ratio_of_gradients_is_that_of_the_losses():

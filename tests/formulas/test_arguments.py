@@ -16,7 +16,8 @@ from kdlearn.formulas.arguments import LooksLikeProbabilities
 
 z, v, y = torch.zeros(4, 3), torch.ones(4, 3), torch.tensor([0, 1, 2, 0])
 
-GIVEN = {"student_logits": z, "teacher_logits": v, "logits": z, "labels": y, "num_classes": 3, "k": 1}
+GIVEN = {"student_logits": z, "teacher_logits": v, "logits": z, "labels": y, "num_classes": 3}
+GIVEN |= {"tail": "nothing", "values": torch.full((4, 1), -0.5), "indices": torch.zeros(4, 1, dtype=torch.int64)}
 GIVEN["probabilities"] = torch.tensor([[0.5, 0.5]])
 MODULES = ("labels", "losses", "token_losses", "metrics")
 
@@ -84,7 +85,7 @@ def test_what_are_no_logits(function, name, logits, error, words):
     [
         (torch.tensor([0, 1, 2, 3]), ValueError, r"labels must lie in 0 … 2; they reach from 0 to 3"),
         (torch.tensor([0, -1, 2, 1]), ValueError, r"labels must lie in 0 … 2; they reach from -1 to 2"),
-        (torch.tensor([0, -100, 2, 1]), ValueError, r"reach from -100 to 2"),
+        (torch.tensor([0, -101, 2, 1]), ValueError, r"reach from -101 to 2"),
         (torch.zeros(4), TypeError, r"labels must be int64 class indices; got torch.float32"),
         (torch.zeros(4, dtype=torch.int32), TypeError, r"got torch.int32. labels.long\(\)"),
         ([0, 1, 2, 0], TypeError, r"labels must be a torch tensor; got list"),
@@ -102,7 +103,7 @@ OF_NO_LOGITS = ("one_hot", "smooth_labels")
 @pytest.mark.parametrize("name", sorted(taking("labels").keys() - OF_NO_LOGITS))
 @pytest.mark.parametrize("shape", [(3,), (4, 1), (0,)])
 def test_a_label_for_each_row(name, shape):
-    with pytest.raises(ValueError, match=r"labels must hold one class index a row of logits, shape \(4,\); got"):
+    with pytest.raises(ValueError, match=r"labels must hold class indices of shape \(4,\); got"):
         taking("labels")[name](labels=torch.zeros(shape, dtype=torch.int64))
 
 

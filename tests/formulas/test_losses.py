@@ -28,9 +28,11 @@ from kdlearn import (
     reverse_kl_loss,
     soft_label_loss,
 )
+from kdlearn.formulas import divergences
 from kdlearn.formulas.many_labels import binary_distillation_loss
+from kdlearn.formulas.token_losses import top_k_loss
 
-SETTINGS = {"soft_weight": 0.7, "teacher_share": 0.3, "share": 0.3, "k": 1}  # others than the defaults
+SETTINGS = {"soft_weight": 0.7, "teacher_share": 0.3, "share": 0.3}  # others than the defaults
 
 
 def called_alike(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -47,8 +49,19 @@ def called_alike(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 EVERY = [loss for name, loss in PUBLIC.items() if name.endswith("_loss")]
 ON_LOGITS = [loss for loss in EVERY if {"student_logits", "mask"} <= set(inspect.signature(loss).parameters)]
-LOSSES = {loss.__name__: called_alike(loss) for loss in ON_LOGITS if loss is not binary_distillation_loss}
-LOSSES["top_k_loss without a tail"] = functools.partial(LOSSES["top_k_loss"], tail="nothing")
+LOSSES = {loss.__name__: called_alike(loss) for loss in ON_LOGITS if loss not in (binary_distillation_loss, top_k_loss)}
+
+
+def of_the_likeliest(s, t, y, T=3.0, *, tail="bucket", **how):
+    """A bucket has a temperature where all of the teacher's logits are there."""
+    if tail == "nothing":
+        return top_k_loss(s, *t.topk(1), T, tail=tail, **how)
+    s, t = (t0.float() if t0.dtype.itemsize < 4 else t0 for t0 in (s, t))
+    return T**2 * top_k_loss(divergences.scaled(s, T), *divergences.log_softmax(t, T).topk(1), **how)
+
+
+LOSSES["top_k_loss"] = of_the_likeliest
+LOSSES["top_k_loss without a tail"] = functools.partial(of_the_likeliest, tail="nothing")
 each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 TEMPERATURES = (0.5, 1.0, 4.0, 20.0)
 
@@ -206,6 +219,87 @@ def test_what_is_masked_is_neither_checked_nor_felt(loss, batch, value):
         found.sum().backward(), expected.sum().backward()
         torch.testing.assert_close(dirty[0].grad, clean.grad)
         assert dirty[0].grad[~mask].eq(0).all()
+
+
+# Labels of -100, as torch and the libraries built on it write what does not count
+
+
+@given(batches())
+def test_cross_entropy_ignores_minus_100_as_torch_does(batch):
+    student, _, labels, mask, _ = batch
+    ignoring = torch.where(mask, labels, -100)
+    rows = [student.flatten(0, -2).clone().requires_grad_() for _ in range(2)]
+    for reduction in ("mean", "none"):
+        found = hard_label_loss(rows[0].view(student.shape), ignoring, reduction=reduction)
+        expected = F.cross_entropy(rows[1], ignoring.flatten(), ignore_index=-100, reduction=reduction)
+        torch.testing.assert_close(found, expected.view(found.shape))
+        gradients = [
+            torch.autograd.grad(values.sum(), row)[0] for values, row in zip((found, expected), rows, strict=True)
+        ]
+        torch.testing.assert_close(*gradients)
+
+
+with_labels = pytest.mark.parametrize("name", ["hard_label_loss", "distillation_loss", "decoupled_loss"])
+
+
+@with_labels
+@given(batches())
+def test_minus_100_is_a_mask(name, batch):
+    student, teacher, labels, mask, T = batch
+    ignoring, other = torch.where(mask, labels, -100), labels > 0
+    other.flatten()[0] = True
+    for given_mask, both in ((None, mask), (other, mask & other)):
+        for reduction in ("mean", "none"):
+            values, gradients = [], []
+            for y, m in ((ignoring, given_mask), (labels, both)):
+                z = student.clone().requires_grad_()
+                values.append(LOSSES[name](z, teacher, y, T, mask=m, reduction=reduction))
+                gradients.append(torch.autograd.grad(values[-1].sum(), z)[0])
+            torch.testing.assert_close(*values)
+            torch.testing.assert_close(*gradients)
+
+
+@with_labels
+def test_a_batch_in_parts_has_the_gradient_of_the_whole_with_the_count_of_all_parts(name):
+    """With 1, 4 and 7 labels that count in the three parts, where the mean of their means is another."""
+    loss, (student, teacher, labels) = LOSSES[name], drawn(21)
+    labels = torch.where(torch.tensor([0] + [-100] * 6 + [0] * 4 + [-100] * 3 + [0] * 7) == 0, labels, -100)
+    student.requires_grad_()
+    parts = list(zip(student.split(7), teacher.split(7), labels.split(7), strict=True))
+    assert [int((y != -100).sum()) for _, _, y in parts] == [1, 4, 7]
+    (whole,) = torch.autograd.grad(loss(student, teacher, labels), student)
+    for z, v, y in parts:
+        (loss(z, v, y, reduction="none").sum() / (labels != -100).sum()).backward()
+    torch.testing.assert_close(student.grad, whole, rtol=0, atol=1e-6)
+    (of_means,) = torch.autograd.grad(sum(loss(*part) for part in parts) / 3, student)
+    assert (of_means - whole).abs().amax() > 1e-3
+
+
+@with_labels
+def test_minus_100_where_values_are_not_read(name, device):
+    """In a stack, compiled, and on a device: as on the CPU."""
+    torch.compiler.reset()
+    student, teacher, labels = drawn()
+    ignoring = torch.where(torch.arange(7) % 3 > 0, labels, -100)
+    loss = LOSSES[name]
+    for reduction in ("mean", "none"):
+        call = functools.partial(loss, reduction=reduction)
+        expected = call(student, teacher, ignoring)
+        stacked = vmap(call)(*(one[None] for one in (student, teacher, ignoring)))
+        torch.testing.assert_close(stacked[0], expected)
+        compiled = torch.compile(call, fullgraph=True, backend="aot_eager")
+        torch.testing.assert_close(compiled(student, teacher, ignoring), expected)
+        placed = call(*(one.to(device) for one in (student.float(), teacher.float(), ignoring)))
+        torch.testing.assert_close(placed.cpu().double(), expected, rtol=1e-4, atol=1e-4)
+
+
+@with_labels
+def test_labels_that_are_all_minus_100_have_no_mean(name):
+    student, teacher, labels = drawn()
+    for y, mask in ((torch.full_like(labels, -100), None), (torch.where(labels > 1, -100, labels), labels > 1)):
+        with pytest.raises(ValueError, match="at least one label that is not -100: there is no mean of none"):
+            LOSSES[name](student, teacher, y, mask=mask)
+        assert LOSSES[name](student, teacher, y, mask=mask, reduction="none").eq(0).all()
 
 
 @each_loss

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from small import FitNets, same_weights, with_batch_norm, with_dropout
+from small import FitNets, Outputs, same_weights, with_batch_norm, with_dropout
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
@@ -14,6 +14,7 @@ from kdlearn import (
     Batch,
     BatchStream,
     GroundTruth,
+    SmoothedGroundTruth,
     SoftLabels,
     Split,
     Strategy,
@@ -89,6 +90,51 @@ def test_any_iterable_of_batches_or_pairs_will_do(make):
     fitted(one, make(), GroundTruth(), num_epochs=1)
     fitted(other, pairs(), GroundTruth(), num_epochs=1)
     assert same_weights(one, other) and not same_weights(one, student())
+
+
+def with_ignored() -> list:
+    return [(inputs, torch.where(torch.arange(10) % 3 > 0, labels, -100)) for inputs, labels in pairs()]
+
+
+@pytest.mark.parametrize("strategy", [GroundTruth(), SmoothedGroundTruth()], ids=lambda one: one.name)
+def test_labels_of_minus_100_teach_nothing(strategy):
+    """As a training whose batches lack those rows."""
+    one, other, masked = student(), student(), student()
+    fitted(one, with_ignored(), strategy, num_epochs=2)
+    rest = [(inputs[labels != -100], labels[labels != -100]) for inputs, labels in with_ignored()]
+    fitted(other, rest, strategy, num_epochs=2)
+    batches = [Batch(inputs, labels, mask=torch.arange(10) > 1) for inputs, labels in with_ignored()]
+    fitted(masked, batches, strategy, num_epochs=2)
+    for mine, expected in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(mine, expected, rtol=1e-5, atol=1e-6)
+    assert not same_weights(one, masked)
+    assert as_batch(pairs()[0]).mask is None and as_batch(batches[0]).mask.sum() == 5
+
+
+def test_of_several_processes_every_batch_has_a_mask_since_they_count_labels_together(monkeypatch):
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    for batch, counting in zip(map(as_batch, (pairs()[0], with_ignored()[0])), (10, 6), strict=True):
+        assert batch.mask.sum() == counting
+
+
+class WithOutputs(nn.Module):
+    """A network that answers as those of transformers do, with an object or a dictionary that holds `logits`."""
+
+    def __init__(self, kind: type) -> None:
+        super().__init__()
+        self.inner, self.kind = student(), kind
+
+    def forward(self, inputs):
+        return self.kind(logits=self.inner(inputs), loss=None)
+
+
+@pytest.mark.parametrize("kind", [Outputs, dict])
+def test_a_student_may_answer_as_those_of_transformers_do(kind):
+    one, other = WithOutputs(kind), student()
+    for network in (one, other):
+        fitted(network, stream(), GroundTruth(), num_epochs=2)
+    assert same_weights(one.inner, other) and not same_weights(other, student())
+    assert torch.equal(predict(one, task().inputs), predict(other, task().inputs))
 
 
 def test_an_iterator_is_used_up_after_one_epoch_and_that_is_said():

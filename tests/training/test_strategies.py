@@ -51,6 +51,7 @@ def standardised(temperature: float) -> Tensor:
 
 
 SOFT = 4 * F.kl_div((STUDENT / 2).log_softmax(1), (TEACHER / 2).softmax(1), reduction="none").sum(1)
+LIKELIEST = (TEACHER / 3).log_softmax(1).topk(2)
 DECOUPLED = {"temperature": 2.0, "target_weight": 1.5, "nontarget_weight": 4.0}
 HARD = F.cross_entropy(STUDENT, LABELS, reduction="none")
 EXPECTED = {
@@ -66,8 +67,8 @@ EXPECTED = {
     JensenShannon(2.0, 0.3): rows(kdlearn.jensen_shannon_loss, 2.0, 0.3),
     SkewedDivergence(2.0, 0.3): rows(token_losses.skewed_kl_loss, 2.0, 0.3),
     SkewedReverseDivergence(2.0, 0.3): rows(token_losses.skewed_reverse_kl_loss, 2.0, 0.3),
-    TopK(3.0, 2, "bucket"): rows(token_losses.top_k_loss, 2, 3.0),
-    TopK(1.0, 3, "nothing"): rows(token_losses.top_k_loss, 3, tail="nothing"),
+    TopK(3.0, 2, "bucket"): 9 * token_losses.top_k_loss(STUDENT / 3, *LIKELIEST, reduction="none"),
+    TopK(3.0, 3, "nothing"): token_losses.top_k_loss(STUDENT, *TEACHER.topk(3), 3.0, tail="nothing", reduction="none"),
 }
 
 

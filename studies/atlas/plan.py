@@ -59,6 +59,9 @@ Pilots told: 16 to 24 replicates of digits with two kinds of teacher at T = 2 (s
 (60 against 240 images) and of what 2 rests on; two replicates, 500 and 501, that tried the code of grid C have shown
 that of 3. 4 and 5 had none.
 
+Recorded on 2026-11-25 and 26, the last grids with commit da07578: with the losses as they were before c03eb3f of
+2026-12-03 wrote each as its formula. It takes hours and was not made again since.
+
 Command: `make atlas`, or `python studies/atlas/plan.py FOLDER --workers 2`; it goes on where it was stopped, and
 carries out no grid that atlas.parquet beside this file holds. With `--claims --first 80 --replicates 3` it asks the
 planned claims of three other replicates, and leaves the record as it is. This was done once: all five have the sign of

@@ -65,6 +65,9 @@ answers 0.05, sixteen students 1.0; the tuning with its extension took 3.5. On t
 an hour, since a part of its students does not wait for the teacher: six pairs in 4.5 hours, two sittings. With AMX the
 older study's updates took about half as long.
 
+Recorded on 2026-11-26, the last pair with commit 32bb840: with the losses as they were before c03eb3f of 2026-12-03
+wrote each as its formula. It takes hours and was not made again since.
+
 Command: `python studies/cifar10/plan.py FOLDER` carries out all that is not recorded yet; `--tuning` the tuning alone,
 `--pairs 0 --pairs 1` these pairs. Each unit, the tuning or a pair, is written whole into tuning.parquet or
 pairs.parquet beside this file, which can be committed; then FOLDER is not needed any more. A unit that was stopped goes

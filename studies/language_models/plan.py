@@ -45,6 +45,9 @@ Planned, one Holm family of five, two-sided; each arm at its own rate and length
 All else is exploratory. A pilot with another student, two seeds and nothing tuned has shown 1 (2.06 against 2.65 nats).
 Of 2 to 5 there was none; a few updates of each arm have tried the code.
 
+Recorded on 2026-11-26, the last rows with commit 70677e8: with the losses as they were before c03eb3f of 2026-12-03
+wrote each as its formula. It takes hours and was not made again since.
+
 Data: `KDLEARN_DATA` names the folder, see `kdcourse.load_characters`.
 Command: `python studies/language_models/plan.py FOLDER --workers 2`. It writes comparison.parquet and tuning.parquet
 beside this file after each unit of work, which is a part of the study on one replicate, and goes on from what they

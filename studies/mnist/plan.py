@@ -31,6 +31,9 @@ these add nothing to it.
 A prototype of 40 epochs with two seeds had shown 1 and 2 (161 and 163 errors of ground truth, 175 and 169 of hard
 labels, 103 and 105 of soft ones; teacher 90).
 
+Recorded on 2026-11-26 with commit d4bbd00: with the losses as they were before c03eb3f of 2026-12-03 wrote each as its
+formula. It takes hours and was not made again since.
+
 Command: `python studies/mnist/plan.py FOLDER --workers 2`, images in the folder of KDLEARN_DATA; it goes on where it
 was stopped, and carries out no recipe that errors.parquet beside this file holds. About 55 minutes of one core of an
 AMD EPYC without AMX a recipe.

@@ -25,7 +25,8 @@ numbered 0 and 1: they measured its speed and are none of the 24. The claims wer
 were run: the record confirms them.
 
 Command: `python studies/digits/plan.py [FOLDER]` writes comparison.parquet beside this file; with a folder it goes on
-where it was stopped. On one thread of a machine that others used too: 23 minutes, about ten of them computing.
+where it was stopped. On one thread of a machine that others used too: 23 minutes, about ten of them
+computing (recorded 2026-12-04).
 """
 
 import sys

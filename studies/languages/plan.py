@@ -44,7 +44,7 @@ lengths: of 20 snippets after 400 updates ground truth 73.4, T = 1 73.4, T = 8 7
 
 Data: `KDLEARN_DATA` names the folder, see `kdcourse.load_languages`. Needs `pip install "kdlearn-course[text]"`.
 Command: `python studies/languages/plan.py FOLDER --workers 2` writes comparison.parquet and leanings.parquet beside
-this file; it took 23 minutes on one shared core of an AMD EPYC without AMX (recorded 2026-11-26).
+this file; it took 23 minutes on one shared core of an AMD EPYC without AMX (recorded 2026-12-04).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -27,7 +27,7 @@ Costs. `latencies()` times one forward pass of one image and of 256 by torch on 
 with a tenth of its weights, dense and in a sparse format, and a small one; as ratios to the large one.
 
 Command: `python studies/smaller/plan.py --workers 2` writes comparison.parquet and latencies.json beside this file; it
-took 25 minutes of a shared core of an AMD EPYC without AMX (recorded 2026-11-26).
+took 25 minutes of a shared core of an AMD EPYC without AMX (recorded 2026-12-04).
 """
 
 import statistics

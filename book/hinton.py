@@ -7,7 +7,7 @@ from findings import planned_table
 from records import plan_of, record_of
 from tables import table
 
-from kdlearn.formulas.intervals import prediction_interval
+from kdcourse.repetitions import prediction_interval
 
 STUDY = "mnist"
 THEIRS = {  # errors on the 10,000 test images: Hinton et al. 2015, section 3

@@ -201,7 +201,7 @@ def size_of(guide: "Guide", case: "Case", gain: "Interval") -> tuple[float, floa
 
 def repetitions(effect: float, spread: float, budget: int | None) -> Iterator[str]:
     """How many pairs of a teacher and a seed show a gain of this size, and what a budget shows."""
-    from kdlearn.formulas.intervals import half_width_of, repetitions_for
+    from kdcourse.repetitions import half_width_of, repetitions_for
 
     needed = max(FEWEST, repetitions_for(effect / 2, spread) or 0)
     yield fill(

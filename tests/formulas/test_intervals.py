@@ -12,12 +12,9 @@ from kdlearn import paired_difference
 from kdlearn.formulas.intervals import (
     Interval,
     crossed_interval,
-    half_width_of,
     holm,
     including_rows,
     interval,
-    prediction_interval,
-    repetitions_for,
 )
 
 values = st.lists(st.integers(-1000, 1000).map(lambda value: value / 10), min_size=2, max_size=12)
@@ -51,7 +48,7 @@ def test_values_without_any_difference(value, p_value):
         assert found.excludes_zero == (value != 0)
 
 
-@pytest.mark.parametrize("function", [interval, crossed_interval, prediction_interval])
+@pytest.mark.parametrize("function", [interval, crossed_interval])
 @pytest.mark.parametrize("odd", [math.nan, math.inf])
 def test_no_interval_of_what_failed(function, odd):
     with pytest.raises(ValueError, match=f"values must be finite; got {odd}"):
@@ -59,7 +56,7 @@ def test_no_interval_of_what_failed(function, odd):
 
 
 def test_one_value_has_no_interval():
-    for call in (lambda: interval([1.0]), lambda: crossed_interval([[1.0]]), lambda: prediction_interval([1.0])):
+    for call in (lambda: interval([1.0]), lambda: crossed_interval([[1.0]])):
         with pytest.raises(ValueError, match="at least two seeds for an interval; got 1"):
             call()
     with pytest.raises(ValueError, match=r"values must be a table.* got 1 dimensions"):
@@ -134,28 +131,6 @@ def test_where_no_seed_differs_from_another_the_rows_alone_make_the_interval():
     assert found == pytest.approx(interval(row), rel=1e-9)
 
 
-@pytest.mark.parametrize("test_size", [None, 200])
-def test_prediction_intervals_hold_one_further_run(test_size):
-    """A run's accuracy is normal around 90 % on the studied test set; on another it is a share of hits."""
-    generator, held = np.random.default_rng(0), 0
-    for _ in range(2000):
-        runs = generator.normal(90, 1, size=6)
-        further = generator.normal(90, 1)
-        if test_size:
-            further = 100 * generator.binomial(test_size, further / 100) / test_size
-        found = prediction_interval(runs, test_size)
-        held += found.low <= further <= found.high
-    assert 0.93 < held / 2000 < 0.97
-
-
-def test_prediction_interval_in_shares():
-    percent, shares = prediction_interval([90.0, 92.0], 400), prediction_interval([0.90, 0.92], 400, scale=1.0)
-    assert shares.half_width == pytest.approx(percent.half_width / 100)
-    assert math.isnan(percent.p_value)
-    with pytest.raises(ValueError, match=r"in 0 … 1; got 400 and 91. scale=1.0 is for shares"):
-        prediction_interval([90.0, 92.0], 400, scale=1.0)
-
-
 @given(st.lists(st.floats(0, 1), max_size=6))
 def test_holm_is_the_smallest_level_at_which_the_step_down_test_rejects(p_values):
     def rejected(index: int, level: float) -> bool:
@@ -180,24 +155,3 @@ def test_holm_keeps_names_and_order():
     for wrong in (-0.1, 1.1, math.nan):
         with pytest.raises(ValueError, match=rf"p_values must lie in \[0, 1\]; got {wrong}"):
             holm([0.5, wrong])
-
-
-@given(st.integers(2, 200), st.floats(0.1, 10))
-def test_the_half_width_of_so_many_values_is_that_of_their_interval(number, spread):
-    values = np.linspace(-1, 1, number)
-    values *= spread / values.std(ddof=1)
-    assert half_width_of(number, spread) == pytest.approx(interval(values).half_width)
-
-
-@given(st.floats(0.3, 5), st.floats(0.1, 5))
-def test_one_repetition_fewer_would_be_too_few(half_width, spread):
-    number = repetitions_for(half_width, spread)
-    assert half_width_of(number, spread) <= half_width
-    assert number == 2 or half_width_of(number - 1, spread) > half_width
-
-
-def test_too_many_repetitions_are_none_and_nothing_is_divided_by_zero():
-    assert repetitions_for(0.001, 10.0, most=50) is None
-    for half_width, spread in ((0.0, 1.0), (1.0, -1.0), (math.nan, 1.0)):
-        with pytest.raises(ValueError, match="must be above 0"):
-            repetitions_for(half_width, spread)

@@ -95,6 +95,8 @@ def compare(
     first = question.data(question.replicates[0])
     shared = dict(about_rows(first))
     warned = list(warnings_about(first, student, question.teachers_asked, shared, question.hottest))
+    if question.repeats_nothing:
+        warned.append("replicates have the same data and the same teacher: they are other seeds, and repeat nothing.")
     for sentence in warned:
         warnings.warn(sentence, stacklevel=2)
     where = {"machine": machine, "executor": executor, "workers": workers, "progress": progress}

@@ -97,6 +97,16 @@ class Question:
         return max((float(one) for one in found if isinstance(one, Real)), default=1.0)
 
     @property
+    def repeats_nothing(self) -> bool:
+        """Whether two replicates have the very same data and teacher, so that they are only other seeds."""
+        one, *others = self.replicates
+        return bool(others) and self.data(others[0]) is self.data(one) and self.teachers_alike(one, others[0])
+
+    def teachers_alike(self, *replicates: int) -> bool:
+        one, other = (list(self.teachers(replicate).values()) for replicate in replicates)
+        return bool(one) and all(mine is its for mine, its in zip(one, other, strict=True))
+
+    @property
     def one_answer(self) -> float:
         """The share of the most frequent class in the test of the first replicate, if accuracy is measured."""
         test = self.data(self.replicates[0]).test

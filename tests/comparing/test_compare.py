@@ -169,6 +169,14 @@ def test_a_table_tells_for_each_test_row_whether_it_is_right_where_the_metric_av
     assert not any("of_rows" in name for name in compare(metric=kdlearn.macro_recall).table)
 
 
+def test_replicates_that_share_data_and_teacher_are_told():
+    with pytest.warns(UserWarning, match="they are other seeds, and repeat nothing"):
+        comparison = compare(teacher=lambda replicate, data: NETWORK, replicates=2)
+    assert "same data and the same teacher" in comparison.notes[0]
+    others = compare(teacher=lambda replicate, data: taught(replicate), replicates=2)
+    assert not any("same teacher" in note for note in others.notes)
+
+
 def test_within_no_grad_it_is_said_that_nothing_can_be_trained():
     with torch.no_grad(), pytest.raises(ValueError, match=r"inside torch.no_grad\(\) or inference_mode"):
         compare()
